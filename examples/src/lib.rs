@@ -1,0 +1,1 @@
+//! Nanami's examples.
