@@ -70,11 +70,11 @@ pub(crate) fn encode(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-fn decode(text: &str) -> Option<[u8; BYTES]> {
-    if text.len() != BYTES * 8 / 5 {
+pub(crate) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+    if text.len() * 5 != N * 8 {
         return None;
     }
-    let mut bytes = [0; BYTES];
+    let mut bytes = [0; N];
     let (mut bits, mut held, mut at) = (0u32, 0u32, 0);
     for character in text.bytes() {
         let digit = ALPHABET.iter().position(|c| *c == character)?;

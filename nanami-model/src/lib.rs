@@ -1,26 +1,49 @@
 //! Nanami's entity model: every noun of the system, as a type that cannot be wrong.
+//!
+//! An [`Intent`] is one immutable revision of a workspace: users, groups, networks, peers, gateways, routes and the policies
+//! and assertions between them. [`Change`]s turn it into the next revision, or are refused with every reason at once. What one
+//! peer must know of it is a [`NetworkMap`].
+//!
+//! The crate reads no clock, socket, file or randomness: time and secrets are arguments.
 #![forbid(unsafe_code)]
 
+mod change;
 mod cidr;
+mod entity;
+mod flow;
 mod generation;
 mod id;
+mod intent;
+mod ipam;
 mod key;
 mod name;
 mod network_map;
+mod object;
+mod refused;
 mod service;
 mod text;
 mod time;
 mod tlv;
 
+pub use change::{Actor, Change, ChangeSet, Draft};
 pub use cidr::{Cidr, ParseAddressError, ParseCidrError, parse_address};
+pub use entity::{
+    Activity, Assertion, Claim, Direction, Gateway, Group, JoinKey, JoinSecret, JoinSecretHash, Network, NotRedeemable,
+    ParseJoinSecretError, ParseRoleError, Peer, Permission, Policy, Region, ReturnPath, Role, Route, Selector, User,
+    Verdict,
+};
+pub use flow::{Destination, Flow, Path};
 pub use generation::{Epoch, Generation, Revision};
 pub use id::{
     AssertionId, GatewayId, GroupId, JoinKeyId, NetworkId, ParseIdError, PeerId, PolicyId, RegionId, RouteId, UserId,
     WorkspaceId,
 };
+pub use intent::{Intent, UnknownName};
 pub use key::{ParseKeyError, PrivateKey, PublicKey};
 pub use name::{Name, ParseNameError};
 pub use network_map::{AcceptRule, Digest, Facet, Filter, ForwardRule, Neighbor, NetworkMap, Standby};
+pub use object::{Entity, Id, Label, Object, ObjectId};
+pub use refused::{Refused, Violation};
 pub use service::{NoServices, ParseServiceError, Protocol, Service, Services};
 pub use time::Timestamp;
 pub use tlv::MessageError;

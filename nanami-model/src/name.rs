@@ -72,7 +72,8 @@ impl Name {
         let mut i = 0;
         while i < bytes.len() {
             let inner = i > 0 && i + 1 < bytes.len();
-            if !matches!(bytes[i], b'a'..=b'z' | b'0'..=b'9') && !(bytes[i] == b'-' && inner) {
+            let fits = matches!(bytes[i], b'a'..=b'z' | b'0'..=b'9') || (bytes[i] == b'-' && inner);
+            if !fits {
                 return false;
             }
             i += 1;
@@ -94,7 +95,8 @@ impl FromStr for Name {
         let last = text.chars().count();
         for (i, character) in text.chars().enumerate() {
             let inner = i > 0 && i + 1 < last;
-            if !matches!(character, 'a'..='z' | '0'..='9') && !(character == '-' && inner) {
+            let fits = matches!(character, 'a'..='z' | '0'..='9') || (character == '-' && inner);
+            if !fits {
                 return Err(ParseNameError::Character { character, position: i + 1 });
             }
         }

@@ -1,0 +1,226 @@
+//! Changes: what turns one revision into the next, who made it, and how to take it back.
+//!
+//! **Invariant**: a [`ChangeSet`] is data. It says completely what it does, so that it is at once the request, the audit
+//! record and, by [`ChangeSet::inverse`], the way back. Whether it may be done is [`Intent::apply`]'s to say.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::entity::{JoinKey, JoinSecretHash, Role};
+use crate::id::{GroupId, UserId};
+use crate::intent::Intent;
+use crate::object::sealed::Stored;
+use crate::object::{Entity, Id, Object, ObjectId};
+
+/// Who makes a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Actor {
+    /// A user of the workspace.
+    User(UserId),
+    /// The control plane itself, when a peer joins.
+    Control,
+}
+
+/// One change to one object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// An object comes into being.
+    Add(Object),
+    /// An object becomes this.
+    Update(Object),
+    /// An object goes.
+    Remove(ObjectId),
+}
+
+impl Change {
+    /// The object that changes.
+    pub fn id(&self) -> ObjectId {
+        match self {
+            Self::Add(object) | Self::Update(object) => object.id(),
+            Self::Remove(id) => *id,
+        }
+    }
+}
+
+/// Changes that are made together or not at all.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ChangeSet {
+    changes: Vec<Change>,
+    reason: Option<String>,
+}
+
+impl ChangeSet {
+    /// The changes.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Change> {
+        self.changes.iter()
+    }
+
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Why the changes are made; `None` if nobody said.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// Says why the changes are made.
+    pub fn with_reason(self, text: &str) -> Self {
+        Self { reason: Some(text.to_owned()), ..self }
+    }
+
+    /// The changes that take these back, given the revision that these were made to.
+    pub fn inverse(&self, before: &Intent) -> Self {
+        let undo = |change: &Change| match change {
+            Change::Add(object) => Some(Change::Remove(object.id())),
+            Change::Update(object) => object.id().object_in(before.tables()).map(Change::Update),
+            Change::Remove(id) => id.object_in(before.tables()).map(Change::Add),
+        };
+        Self { changes: self.changes.iter().rev().filter_map(undo).collect(), reason: None }
+    }
+}
+
+impl FromIterator<Change> for ChangeSet {
+    fn from_iter<T: IntoIterator<Item = Change>>(changes: T) -> Self {
+        Self { changes: changes.into_iter().collect(), reason: None }
+    }
+}
+
+/// Changes being collected. Collecting never fails; [`Intent::apply`] reports every mistake at once.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    base: Intent,
+    objects: BTreeMap<ObjectId, Option<Object>>,
+    order: Vec<ObjectId>,
+}
+
+impl Draft {
+    pub(crate) fn new(base: Intent) -> Self {
+        Self { base, objects: BTreeMap::new(), order: Vec::new() }
+    }
+
+    /// Adds an object, and says which id it will have.
+    pub fn add<E: Entity>(&mut self, entity: E) -> E::Id {
+        let id = E::derive_id(self.base.name(), entity.name(), self.base.revision().next());
+        self.put(id.into(), Some(entity.wrap(id)));
+        id
+    }
+
+    /// Adds a join key with the hash of its secret, which only whoever makes the secret knows: the secret's text holds the id.
+    pub fn add_join_key(
+        &mut self,
+        key: JoinKey,
+        hash: impl FnOnce(crate::JoinKeyId) -> JoinSecretHash,
+    ) -> crate::JoinKeyId {
+        let id = crate::JoinKeyId::derive(self.base.name(), Entity::name(&key), self.base.revision().next());
+        self.put(id.into(), Some(key.with_hash(hash(id)).wrap(id)));
+        id
+    }
+
+    /// Changes an object; nothing happens if there is none with this id.
+    pub fn update<I: Id>(&mut self, id: I, with: impl FnOnce(I::Entity) -> I::Entity) {
+        let current = match self.objects.get(&id.into()) {
+            Some(object) => object.clone(),
+            None => id.into().object_in(self.base.tables()),
+        };
+        if let Some(entity) = current.and_then(|object| unwrap::<I>(object)) {
+            self.put(id.into(), Some(with(entity).wrap(id)));
+        }
+    }
+
+    /// Removes an object. What others refer to stays: [`Intent::apply`] refuses with the list.
+    pub fn remove<I: Id>(&mut self, id: I) {
+        self.put(id.into(), None);
+    }
+
+    /// Gives a user a role on one group.
+    pub fn grant(&mut self, to: UserId, role: Role, on: GroupId) {
+        self.update(to, |user| user.with_group_role(on, role));
+    }
+
+    /// The changes that were collected, in the order in which their objects were first touched.
+    pub fn into_changes(self) -> ChangeSet {
+        let change = |id: &ObjectId| {
+            let before = id.object_in(self.base.tables());
+            match (before, self.objects.get(id).cloned().flatten()) {
+                (None, Some(object)) => Some(Change::Add(object)),
+                (Some(before), Some(object)) if before != object => Some(Change::Update(object)),
+                (Some(_), None) => Some(Change::Remove(*id)),
+                _ => None,
+            }
+        };
+        self.order.iter().filter_map(change).collect()
+    }
+
+    fn put(&mut self, id: ObjectId, object: Option<Object>) {
+        if self.objects.insert(id, object).is_none() {
+            self.order.push(id);
+        }
+    }
+}
+
+fn unwrap<I: Id>(object: Object) -> Option<I::Entity> {
+    let mut tables = crate::intent::Tables::default();
+    let id = I::of(object.id())?;
+    object.put(&mut tables);
+    I::Entity::table(&tables).get(&id).cloned()
+}
+
+/// See [`Intent::changes_to`].
+pub(crate) fn difference(from: &Intent, wanted: &Intent) -> ChangeSet {
+    let mut changes = Vec::new();
+    let identity = |id: ObjectId| {
+        let Some(name) = id.name_in(wanted.tables()) else { return id };
+        match id.of_name(name, from.tables()) {
+            Some(known) => known,
+            None => id.derive_like(from.name(), name, from.revision().next()),
+        }
+    };
+    for mut object in wanted.tables().objects().filter(|o| !matches!(o, Object::JoinKey(..))) {
+        object.visit(&mut |_, id| identity(id));
+        let Some(before) = object.id().object_in(from.tables()) else {
+            changes.push(Change::Add(unallocated(object)));
+            continue;
+        };
+        let object = keeping(object, &before);
+        if object != before {
+            changes.push(Change::Update(object));
+        }
+    }
+    for object in from.tables().objects().filter(|o| !matches!(o, Object::JoinKey(..))) {
+        if object.id().of_name(object.name(), wanted.tables()).is_none() {
+            changes.push(Change::Remove(object.id()));
+        }
+    }
+    changes.into_iter().collect()
+}
+
+/// A peer as it was asked for: the addresses of another workspace mean nothing here.
+fn unallocated(object: Object) -> Object {
+    match object {
+        Object::Peer(id, mut peer) => {
+            peer.set_addresses(Vec::new());
+            Object::Peer(id, peer)
+        }
+        other => other,
+    }
+}
+
+/// The wanted object with what only the live one knows.
+fn keeping(wanted: Object, before: &Object) -> Object {
+    match (wanted, before) {
+        (Object::Peer(id, mut peer), Object::Peer(_, live)) => {
+            if let (None, Some(key)) = (peer.key(), live.key()) {
+                peer = peer.with_key(key);
+            }
+            peer.set_addresses(live.addresses().to_vec());
+            Object::Peer(id, peer)
+        }
+        (wanted, _) => wanted,
+    }
+}

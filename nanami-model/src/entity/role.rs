@@ -1,0 +1,84 @@
+//! Roles and what they permit.
+//!
+//! **Invariant**: roles are ordered; a higher one permits all that a lower one does. They are built in and immutable.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What a user is to a workspace, or to one group of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Sees.
+    Viewer,
+    /// Sees, and uses what is there.
+    Member,
+    /// Changes everything but who owns the workspace.
+    Admin,
+    /// Changes everything.
+    Owner,
+}
+
+impl Role {
+    /// The roles, lowest first.
+    pub const ALL: [Role; 4] = [Role::Viewer, Role::Member, Role::Admin, Role::Owner];
+
+    /// Whether the role permits this.
+    pub fn permits(self, permission: Permission) -> bool {
+        let needed = match permission {
+            Permission::Read => Role::Viewer,
+            Permission::Write | Permission::Approve => Role::Admin,
+            Permission::GrantOwner => Role::Owner,
+        };
+        self >= needed
+    }
+}
+
+/// Something that a role permits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Permission {
+    /// See the objects: `workspace.read`.
+    Read,
+    /// Change the objects: `workspace.write`.
+    Write,
+    /// Approve plans that touch what the group owns: `plan.approve`.
+    Approve,
+    /// Make or unmake owners: `owner.grant`.
+    GrantOwner,
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "workspace.read",
+            Self::Write => "workspace.write",
+            Self::Approve => "plan.approve",
+            Self::GrantOwner => "owner.grant",
+        })
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Viewer => "viewer",
+            Self::Member => "member",
+            Self::Admin => "admin",
+            Self::Owner => "owner",
+        })
+    }
+}
+
+/// A word is none of the four roles.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a role is owner, admin, member or viewer")]
+pub struct ParseRoleError;
+
+impl FromStr for Role {
+    type Err = ParseRoleError;
+
+    fn from_str(text: &str) -> Result<Self, ParseRoleError> {
+        Self::ALL.into_iter().find(|role| role.to_string() == text).ok_or(ParseRoleError)
+    }
+}
+
+crate::text::text_serde!(Role);

@@ -1,0 +1,326 @@
+//! Intent: what people asked for, as one immutable revision of a workspace.
+//!
+//! **Invariant**: in an `Intent` every reference resolves, names are unique within their kind, pools are disjoint, keys and
+//! addresses belong to one peer each, and somebody owns the workspace. There is no way to an `Intent` but by
+//! [`Intent::new`], [`Intent::apply`] and a document, which check the same rules. Clones share everything.
+
+use std::sync::Arc;
+
+use crate::change::{Actor, ChangeSet, Draft};
+use crate::cidr::parse_address;
+use crate::entity::{Assertion, Gateway, Group, JoinKey, Network, Peer, Policy, Region, Role, Route, Selector, User};
+use crate::flow::{Destination, Flow};
+use crate::generation::Revision;
+use crate::id::{
+    AssertionId, GatewayId, GroupId, JoinKeyId, NetworkId, PeerId, PolicyId, RegionId, RouteId, UserId, WorkspaceId,
+};
+use crate::ipam::Ipam;
+use crate::name::Name;
+use crate::object::{Entity, Id, Label, Object, ObjectId};
+use crate::refused::{Refused, Violation};
+use crate::service::Service;
+
+mod apply;
+mod membership;
+mod rules;
+mod table;
+
+pub(crate) use table::Table;
+
+/// One immutable revision of a workspace.
+///
+/// ```
+/// use nanami_model::{Group, Intent, Network, Peer, PeerId, Policy, Service, User, name};
+///
+/// let empty = Intent::new(name!("acme"), User::new(name!("netops")));
+/// let mut draft = empty.draft();
+/// let platform = draft.add(Group::new(name!("platform")));
+/// let prod = draft.add(Network::new(name!("prod"), platform, ["10.42.0.0/16".parse()?]));
+/// let [api, db] = [name!("api"), name!("db")].map(|n| draft.add(Peer::new(n).with_networks([prod])));
+/// draft.add(Policy::allow(name!("api-to-db"), api, db, Service::tcp(5432)));
+/// let acme = empty.apply(empty.owner(), &draft.into_changes())?;
+/// assert_eq!(acme.id::<PeerId>("api")?, api);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Intent {
+    name: Name,
+    revision: Revision,
+    tables: Arc<Tables>,
+}
+
+/// The objects of a workspace, kind by kind, and which addresses are taken.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[allow(unreachable_pub, reason = "a sealed trait names it; the module is private")]
+pub struct Tables {
+    pub(crate) users: Table<UserId, User>,
+    pub(crate) groups: Table<GroupId, Group>,
+    pub(crate) networks: Table<NetworkId, Network>,
+    pub(crate) regions: Table<RegionId, Region>,
+    pub(crate) peers: Table<PeerId, Peer>,
+    pub(crate) gateways: Table<GatewayId, Gateway>,
+    pub(crate) routes: Table<RouteId, Route>,
+    pub(crate) policies: Table<PolicyId, Policy>,
+    pub(crate) join_keys: Table<JoinKeyId, JoinKey>,
+    pub(crate) assertions: Table<AssertionId, Assertion>,
+    pub(crate) ipam: Ipam,
+}
+
+/// A name that no object of the wanted kind bears.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no {kind} {name:?}{}", near(nearest))]
+pub struct UnknownName {
+    /// The kind that was asked for.
+    pub kind: &'static str,
+    /// The name.
+    pub name: String,
+    /// The names that are most like it, the nearest first; at most three.
+    pub nearest: Vec<Name>,
+}
+
+impl UnknownName {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        "name.unknown"
+    }
+}
+
+fn near(names: &[Name]) -> String {
+    match names {
+        [] => String::new(),
+        [first, rest @ ..] => {
+            rest.iter().fold(format!("; did you mean {first}"), |text, name| format!("{text} or {name}")) + "?"
+        }
+    }
+}
+
+impl Intent {
+    /// The empty workspace at revision 0: nobody but its owner.
+    pub fn new(name: Name, owner: User) -> Self {
+        let mut tables = Tables::default();
+        let id = UserId::derive(&name, owner.name(), Revision::ZERO);
+        tables.users.put(id, owner.with_role(Role::Owner));
+        Self { name, revision: Revision::ZERO, tables: Arc::new(tables) }
+    }
+
+    /// The workspace at revision 1 that consists of these objects; what a document and an import build.
+    ///
+    /// # Errors
+    /// [`Refused`] with every rule that the objects break.
+    pub fn from_objects(name: Name, objects: impl IntoIterator<Item = Object>) -> Result<Self, Refused> {
+        let mut tables = Tables::default();
+        let mut violations = Vec::new();
+        for object in objects {
+            if object.id().of_name(object.name(), &tables).is_some() {
+                violations.push(Violation::DuplicateName { what: Label::named(object.id(), object.name().clone()) });
+                continue;
+            }
+            object.put(&mut tables);
+        }
+        violations.extend(rules::check(&tables));
+        violations.extend(crate::ipam::allocate(&mut tables));
+        match violations.is_empty() {
+            true => Ok(Self { name, revision: Revision::new(1), tables: Arc::new(tables) }),
+            false => Err(Refused::new(violations)),
+        }
+    }
+
+    /// The name of the workspace.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The id of the workspace, which follows from its name.
+    pub fn workspace(&self) -> WorkspaceId {
+        WorkspaceId::derive(&self.name, &self.name, Revision::ZERO)
+    }
+
+    /// Which revision this is.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// An owner of the workspace, the first by name.
+    pub fn owner(&self) -> Actor {
+        let owner = self.users().find(|(_, user)| user.role() == Some(Role::Owner));
+        Actor::User(owner.expect("a workspace has an owner: `rules::check` refuses every other").0)
+    }
+
+    /// Begins to collect changes to this revision.
+    pub fn draft(&self) -> Draft {
+        Draft::new(self.clone())
+    }
+
+    /// The next revision: this one with the changes made, all or none.
+    ///
+    /// # Errors
+    /// [`Refused`] with everything that stands against it: permissions, references, rules.
+    pub fn apply(&self, by: Actor, changes: &ChangeSet) -> Result<Self, Refused> {
+        apply::apply(self, by, changes)
+    }
+
+    /// The changes that turn this workspace into the wanted one. Names are identity: what keeps its name keeps its id. A key
+    /// or an address that `wanted` does not mention is kept, and so are join keys, which no document carries.
+    pub fn changes_to(&self, wanted: &Intent) -> ChangeSet {
+        crate::change::difference(self, wanted)
+    }
+
+    /// The id of the object of this kind and name.
+    ///
+    /// # Errors
+    /// [`UnknownName`] with the names that are most like it.
+    pub fn id<I: Id>(&self, name: &str) -> Result<I, UnknownName> {
+        let table = <I::Entity as crate::object::sealed::Stored>::table(&self.tables);
+        table.id(name).ok_or_else(|| UnknownName {
+            kind: I::KIND,
+            name: name.to_owned(),
+            nearest: nearest(name, table.names()),
+        })
+    }
+
+    /// The object with this id.
+    pub fn get<I: Id>(&self, id: I) -> Option<&I::Entity> {
+        <I::Entity as crate::object::sealed::Stored>::table(&self.tables).get(&id)
+    }
+
+    /// The name of the object with this id.
+    pub fn name_of(&self, id: impl Into<ObjectId>) -> Option<&Name> {
+        id.into().name_in(&self.tables)
+    }
+
+    /// Kind and name of the object with this id, for texts.
+    pub fn label(&self, id: impl Into<ObjectId>) -> Label {
+        Label::new(id, &self.tables)
+    }
+
+    /// The object of any kind with this id.
+    pub fn object(&self, id: ObjectId) -> Option<Object> {
+        id.object_in(&self.tables)
+    }
+
+    /// The flow from the peer `from` to `to`, which is the name of a peer or of a route, or an address.
+    ///
+    /// # Errors
+    /// [`UnknownName`] if a name is nobody's.
+    pub fn flow(&self, from: &str, to: &str, service: Service) -> Result<Flow, UnknownName> {
+        let from = self.id::<PeerId>(from)?;
+        if let Ok(address) = parse_address(to) {
+            return Ok(Flow { from, to: self.destination_of(address), service });
+        }
+        let to = match (self.id::<PeerId>(to), self.id::<RouteId>(to)) {
+            (Ok(peer), _) => Destination::Peer(peer),
+            (Err(_), Ok(route)) => Destination::Route(route),
+            (Err(_), Err(mut unknown)) => {
+                unknown.kind = "peer or route";
+                unknown.nearest = nearest(to, self.tables.peers.names().chain(self.tables.routes.names()));
+                return Err(unknown);
+            }
+        };
+        Ok(Flow { from, to, service })
+    }
+
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.tables
+    }
+}
+
+macro_rules! listings {
+    ($($(#[$doc:meta])* $name:ident: $id:ident, $entity:ident;)*) => {
+        impl Intent {
+            $(
+                $(#[$doc])*
+                pub fn $name(&self) -> impl ExactSizeIterator<Item = ($id, &$entity)> + Clone {
+                    self.tables.$name.iter()
+                }
+            )*
+        }
+    };
+}
+
+listings! {
+    /// The users, by name.
+    users: UserId, User;
+    /// The groups, by name.
+    groups: GroupId, Group;
+    /// The networks, by name.
+    networks: NetworkId, Network;
+    /// The regions, by name.
+    regions: RegionId, Region;
+    /// The peers, by name.
+    peers: PeerId, Peer;
+    /// The gateways, by name.
+    gateways: GatewayId, Gateway;
+    /// The routes, by name.
+    routes: RouteId, Route;
+    /// The policies, by name.
+    policies: PolicyId, Policy;
+    /// The join keys, by name.
+    join_keys: JoinKeyId, JoinKey;
+    /// The assertions, by name.
+    assertions: AssertionId, Assertion;
+}
+
+impl Intent {
+    /// The gateway whose role this peer bears.
+    pub fn gateway_of(&self, peer: PeerId) -> Option<(GatewayId, &Gateway)> {
+        self.gateways().find(|(_, gateway)| gateway.peer() == peer)
+    }
+
+    /// The peer that has this overlay address, or the route with the longest prefix around it.
+    fn destination_of(&self, address: std::net::IpAddr) -> Destination {
+        if let Some((id, _)) = self.peers().find(|(_, peer)| peer.addresses().contains(&address)) {
+            return Destination::Peer(id);
+        }
+        Destination::Address(address)
+    }
+
+    /// The route that carries packets to this address: the one with the longest prefix around it.
+    pub fn route_to(&self, address: std::net::IpAddr) -> Option<(RouteId, &Route)> {
+        let covering =
+            |route: &Route| route.prefixes().iter().filter(|p| p.contains(address)).map(|p| p.length()).max();
+        self.routes()
+            .filter_map(|(id, route)| Some((covering(route)?, id, route)))
+            .max_by_key(|(length, ..)| *length)
+            .map(|(_, id, route)| (id, route))
+    }
+
+    /// The peers that a side of a policy names, by name; for a route nobody, for it names what is behind it.
+    pub fn members(&self, selector: Selector) -> Vec<PeerId> {
+        membership::members(self, selector)
+    }
+
+    /// Whether a side of a policy names this peer.
+    pub fn is_member(&self, peer: PeerId, selector: Selector) -> bool {
+        membership::is_member(self, peer, selector)
+    }
+
+    /// Every group that the peer is a member of, also by nesting.
+    pub fn groups_of(&self, peer: PeerId) -> Vec<GroupId> {
+        membership::groups_of(self, peer)
+    }
+}
+
+/// Names that are most like `text`, by edit distance: at most three, none that differs in more than a third of it.
+fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a Name>) -> Vec<Name> {
+    let limit = text.len().div_ceil(3).max(1);
+    let mut scored: Vec<_> = names.map(|n| (distance(text, n.as_str()), n)).filter(|(d, _)| *d <= limit).collect();
+    scored.sort();
+    scored.into_iter().take(3).map(|(_, name)| name.clone()).collect()
+}
+
+/// Levenshtein's distance in bytes; two rows of the table are enough.
+fn distance(a: &str, b: &str) -> usize {
+    let mut previous: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, y) in b.bytes().enumerate() {
+            let change = previous[j] + usize::from(x != y);
+            row.push(change.min(previous[j + 1] + 1).min(row[j] + 1));
+        }
+        previous = row;
+    }
+    previous[b.len()]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! The ten kinds of objects under one roof: what changes and rules speak about.
+//!
+//! **Invariant**: an id type and its entity type belong together (`PeerId` and [`Peer`]); the pair of sealed traits
+//! [`Id`] and [`Entity`] says so to the compiler, so that there is one set of verbs instead of one per noun.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::entity::{Assertion, Gateway, Group, JoinKey, Network, Peer, Policy, Region, Route, User};
+use crate::generation::Revision;
+use crate::id::{AssertionId, GatewayId, GroupId, JoinKeyId, NetworkId, PeerId, PolicyId, RegionId, RouteId, UserId};
+use crate::intent::{Table, Tables};
+use crate::name::Name;
+
+/// An id of one kind of object. Sealed: the kinds are the model's.
+pub trait Id: Copy + Ord + fmt::Display + Into<ObjectId> + sealed::Sealed + 'static {
+    /// What it identifies.
+    type Entity: Entity<Id = Self>;
+    /// The word for the kind, as texts and errors say it.
+    const KIND: &'static str;
+
+    /// The id, if it is of this kind.
+    fn of(id: ObjectId) -> Option<Self>;
+}
+
+/// An object of one kind. Sealed: the kinds are the model's.
+pub trait Entity: Clone + PartialEq + sealed::Stored<Key = <Self as Entity>::Id> + 'static {
+    /// What identifies it.
+    type Id: Id<Entity = Self>;
+
+    /// Its name, unique among the objects of its kind.
+    fn name(&self) -> &Name;
+
+    /// Shows every reference to another object, with the name of the field that holds it, and stores what comes back.
+    #[doc(hidden)]
+    fn visit(&mut self, with: &mut dyn FnMut(&'static str, ObjectId) -> ObjectId);
+}
+
+#[allow(unreachable_pub, missing_docs, reason = "sealed: nobody outside can name these")]
+pub(crate) mod sealed {
+    use super::{Name, Object, Revision, Table, Tables};
+
+    pub trait Sealed {}
+
+    pub trait Stored: Sized {
+        type Key: Ord + Copy;
+        fn table(tables: &Tables) -> &Table<Self::Key, Self>;
+        fn table_mut(tables: &mut Tables) -> &mut Table<Self::Key, Self>;
+        fn derive_id(workspace: &Name, name: &Name, revision: Revision) -> Self::Key;
+        fn wrap(self, id: Self::Key) -> Object;
+    }
+}
+
+/// Follows a reference of a known kind through a visitor. The kind never changes on the way.
+pub(crate) fn follow<I: Id>(id: &mut I, field: &'static str, with: &mut dyn FnMut(&'static str, ObjectId) -> ObjectId) {
+    if let Some(mapped) = I::of(with(field, (*id).into())) {
+        *id = mapped;
+    }
+}
+
+macro_rules! objects {
+    ($($kind:ident, $id:ident, $table:ident, $word:literal;)*) => {
+        /// An object of any kind, with its id.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[allow(missing_docs, reason = "each variant bears the name of its type")]
+        pub enum Object {
+            $($kind($id, $kind),)*
+        }
+
+        /// An id of any kind.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[allow(missing_docs, reason = "each variant bears the name of its type")]
+        pub enum ObjectId {
+            $($kind($id),)*
+        }
+
+        impl Object {
+            /// The id.
+            pub fn id(&self) -> ObjectId {
+                match self { $(Self::$kind(id, _) => ObjectId::$kind(*id),)* }
+            }
+
+            /// The name.
+            pub fn name(&self) -> &Name {
+                match self { $(Self::$kind(_, entity) => entity.name(),)* }
+            }
+
+            pub(crate) fn visit(&mut self, with: &mut dyn FnMut(&'static str, ObjectId) -> ObjectId) {
+                match self { $(Self::$kind(id, entity) => {
+                    follow(id, "", with);
+                    entity.visit(with);
+                })* }
+            }
+
+            pub(crate) fn put(self, tables: &mut Tables) {
+                match self { $(Self::$kind(id, entity) => tables.$table.put(id, entity),)* }
+            }
+
+        }
+
+        impl ObjectId {
+            /// The word for the kind.
+            pub fn kind(&self) -> &'static str {
+                match self { $(Self::$kind(_) => $word,)* }
+            }
+
+            pub(crate) fn name_in<'a>(&self, tables: &'a Tables) -> Option<&'a Name> {
+                match self { $(Self::$kind(id) => tables.$table.get(id).map(Entity::name),)* }
+            }
+
+            pub(crate) fn object_in(&self, tables: &Tables) -> Option<Object> {
+                match self { $(Self::$kind(id) => tables.$table.get(id).map(|e| Object::$kind(*id, e.clone())),)* }
+            }
+
+            pub(crate) fn remove_from(&self, tables: &mut Tables) {
+                match self { $(Self::$kind(id) => tables.$table.remove(id),)* }
+            }
+
+            pub(crate) fn of_name(&self, name: &Name, tables: &Tables) -> Option<ObjectId> {
+                match self { $(Self::$kind(_) => tables.$table.id(name.as_str()).map(ObjectId::$kind),)* }
+            }
+
+            pub(crate) fn derive_like(&self, workspace: &Name, name: &Name, revision: Revision) -> ObjectId {
+                match self { $(Self::$kind(_) => ObjectId::$kind($id::derive(workspace, name, revision)),)* }
+            }
+        }
+
+        impl fmt::Display for ObjectId {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self { $(Self::$kind(id) => id.fmt(f),)* }
+            }
+        }
+
+        impl Tables {
+            pub(crate) fn objects(&self) -> impl Iterator<Item = Object> + '_ {
+                std::iter::empty()
+                    $(.chain(self.$table.iter().map(|(id, e)| Object::$kind(id, e.clone()))))*
+            }
+        }
+
+        $(
+            impl sealed::Sealed for $id {}
+
+            impl Id for $id {
+                type Entity = $kind;
+                const KIND: &'static str = $word;
+
+                fn of(id: ObjectId) -> Option<Self> {
+                    Self::try_from(id).ok()
+                }
+            }
+
+            impl From<$id> for ObjectId {
+                fn from(id: $id) -> Self {
+                    Self::$kind(id)
+                }
+            }
+
+            impl TryFrom<ObjectId> for $id {
+                type Error = ObjectId;
+
+                fn try_from(id: ObjectId) -> Result<Self, ObjectId> {
+                    match id {
+                        ObjectId::$kind(id) => Ok(id),
+                        other => Err(other),
+                    }
+                }
+            }
+
+            impl sealed::Stored for $kind {
+                type Key = $id;
+
+                fn table(tables: &Tables) -> &Table<$id, $kind> {
+                    &tables.$table
+                }
+
+                fn table_mut(tables: &mut Tables) -> &mut Table<$id, $kind> {
+                    &mut tables.$table
+                }
+
+                fn derive_id(workspace: &Name, name: &Name, revision: Revision) -> $id {
+                    $id::derive(workspace, name, revision)
+                }
+
+                fn wrap(self, id: $id) -> Object {
+                    Object::$kind(id, self)
+                }
+            }
+        )*
+    };
+}
+
+objects! {
+    User, UserId, users, "user";
+    Group, GroupId, groups, "group";
+    Network, NetworkId, networks, "network";
+    Region, RegionId, regions, "region";
+    Peer, PeerId, peers, "peer";
+    Gateway, GatewayId, gateways, "gateway";
+    Route, RouteId, routes, "route";
+    Policy, PolicyId, policies, "policy";
+    JoinKey, JoinKeyId, join_keys, "join key";
+    Assertion, AssertionId, assertions, "assertion";
+}
+
+/// An object as texts name it: its kind and its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Label {
+    id: ObjectId,
+    name: Option<Name>,
+}
+
+impl Label {
+    pub(crate) fn new(id: impl Into<ObjectId>, tables: &Tables) -> Self {
+        let id = id.into();
+        Self { id, name: id.name_in(tables).cloned() }
+    }
+
+    pub(crate) fn named(id: impl Into<ObjectId>, name: Name) -> Self {
+        Self { id: id.into(), name: Some(name) }
+    }
+
+    /// The id of the object.
+    pub fn id(&self) -> ObjectId {
+        self.id
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{} {name}", self.id.kind()),
+            None => write!(f, "{}", self.id),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Why a change is refused: every rule that it breaks, all at once.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::cidr::Cidr;
+use crate::entity::Permission;
+use crate::object::{Label, ObjectId};
+
+/// A change set that was not made, with everything that stands against it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{}", summary(.violations))]
+pub struct Refused {
+    violations: Vec<Violation>,
+}
+
+impl Refused {
+    pub(crate) fn new(violations: Vec<Violation>) -> Self {
+        Self { violations }
+    }
+
+    /// What stands against the change; never empty.
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    /// The stable code of the first violation.
+    pub fn code(&self) -> &'static str {
+        self.violations.first().map_or("change.refused", Violation::code)
+    }
+}
+
+fn summary(violations: &[Violation]) -> String {
+    violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// A rule that a change breaks.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// The actor may not make this change.
+    #[error("{by} may not change {what}: that takes {permission}")]
+    Forbidden {
+        /// Who tried.
+        by: Label,
+        /// What would change.
+        what: Label,
+        /// The permission that is missing.
+        permission: Permission,
+    },
+    /// The actor would give away more than they hold.
+    #[error("{by} may not give {to} a role higher than their own")]
+    Escalation {
+        /// Who tried.
+        by: Label,
+        /// Who would get it.
+        to: Label,
+    },
+    /// Nobody would own the workspace.
+    #[error("the workspace would have no owner")]
+    LastOwner,
+    /// What is to be changed or removed is not there.
+    #[error("there is no {what}")]
+    Missing {
+        /// What is not there.
+        what: Label,
+    },
+    /// Another object of the kind has the name.
+    #[error("there are two: {what}")]
+    DuplicateName {
+        /// The name that two would have.
+        what: Label,
+    },
+    /// A field names an object that is not there.
+    #[error("{subject}: {field} names {reference}, which does not exist")]
+    Dangling {
+        /// Whose field it is.
+        subject: Label,
+        /// The field.
+        field: &'static str,
+        /// What it names.
+        reference: Label,
+    },
+    /// What is to be removed is needed by others.
+    #[error("{what} is needed by {}", list(by))]
+    InUse {
+        /// What is to be removed.
+        what: Label,
+        /// Who needs it.
+        by: Vec<Label>,
+    },
+    /// Two pools share addresses.
+    #[error("{subject}: pool {pool} overlaps {other_pool} of {other}")]
+    Overlap {
+        /// The second network.
+        subject: Label,
+        /// Its pool.
+        pool: Cidr,
+        /// The first network, or the same one.
+        other: Label,
+        /// Its pool.
+        other_pool: Cidr,
+    },
+    /// Two peers have one key.
+    #[error("{subject} has the key of {other}")]
+    DuplicateKey {
+        /// The second peer.
+        subject: Label,
+        /// The first.
+        other: Label,
+    },
+    /// Two peers have one address.
+    #[error("{subject} has the address {address} of {other}")]
+    DuplicateAddress {
+        /// The second peer.
+        subject: Label,
+        /// The first.
+        other: Label,
+        /// The address.
+        address: IpAddr,
+    },
+    /// A network has no address left for a peer.
+    #[error("{subject} gets no address: {network} has {left} of {size} left")]
+    Exhausted {
+        /// The peer.
+        subject: Label,
+        /// The network.
+        network: Label,
+        /// How many addresses are left in its smallest pool.
+        left: u64,
+        /// How many that pool has.
+        size: u64,
+    },
+    /// Two things that are asked for exclude each other.
+    #[error("{subject}: {why}")]
+    Contradiction {
+        /// What is asked for.
+        subject: Label,
+        /// The field that says so.
+        field: &'static str,
+        /// What stands against it, in words.
+        why: String,
+        /// What to do about it.
+        remedy: String,
+    },
+}
+
+fn list(labels: &[Label]) -> String {
+    labels.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl Violation {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Forbidden { .. } => "change.forbidden",
+            Self::Escalation { .. } => "change.escalation",
+            Self::LastOwner => "change.last_owner",
+            Self::Missing { .. } => "change.missing",
+            Self::DuplicateName { .. } => "change.duplicate_name",
+            Self::Dangling { .. } => "change.dangling",
+            Self::InUse { .. } => "change.in_use",
+            Self::Overlap { .. } => "change.overlap",
+            Self::DuplicateKey { .. } => "change.duplicate_key",
+            Self::DuplicateAddress { .. } => "change.duplicate_address",
+            Self::Exhausted { .. } => "change.exhausted",
+            Self::Contradiction { .. } => "change.contradiction",
+        }
+    }
+
+    /// The object that it is about; `None` if it is about the workspace.
+    pub fn subject(&self) -> Option<ObjectId> {
+        match self {
+            Self::LastOwner => None,
+            Self::Forbidden { what, .. } | Self::InUse { what, .. } => Some(what.id()),
+            Self::Missing { what } | Self::DuplicateName { what } => Some(what.id()),
+            Self::Escalation { to, .. } => Some(to.id()),
+            Self::Dangling { subject, .. }
+            | Self::Overlap { subject, .. }
+            | Self::DuplicateKey { subject, .. }
+            | Self::DuplicateAddress { subject, .. }
+            | Self::Exhausted { subject, .. }
+            | Self::Contradiction { subject, .. } => Some(subject.id()),
+        }
+    }
+
+    /// The field of the object that it is about, as documents spell it; `None` if it is about the whole object.
+    pub fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Dangling { field, .. } | Self::Contradiction { field, .. } => Some(field),
+            Self::Overlap { .. } => Some("pools"),
+            Self::DuplicateKey { .. } => Some("key"),
+            Self::DuplicateAddress { .. } => Some("addresses"),
+            _ => None,
+        }
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Forbidden { .. } => "ask an admin or an owner".to_owned(),
+            Self::Escalation { .. } => "ask somebody who holds that role".to_owned(),
+            Self::LastOwner => "give somebody the role owner first".to_owned(),
+            Self::Missing { .. } => "look at the current revision, and try again".to_owned(),
+            Self::DuplicateName { .. } => "choose another name".to_owned(),
+            Self::Dangling { reference, .. } => format!("declare {reference}, or name one that exists"),
+            Self::InUse { by, .. } => format!("change or remove {} first", list(by)),
+            Self::Overlap { other, .. } => format!("choose a pool outside those of {other}"),
+            Self::DuplicateKey { .. } => "make a key pair of its own on each machine".to_owned(),
+            Self::DuplicateAddress { .. } => "choose another address, or leave the choice to the workspace".to_owned(),
+            Self::Exhausted { network, .. } => format!("give {network} a larger pool, or remove peers"),
+            Self::Contradiction { remedy, .. } => remedy.clone(),
+        }
+    }
+}
+
+impl fmt::Display for crate::change::Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(id) => id.fmt(f),
+            Self::Control => f.write_str("control"),
+        }
+    }
+}
