@@ -1,0 +1,151 @@
+//! Join strings: all that a peer needs to join, in one line of text.
+//!
+//! **Invariant**: the text names where control listens, the workspace, control's public key and a join key, each once. It is
+//! a secret as long as the join key lives: it prints as `…`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::entity::JoinSecret;
+use crate::key::PublicKey;
+use crate::name::Name;
+
+/// `nanami://HOST:PORT/WORKSPACE?key=CONTROL_PUBLIC_KEY#JOIN_KEY`.
+pub struct JoinString {
+    authority: String,
+    workspace: Name,
+    control: PublicKey,
+    secret: JoinSecret,
+}
+
+/// Which part of a text keeps it from being a join string.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a join string: {part} is missing or wrong; it reads nanami://HOST:PORT/WORKSPACE?key=KEY#JOIN_KEY")]
+pub struct ParseJoinStringError {
+    part: &'static str,
+}
+
+impl ParseJoinStringError {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        "value.join_string"
+    }
+}
+
+impl JoinString {
+    /// The join string for a workspace whose control, with this key, listens at `authority` (`host:port`).
+    ///
+    /// # Errors
+    /// [`ParseJoinStringError`] if the authority is no host with a port.
+    pub fn new(
+        authority: &str,
+        workspace: Name,
+        control: PublicKey,
+        secret: JoinSecret,
+    ) -> Result<Self, ParseJoinStringError> {
+        let authority = check_authority(authority)?;
+        Ok(Self { authority, workspace, control, secret })
+    }
+
+    /// Where control listens: `host:port`, the host a name, an IPv4 address or an IPv6 address in brackets.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The workspace to join.
+    pub fn workspace(&self) -> &Name {
+        &self.workspace
+    }
+
+    /// The key by which control proves itself.
+    pub fn control(&self) -> PublicKey {
+        self.control
+    }
+
+    /// The join key.
+    pub fn secret(&self) -> &JoinSecret {
+        &self.secret
+    }
+
+    /// The text that a person hands over.
+    pub fn expose(&self) -> String {
+        format!("nanami://{}/{}?key={}#{}", self.authority, self.workspace, self.control, self.secret.expose())
+    }
+}
+
+fn check_authority(text: &str) -> Result<String, ParseJoinStringError> {
+    let wrong = || ParseJoinStringError { part: "HOST:PORT" };
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let port_fits = port.parse::<u16>().is_ok_and(|n| n > 0 && n.to_string() == port);
+    let host_fits = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => host.len() <= 253 && host.split('.').all(Name::is_name),
+    };
+    if port_fits && host_fits { Ok(text.to_owned()) } else { Err(wrong()) }
+}
+
+impl FromStr for JoinString {
+    type Err = ParseJoinStringError;
+
+    fn from_str(text: &str) -> Result<Self, ParseJoinStringError> {
+        let part = |part| ParseJoinStringError { part };
+        let rest = text.strip_prefix("nanami://").ok_or(part("nanami://"))?;
+        let (rest, secret) = rest.split_once('#').ok_or(part("JOIN_KEY"))?;
+        let (rest, control) = rest.split_once("?key=").ok_or(part("KEY"))?;
+        let (authority, workspace) = rest.split_once('/').ok_or(part("WORKSPACE"))?;
+        Self::new(
+            authority,
+            workspace.parse().map_err(|_| part("WORKSPACE"))?,
+            control.parse().map_err(|_| part("KEY"))?,
+            secret.parse().map_err(|_| part("JOIN_KEY"))?,
+        )
+    }
+}
+
+impl fmt::Debug for JoinString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JoinString(nanami://{}/{}, …)", self.authority, self.workspace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{JoinKeyId, PrivateKey, name};
+
+    fn join(authority: &str) -> Result<JoinString, ParseJoinStringError> {
+        let secret = JoinSecret::new(JoinKeyId::from_bytes([5; 10]), [6; 20]);
+        JoinString::new(authority, name!("acme"), PrivateKey::from_bytes([7; 32]).public(), secret)
+    }
+
+    #[test]
+    fn text_round_trips_for_names_and_both_families() {
+        for authority in ["127.0.0.1:8080", "[::1]:1", "control.example.org:65535"] {
+            let text = join(authority).unwrap().expose();
+            assert_eq!(text.parse::<JoinString>().unwrap().expose(), text);
+        }
+        for bad in ["127.0.0.1", "host:0", "host:070", "host:", ":1", "a b:1", "[::g]:1", "ho/st:1", "host:65536"] {
+            assert!(join(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_error_names_the_part() {
+        let text = join("127.0.0.1:1").unwrap().expose();
+        for (from, to, part) in [
+            ("nanami://", "http://", "nanami://"),
+            ("acme", "Acme", "WORKSPACE"),
+            ("?key=", "?key=A", "KEY"),
+            ("#nnm_jk_", "#nnm_jk", "JOIN_KEY"),
+            (":1/", "/", "HOST:PORT"),
+        ] {
+            assert_eq!(text.replacen(from, to, 1).parse::<JoinString>().unwrap_err().part, part);
+        }
+    }
+
+    #[test]
+    fn the_secret_does_not_print() {
+        let join = join("127.0.0.1:1").unwrap();
+        assert!(!format!("{join:?}").contains("nnm_jk_"));
+    }
+}

@@ -1,0 +1,112 @@
+//! Observed: the last report of every peer, and when it came.
+//!
+//! **Invariant**: a report of an older epoch or generation never replaces a newer one. What is older than its lease is
+//! `unknown` to whoever asks; it is never taken for healthy.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::generation::{Epoch, Generation};
+use crate::id::PeerId;
+use crate::report::Report;
+use crate::time::Timestamp;
+
+/// What was last heard of each peer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observed {
+    peers: BTreeMap<PeerId, Sighting>,
+}
+
+/// The last report of one peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// What it said.
+    pub report: Report,
+    /// When control received it, by control's clock.
+    pub received: Timestamp,
+}
+
+/// A report is of an older map than the one before it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the report is of generation {offered} in epoch {offered_epoch}, after one of {held} in epoch {held_epoch}")]
+pub struct StaleReport {
+    held_epoch: Epoch,
+    held: Generation,
+    offered_epoch: Epoch,
+    offered: Generation,
+}
+
+impl StaleReport {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        "report.stale"
+    }
+}
+
+impl Observed {
+    /// How long a report is believed: three reports may be lost at the slowest rhythm (chosen, DESIGN decision "A lease").
+    pub const LEASE: Duration = Duration::from_secs(90);
+
+    /// Nothing was heard of anybody: the state before the first rollout.
+    pub fn none() -> &'static Self {
+        static NONE: Observed = Observed { peers: BTreeMap::new() };
+        &NONE
+    }
+
+    /// Takes in what a peer reports.
+    ///
+    /// # Errors
+    /// [`StaleReport`] if a report of a newer map came before; nothing changes then.
+    pub fn record(&mut self, peer: PeerId, report: Report, received: Timestamp) -> Result<(), StaleReport> {
+        if let Some(Sighting { report: held, .. }) = self.peers.get(&peer)
+            && (report.epoch, report.generation) < (held.epoch, held.generation)
+        {
+            let (held_epoch, held) = (held.epoch, held.generation);
+            return Err(StaleReport { held_epoch, held, offered_epoch: report.epoch, offered: report.generation });
+        }
+        self.peers.insert(peer, Sighting { report, received });
+        Ok(())
+    }
+
+    /// Forgets a peer that is gone.
+    pub fn forget(&mut self, peer: PeerId) {
+        self.peers.remove(&peer);
+    }
+
+    /// The last report of a peer, however old.
+    pub fn last(&self, peer: PeerId) -> Option<&Sighting> {
+        self.peers.get(&peer)
+    }
+
+    /// The last report of a peer, if it is still believed.
+    pub fn believed(&self, peer: PeerId, now: Timestamp) -> Option<&Sighting> {
+        self.last(peer).filter(|sighting| now.since(sighting.received) < Self::LEASE)
+    }
+
+    /// Every peer that was ever heard of, with its last report.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (PeerId, &Sighting)> {
+        self.peers.iter().map(|(id, sighting)| (*id, sighting))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_report_changes_nothing_and_an_old_one_is_not_believed() {
+        let (peer, mut observed) = (PeerId::from_bytes([1; 10]), Observed::none().clone());
+        let report = |epoch, generation| Report {
+            epoch: Epoch::new(epoch),
+            generation: Generation::new(generation),
+            ..Report::default()
+        };
+        let at = Timestamp::from_millis;
+        assert!(observed.record(peer, report(1, 5), at(0)).is_ok());
+        assert_eq!(observed.record(peer, report(1, 4), at(1)).unwrap_err().code(), "report.stale");
+        assert!(observed.record(peer, report(0, 9), at(1)).is_err());
+        assert!(observed.record(peer, report(2, 1), at(1)).is_ok());
+        assert!(observed.believed(peer, at(90_000)).is_some());
+        assert!(observed.believed(peer, at(90_001)).is_none() && observed.last(peer).is_some());
+    }
+}
