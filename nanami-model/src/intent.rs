@@ -16,6 +16,7 @@ use crate::id::{
 };
 use crate::ipam::Ipam;
 use crate::name::Name;
+use crate::near::nearest;
 use crate::object::{Entity, Id, Label, Object, ObjectId};
 use crate::refused::{Refused, Violation};
 use crate::service::Service;
@@ -174,7 +175,7 @@ impl Intent {
         table.id(name).ok_or_else(|| UnknownName {
             kind: I::KIND,
             name: name.to_owned(),
-            nearest: nearest(name, table.names()),
+            nearest: nearest_names(name, table.names()),
         })
     }
 
@@ -212,7 +213,7 @@ impl Intent {
             (Err(_), Ok(route)) => Destination::Route(route),
             (Err(_), Err(mut unknown)) => {
                 unknown.kind = "peer or route";
-                unknown.nearest = nearest(to, self.tables.peers.names().chain(self.tables.routes.names()));
+                unknown.nearest = nearest_names(to, self.tables.peers.names().chain(self.tables.routes.names()));
                 return Err(unknown);
             }
         };
@@ -300,26 +301,9 @@ impl Intent {
     }
 }
 
-/// Names that are most like `text`, by edit distance: at most three, none that differs in more than a third of it.
-fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a Name>) -> Vec<Name> {
-    let limit = text.len().div_ceil(3).max(1);
-    let mut scored: Vec<_> = names.map(|n| (distance(text, n.as_str()), n)).filter(|(d, _)| *d <= limit).collect();
-    scored.sort();
-    scored.into_iter().take(3).map(|(_, name)| name.clone()).collect()
-}
-
-/// Levenshtein's distance in bytes; two rows of the table are enough.
-fn distance(a: &str, b: &str) -> usize {
-    let mut previous: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.bytes().enumerate() {
-            let change = previous[j] + usize::from(x != y);
-            row.push(change.min(previous[j + 1] + 1).min(row[j] + 1));
-        }
-        previous = row;
-    }
-    previous[b.len()]
+fn nearest_names<'a>(text: &str, names: impl Iterator<Item = &'a Name>) -> Vec<Name> {
+    let near = nearest(text, names.map(Name::as_str));
+    near.into_iter().map(|name| name.parse().expect("it was a name before")).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@
 
 mod change;
 mod cidr;
+#[cfg(feature = "toml")]
+mod document;
 mod entity;
 mod flow;
 mod generation;
@@ -19,6 +21,7 @@ mod join_string;
 mod key;
 pub mod message;
 mod name;
+mod near;
 mod network_map;
 mod object;
 mod observed;
@@ -31,6 +34,8 @@ mod tlv;
 
 pub use change::{Actor, Change, ChangeSet, Draft};
 pub use cidr::{Cidr, ParseAddressError, ParseCidrError, parse_address};
+#[cfg(feature = "toml")]
+pub use document::{DocumentError, DocumentErrors, Place, Problem};
 pub use entity::{
     Activity, Assertion, Claim, Direction, Gateway, Group, JoinKey, JoinSecret, JoinSecretHash, Network, NotRedeemable,
     ParseJoinSecretError, ParseRoleError, Peer, Permission, Policy, Region, ReturnPath, Role, Route, Selector, User,

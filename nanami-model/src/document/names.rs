@@ -1,0 +1,174 @@
+//! Who bears which name in a document, and what a reference means.
+//!
+//! **Invariant**: whatever is declared can be referred to, also if the declaration itself has an error; a false `dangling` would
+//! only repeat that error. References therefore go by the text of the key, and an entry whose key is no name gets a stand-in.
+
+use std::collections::BTreeMap;
+
+use super::error::Problem;
+use super::tree::Node;
+use super::walk::{Part, Walker};
+use crate::entity::Selector;
+use crate::generation::Revision;
+use crate::id::{GroupId, NetworkId, PeerId, RouteId};
+use crate::name::Name;
+use crate::near::nearest;
+use crate::object::Id;
+use crate::object::sealed::Stored;
+
+/// The names of a document, kind by kind.
+pub(super) struct Names<'t> {
+    workspace: Name,
+    kinds: BTreeMap<&'static str, Bearers<'t>>,
+}
+
+#[derive(Default)]
+struct Bearers<'t> {
+    by_text: BTreeMap<&'t str, Bearer<'t>>,
+    /// Whether there may be more than could be read.
+    open: bool,
+}
+
+struct Bearer<'t> {
+    name: Name,
+    node: Node<'t>,
+}
+
+impl<'t> Names<'t> {
+    pub(super) fn new(workspace: Name) -> Self {
+        Self { workspace, kinds: BTreeMap::new() }
+    }
+
+    /// Declares an object of the kind under this text. Of two, the later one in the document is reported, and `false` comes
+    /// back for the one that is declared second.
+    pub(super) fn declare<I: Id>(&mut self, walker: &mut Walker, node: Node<'t>, text: &'t str, name: Name) -> bool {
+        let bearers = self.kinds.entry(I::KIND).or_default();
+        let Some(other) = bearers.by_text.get(text) else {
+            bearers.by_text.insert(text, Bearer { name, node });
+            return true;
+        };
+        let (first, second) = match other.node.key_at() < node.key_at() {
+            true => (other.node, node),
+            false => (node, other.node),
+        };
+        let line = first.place(first.key_at()).line();
+        let what = format!("{} {name}", I::KIND);
+        walker.report(second, Part::Key, Problem::Duplicate { what, first: Some(line) });
+        false
+    }
+
+    /// Whether an object of the kind is declared under this text.
+    pub(super) fn is_declared<I: Id>(&self, text: &str) -> bool {
+        self.bearer(I::KIND, text).is_some()
+    }
+
+    /// Says that there may be more objects of the kind than could be read.
+    pub(super) fn leave_open(&mut self, kind: &'static str) {
+        self.kinds.entry(kind).or_default().open = true;
+    }
+
+    pub(super) fn is_open(&self, kind: &str) -> bool {
+        self.kinds.get(kind).is_some_and(|bearers| bearers.open)
+    }
+
+    /// The id that the object of this kind and name gets.
+    pub(super) fn id<I: Id>(&self, name: &Name) -> I {
+        <I::Entity as Stored>::derive_id(&self.workspace, name, Revision::new(1))
+    }
+
+    /// The object that a value names.
+    pub(super) fn resolve<I: Id>(&self, walker: &mut Walker, node: Node<'_>) -> Option<I> {
+        let text = walker.text(node)?;
+        self.resolve_text(walker, node, Part::Value, text)
+    }
+
+    pub(super) fn resolve_text<I: Id>(&self, walker: &mut Walker, node: Node<'_>, part: Part, text: &str) -> Option<I> {
+        match self.bearer(I::KIND, text) {
+            Some(bearer) => Some(self.id(&bearer.name)),
+            None => {
+                self.dangling(walker, node, part, text, I::KIND, &[I::KIND]);
+                None
+            }
+        }
+    }
+
+    /// One side of a policy or of an assertion: `KIND:NAME`, or the name of the one object that bears it.
+    pub(super) fn side(&self, walker: &mut Walker, node: Node<'_>) -> Option<Selector> {
+        let text = walker.text(node)?;
+        if let Some((kind, name)) = text.split_once(':') {
+            let Some(kind) = SIDES.into_iter().find(|side| *side == kind) else {
+                walker.report(node, Part::Value, not_a_side(kind, name, text));
+                return None;
+            };
+            let Some(bearer) = self.bearer(kind, name) else {
+                self.dangling(walker, node, Part::Value, name, kind, &[kind]);
+                return None;
+            };
+            return self.selector(kind, &bearer.name);
+        }
+        let readings: Vec<_> = SIDES.into_iter().filter_map(|kind| Some((kind, self.bearer(kind, text)?))).collect();
+        match readings.as_slice() {
+            [] => {
+                self.dangling(walker, node, Part::Value, text, "group, network, route or peer", &SIDES);
+                None
+            }
+            [(kind, bearer)] => self.selector(kind, &bearer.name),
+            [(_, bearer), ..] => {
+                let name = bearer.name.clone();
+                let readings = readings.iter().map(|(kind, _)| format!("{kind}:{name}")).collect();
+                walker.report(node, Part::Value, Problem::Ambiguous { name, readings });
+                None
+            }
+        }
+    }
+
+    fn selector(&self, kind: &str, name: &Name) -> Option<Selector> {
+        match kind {
+            "group" => Some(self.id::<GroupId>(name).into()),
+            "network" => Some(self.id::<NetworkId>(name).into()),
+            "route" => Some(self.id::<RouteId>(name).into()),
+            "peer" => Some(self.id::<PeerId>(name).into()),
+            _ => None,
+        }
+    }
+
+    fn bearer(&self, kind: &str, text: &str) -> Option<&Bearer<'t>> {
+        self.kinds.get(kind)?.by_text.get(text)
+    }
+
+    fn dangling(
+        &self,
+        walker: &mut Walker,
+        node: Node<'_>,
+        part: Part,
+        text: &str,
+        kind: &'static str,
+        kinds: &[&'static str],
+    ) {
+        if walker.is_incomplete() || kinds.iter().any(|kind| self.is_open(kind)) {
+            return;
+        }
+        let bearers = kinds.iter().filter_map(|kind| self.kinds.get(kind)).flat_map(|b| b.by_text.values());
+        let near = nearest(text, bearers.map(|bearer| bearer.name.as_str()));
+        let nearest = near.into_iter().filter_map(|name| name.parse().ok()).collect();
+        walker.report(node, part, Problem::Dangling { kind, name: text.chars().take(80).collect(), nearest });
+    }
+}
+
+fn not_a_side(kind: &str, name: &str, text: &str) -> Problem {
+    let remedy = match kind {
+        "gateway" => format!("write peer:{name} for the gateway itself, or name the route behind it"),
+        "user" => "name a group of peers".to_owned(),
+        _ => "write group:NAME, network:NAME, route:NAME or peer:NAME".to_owned(),
+    };
+    Problem::Value {
+        kind: "side",
+        text: text.chars().take(80).collect(),
+        reason: "a side is a group, a network, a route or a peer".to_owned(),
+        code: "value.side",
+        remedy,
+    }
+}
+
+/// The kinds that a side of a policy may be.
+const SIDES: [&str; 4] = ["group", "network", "route", "peer"];

@@ -1,0 +1,93 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{PeerId, PolicyId};
+
+const ACME: &str = include_str!("../../../examples/acme.toml");
+
+#[test]
+fn acme_is_read() {
+    let acme = Intent::from_toml(ACME).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(acme.name().as_str(), "acme");
+    let counts = [acme.users().len(), acme.groups().len(), acme.networks().len(), acme.peers().len()];
+    assert_eq!(counts, [4, 3, 2, 8]);
+    let counts = [acme.gateways().len(), acme.regions().len(), acme.routes().len()];
+    assert_eq!(counts, [3, 3, 2]);
+    assert_eq!([acme.policies().len(), acme.assertions().len()], [5, 3]);
+    let ci = acme.get(acme.id::<PeerId>("ci-runner").unwrap()).unwrap();
+    let addresses: Vec<_> = ci.addresses().iter().map(ToString::to_string).collect();
+    assert_eq!(addresses, ["10.43.0.1", "fd43::1"]);
+    let exit = acme.get(acme.id::<PolicyId>("edge-exit").unwrap()).unwrap();
+    assert_eq!(acme.label(exit.to()).to_string(), "route exit");
+}
+
+/// The listing is what a reader sees; look at it when it changes.
+#[test]
+fn every_mistake_of_a_document_is_listed_with_place_code_and_remedy() {
+    let errors = Intent::from_toml(include_str!("tests/mistakes.toml")).unwrap_err();
+    let listing = errors.with_file("mistakes.toml").to_string();
+    assert_eq!(listing, include_str!("tests/mistakes.txt").trim_end(), "\n{listing}");
+    assert!(errors.iter().map(DocumentError::code).collect::<BTreeSet<_>>().len() > 10);
+}
+
+#[test]
+fn a_text_that_is_no_toml_says_where_and_nothing_that_only_follows_from_it() {
+    let text = ACME.replace("[gateways] ", "[gateways").replace("redundancy  = 2", "redundancy  = two");
+    let errors = Intent::from_toml(&text).unwrap_err();
+    let found: Vec<_> = errors.iter().map(|e| (e.place().to_string(), e.code())).collect();
+    assert_eq!(found, [("27:10".to_owned(), "document.syntax"), ("43:15".to_owned(), "document.syntax")], "{errors}");
+}
+
+#[test]
+fn a_key_that_stands_twice_is_a_duplicate() {
+    let errors = Intent::from_toml(&ACME.replace("[users]", "[users]\nnetops = {}")).unwrap_err();
+    let found: Vec<_> = errors.iter().map(|e| (e.place().to_string(), e.code())).collect();
+    assert_eq!(found, [("10:1".to_owned(), "document.duplicate")], "{errors}");
+}
+
+#[test]
+fn the_order_of_sections_means_nothing() {
+    let (head, tail) = ACME.split_at(ACME.find("[policies]").unwrap());
+    let (policies, assertions) = tail.split_at(tail.find("[assertions]").unwrap());
+    let turned =
+        Intent::from_toml(&format!("{assertions}{policies}{head}")).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(Intent::from_toml(ACME).unwrap().changes_to(&turned).is_empty());
+}
+
+#[test]
+fn nobody_reads_a_document_without_end() {
+    let errors = Intent::from_toml(&"#".repeat(LONGEST_BYTES + 1)).unwrap_err();
+    assert_eq!(errors.code(), "document.too_large");
+    let errors = Intent::from_toml(&"a=\n".repeat(100_000)).unwrap_err();
+    assert!(errors.len() <= 200 && errors.left_out() > 99_000, "{} {}", errors.len(), errors.left_out());
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text: String) {
+        let _ = Intent::from_toml(&text);
+    }
+
+    #[test]
+    fn no_change_to_a_good_document_panics_and_every_place_is_in_it(
+        cuts in proptest::collection::vec((0..ACME.len(), 0usize..12, "[a-z0-9 =\\[\\]{}\",./:#\n-]{0,6}"), 1..6)
+    ) {
+        let mut bytes = ACME.as_bytes().to_vec();
+        for (at, length, insert) in cuts {
+            let at = at.min(bytes.len());
+            let end = (at + length).min(bytes.len());
+            bytes.splice(at..end, insert.into_bytes());
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let Err(errors) = Intent::from_toml(&text) else { return Ok(()) };
+        prop_assert!(errors.len() > 0);
+        let places: Vec<_> = errors.iter().map(|e| (e.place().line(), e.place().column())).collect();
+        prop_assert!(places.is_sorted(), "{errors}");
+        for (line, column) in places {
+            let length = text.split('\n').nth(line - 1).map(|l| l.chars().count());
+            prop_assert!(length.is_some_and(|length| column <= length + 1), "{line}:{column}");
+        }
+    }
+}
