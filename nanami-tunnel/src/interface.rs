@@ -1,0 +1,47 @@
+//! Where a tunnel's inner packets enter and leave.
+//!
+//! **Invariant**: both directions are bounded. A host that sends faster than the tunnel seals waits; what the tunnel
+//! opens faster than the host takes is dropped and counted by the driver, as a network card does.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+
+use tokio::sync::{mpsc, watch};
+
+/// One end of a pair: what a [`Tunnel`](crate::Tunnel) needs to exchange inner packets with whatever stands at the other end.
+pub struct Interface {
+    pub(crate) pipe: Pipe,
+    /// What must run for the other end to work; the tunnel spawns it on its runtime and ends it with itself.
+    pub(crate) run: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+/// The tunnel's end: whole IP packets.
+pub(crate) struct Pipe {
+    pub(crate) to_host: mpsc::Sender<Vec<u8>>,
+    pub(crate) from_host: mpsc::Receiver<Vec<u8>>,
+    pub(crate) addresses: watch::Sender<Vec<IpAddr>>,
+}
+
+/// The other end.
+pub(crate) struct HostPipe {
+    pub(crate) receive: mpsc::Receiver<Vec<u8>>,
+    pub(crate) send: mpsc::Sender<Vec<u8>>,
+    pub(crate) addresses: watch::Receiver<Vec<IpAddr>>,
+}
+
+/// Packets that wait in one direction at most: 1024 of 1420 bytes are 1.4 MiB (chosen: two windows of a netstack socket).
+const CAPACITY: usize = 1024;
+
+pub(crate) fn pipe() -> (HostPipe, Pipe) {
+    let (to_host, receive) = mpsc::channel(CAPACITY);
+    let (send, from_host) = mpsc::channel(CAPACITY);
+    let (addresses, known) = watch::channel(Vec::new());
+    (HostPipe { receive, send, addresses: known }, Pipe { to_host, from_host, addresses })
+}
+
+impl std::fmt::Debug for Interface {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Interface(…)")
+    }
+}
