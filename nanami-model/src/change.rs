@@ -218,6 +218,10 @@ fn keeping(wanted: Object, before: &Object) -> Object {
             if let (None, Some(key)) = (peer.key(), live.key()) {
                 peer = peer.with_key(key);
             }
+            // To ask for what it has anyway, as an exported document does, changes nothing.
+            if peer.fixed_addresses().iter().all(|address| live.addresses().contains(address)) {
+                peer = peer.with_addresses(live.fixed_addresses().to_vec());
+            }
             peer.set_addresses(live.addresses().to_vec());
             Object::Peer(id, peer)
         }

@@ -29,8 +29,9 @@ pub(crate) fn allocate(tables: &mut Tables) -> Vec<Violation> {
     }
     let mut taken: BTreeSet<IpAddr> =
         tables.peers.iter().flat_map(|(_, p)| [p.addresses(), p.fixed_addresses()].concat()).collect();
+    let mut full = BTreeMap::new();
     for id in waiting {
-        match complete(tables, id, &mut taken) {
+        match complete(tables, id, &mut taken, &mut full) {
             Ok(addresses) => {
                 let mut peer = tables.peers.get(&id).expect("it waits").clone();
                 peer.set_addresses(addresses);
@@ -56,7 +57,15 @@ fn wanted_pools<'a>(
     networks.flat_map(|(id, network)| network.pools().iter().map(move |pool| (id, network, *pool)))
 }
 
-fn complete(tables: &mut Tables, id: PeerId, taken: &mut BTreeSet<IpAddr>) -> Result<Vec<IpAddr>, Violation> {
+/// Networks found to have nothing left in these pools, with the size of the smallest: nobody looks twice.
+type Full = BTreeMap<(NetworkId, Vec<Cidr>), u64>;
+
+fn complete(
+    tables: &mut Tables,
+    id: PeerId,
+    taken: &mut BTreeSet<IpAddr>,
+    full: &mut Full,
+) -> Result<Vec<IpAddr>, Violation> {
     let peer = tables.peers.get(&id).expect("it waits").clone();
     let mut addresses = Vec::new();
     for network_id in peer.networks() {
@@ -73,11 +82,13 @@ fn complete(tables: &mut Tables, id: PeerId, taken: &mut BTreeSet<IpAddr>) -> Re
             continue;
         }
         let fresh = tables.ipam.fresh.entry(*network_id).or_insert(1);
-        let Some(offset) = free_offset(&missing, fresh, taken) else {
-            let size = missing.iter().map(size).min().unwrap_or(0);
-            let left = (1..=size).filter(|n| missing.iter().all(|p| !taken.contains(&nth(p, *n)))).count() as u64;
+        let known = full.get(&(*network_id, missing.clone())).copied();
+        let offset = if known.is_some() { None } else { free_offset(&missing, fresh, taken) };
+        let Some(offset) = offset else {
+            let size = known.unwrap_or_else(|| missing.iter().map(size).min().unwrap_or(0));
+            full.insert((*network_id, missing), size);
             let (subject, network) = (Label::new(id, tables), Label::new(*network_id, tables));
-            return Err(Violation::Exhausted { subject, network, left, size });
+            return Err(Violation::Exhausted { subject, network, left: 0, size });
         };
         for pool in missing {
             let address = nth(&pool, offset);

@@ -42,11 +42,19 @@ impl<'t> Reader<'t> {
         let owner = fields.need(&mut self.walker, "owner", "owner = \"GROUP\"");
         let owner = owner.and_then(|node| self.names.resolve(&mut self.walker, node));
         let pools = fields.need(&mut self.walker, "pools", "pools = [\"10.42.0.0/16\", \"fd42::/48\"]");
-        let pools: Vec<Cidr> = pools.map_or_else(Vec::new, |node| self.walker.parse_list(node));
+        let pools: Vec<Cidr> = pools.map_or_else(Vec::new, |node| self.pools(node));
         fields.finish(&mut self.walker, &["dns", "lifecycle", "translate"]);
         // Without an owner it still has pools that others must not overlap; the name stands in for the group's.
         let owner = owner.unwrap_or_else(|| self.names.id(&name));
         self.put(node, Network::new(name, owner, pools));
+    }
+
+    fn pools(&mut self, node: Node<'t>) -> Vec<Cidr> {
+        if node.children().len() > MOST_POOLS {
+            self.walker.report(node, Part::Value, Problem::TooMany { limit: MOST_POOLS });
+            return Vec::new();
+        }
+        self.walker.parse_list(node)
     }
 
     pub(super) fn region(&mut self, Entry { name, node }: Entry<'t>) {
@@ -144,6 +152,9 @@ impl<'t> Reader<'t> {
         }
     }
 }
+
+/// chosen: each peer gets an address of each pool, so that pools times peers must stay in proportion to the document.
+const MOST_POOLS: usize = 16;
 
 /// What is behind a route.
 enum Behind {

@@ -189,6 +189,12 @@ pub enum Problem {
     /// A list is empty that has to name something.
     #[error("the list is empty")]
     Empty,
+    /// A list has more elements than are read.
+    #[error("the list has more than {limit} elements")]
+    TooMany {
+        /// How many are read at most.
+        limit: usize,
+    },
     /// A name is nobody's.
     #[error("there is no {kind} {}", quoted(name))]
     Dangling {
@@ -253,6 +259,7 @@ impl Problem {
             Self::Missing { .. } => "document.missing",
             Self::WrongType { .. } => "document.wrong_type",
             Self::Empty => "document.empty",
+            Self::TooMany { .. } => "document.too_many",
             Self::Dangling { .. } => "document.dangling",
             Self::Ambiguous { .. } => "document.ambiguous",
             Self::Duplicate { .. } => "document.duplicate",
@@ -278,6 +285,7 @@ impl Problem {
             Self::Missing { example, .. } => format!("write {example}"),
             Self::WrongType { wanted, .. } => format!("write {wanted}"),
             Self::Empty => "name at least one".to_owned(),
+            Self::TooMany { limit } => format!("write at most {limit}, wider ones"),
             Self::Dangling { nearest, kind, .. } => suggestion(nearest, &format!("declare the {kind}")),
             Self::Ambiguous { readings, .. } => format!("write {}", readings.join(" or ")),
             Self::Duplicate { .. } => "remove one, or give it another name".to_owned(),

@@ -5,7 +5,7 @@
 //!
 //! Two passes: [`tree`] keeps the place of every key and value; [`sections`] declares all names first and then reads each
 //! entry into an object ([`entities`], [`policies`]). The rules between objects are [`Intent`]'s own; [`blame`] finds the place
-//! in the document that breaks one.
+//! in the document that breaks one. [`mod@write`] is the way back.
 
 mod blame;
 mod entities;
@@ -17,6 +17,7 @@ mod sections;
 mod tree;
 mod value;
 mod walk;
+mod write;
 
 pub use error::{DocumentError, DocumentErrors, Problem};
 pub use place::Place;

@@ -2,10 +2,12 @@
 //!
 //! **Invariant**: names are declared before any entry is read, so that the order of sections means nothing.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::error::Problem;
 use super::names::Names;
+use super::place::quoted;
 use super::tree::{Node, Tree, Value};
 use super::walk::{Fields, Part, Walker};
 use crate::entity::Region;
@@ -144,7 +146,18 @@ impl<'t> Reader<'t> {
     }
 
     fn resolve_all<I: Id>(&mut self, elements: Vec<Node<'t>>) -> Vec<I> {
-        elements.into_iter().filter_map(|element| self.names.resolve(&mut self.walker, element)).collect()
+        let (mut ids, mut seen) = (Vec::new(), BTreeSet::new());
+        for element in elements {
+            let Some(id) = self.names.resolve::<I>(&mut self.walker, element) else { continue };
+            match seen.insert(id) {
+                true => ids.push(id),
+                false => {
+                    let what = quoted(self.walker.text(element).unwrap_or_default());
+                    self.walker.report(element, Part::Value, Problem::Duplicate { what, first: None });
+                }
+            }
+        }
+        ids
     }
 }
 

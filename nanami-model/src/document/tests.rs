@@ -64,6 +64,31 @@ fn nobody_reads_a_document_without_end() {
     assert!(errors.len() <= 200 && errors.left_out() > 99_000, "{} {}", errors.len(), errors.left_out());
 }
 
+/// Each of these once cost a stack, a square of time or all memory.
+#[test]
+fn hostile_documents_end_soon_with_errors() {
+    let head = "[workspace]\nname='a'\n[users]\no={role='owner'}\n[networks.n]\nowner='g'\npools=";
+    let groups = |n: usize| (1..n).map(|i| format!("g{i}={{groups=['g{}']}}\n", i - 1)).collect::<String>();
+    let peers = |n: usize| (0..n).map(|i| format!("p{i}={{networks=['n']}}\n")).collect::<String>();
+    let chain = format!("{head}['10.0.0.0/8']\n[groups]\ng={{}}\ng0={{groups=['g29999']}}\n{}", groups(30_000));
+    let pools = format!("{head}[{}]\n[groups]\ng={{}}\n", "'10.0.0.0/24',".repeat(100_000));
+    let full = format!("{head}['10.0.0.0/18']\n[groups]\ng={{}}\n[peers]\n{}", peers(30_000));
+    let dotted = format!("{}b = 1", "a.".repeat(1_000_000));
+    let nested = format!("a = {}", "[".repeat(1_000_000));
+    let tables = "[a]\n".repeat(500_000);
+    for (text, code) in [
+        (chain, "change.contradiction"),
+        (pools, "document.too_many"),
+        (full, "change.exhausted"),
+        (dotted, "document.syntax"),
+        (nested, "document.syntax"),
+        (tables, "document.duplicate"),
+    ] {
+        let errors = Intent::from_toml(&text).unwrap_err();
+        assert!(errors.iter().any(|e| e.code() == code), "{code}: {}", errors.iter().next().unwrap());
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_panics(text: String) {

@@ -1,10 +1,11 @@
 //! The rules between objects, each a function that lists what breaks it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Tables;
-use crate::entity::{Role, Selector, Verdict};
-use crate::id::GroupId;
+use crate::cidr::Cidr;
+use crate::entity::{Network, Role, Selector, Verdict};
+use crate::id::{GroupId, NetworkId};
 use crate::object::{Entity, Label};
 use crate::refused::Violation;
 
@@ -44,38 +45,92 @@ fn owner(tables: &Tables) -> Option<Violation> {
     (!owned).then_some(Violation::LastOwner)
 }
 
-/// Groups do not contain themselves: a depth-first walk that meets a group on its own way has found a cycle.
+/// Groups do not contain themselves. Groups whose nested groups all end are set aside, then those that no remaining group
+/// contains; what is left after both runs in circles. Without recursion, for a chain of groups may be as long as a document.
 fn nesting(tables: &Tables) -> Vec<Violation> {
-    fn reaches(tables: &Tables, from: GroupId, to: GroupId, seen: &mut Vec<GroupId>) -> bool {
-        if seen.contains(&from) {
-            return false;
-        }
-        seen.push(from);
-        let nested = tables.groups.get(&from).map(|g| g.groups()).unwrap_or_default();
-        nested.iter().any(|next| *next == to || reaches(tables, *next, to, seen))
-    }
-    let cyclic = tables.groups.iter().filter(|(id, _)| reaches(tables, *id, *id, &mut Vec::new()));
-    let say = |id| {
-        contradiction(
-            Label::new(id, tables),
-            "groups",
-            "the group contains itself".into(),
-            "break the circle of nested groups",
-        )
+    let nested = |id: &GroupId| tables.groups.get(id).map(|group| group.groups()).unwrap_or_default();
+    let edges: Vec<_> =
+        tables.groups.iter().flat_map(|(id, _)| nested(&id).iter().map(move |inner| (id, *inner))).collect();
+    let outward = endless(tables.groups.iter().map(|(id, _)| id).collect(), &edges);
+    let inward: Vec<_> = edges.iter().map(|(outer, inner)| (*inner, *outer)).collect();
+    let circling = endless(outward, &inward);
+    let say = |id: GroupId| {
+        let why = "its nested groups run in a circle".to_owned();
+        contradiction(Label::new(id, tables), "groups", why, "break the circle of nested groups")
     };
-    cyclic.map(|(id, _)| say(id)).collect()
+    tables.groups.iter().filter(|(id, _)| circling.contains(id)).map(|(id, _)| say(id)).collect()
+}
+
+/// Of these groups, those from which the edges among them lead on for ever.
+fn endless(mut groups: BTreeSet<GroupId>, edges: &[(GroupId, GroupId)]) -> BTreeSet<GroupId> {
+    let (mut onward, mut before) = (BTreeMap::<_, usize>::new(), BTreeMap::<_, Vec<_>>::new());
+    for (from, to) in edges.iter().filter(|(from, to)| groups.contains(from) && groups.contains(to)) {
+        *onward.entry(*from).or_default() += 1;
+        before.entry(*to).or_default().push(*from);
+    }
+    let mut ended: Vec<_> = groups.iter().copied().filter(|id| !onward.contains_key(id)).collect();
+    while let Some(id) = ended.pop() {
+        groups.remove(&id);
+        for from in before.remove(&id).unwrap_or_default() {
+            let left = onward.get_mut(&from).expect("an edge leads from it");
+            *left -= 1;
+            if *left == 0 {
+                ended.push(from);
+            }
+        }
+    }
+    groups
+}
+
+/// All pools in address order. Ranges nest or are disjoint, so that one that overlaps another lies in the last range that was
+/// not in a range itself; only those are kept for look-ups.
+struct Pools<'a> {
+    tables: &'a Tables,
+    outermost: Vec<(Cidr, usize, NetworkId)>,
+    overlaps: Vec<(usize, Violation)>,
+}
+
+impl<'a> Pools<'a> {
+    fn of(tables: &'a Tables) -> Self {
+        let named =
+            tables.networks.iter().flat_map(|(id, network)| network.pools().iter().map(move |pool| (*pool, id)));
+        let mut all: Vec<_> = named.enumerate().map(|(position, (pool, id))| (pool, position, id)).collect();
+        all.sort_by_key(|(pool, position, _)| (pool.address(), pool.length(), *position));
+        let mut pools = Self { tables, outermost: Vec::new(), overlaps: Vec::new() };
+        for entry in all {
+            match pools.outermost.last().copied() {
+                Some(outer) if outer.0.covers(&entry.0) => pools.overlap(outer, entry),
+                _ => pools.outermost.push(entry),
+            }
+        }
+        pools.overlaps.sort_by_key(|(position, _)| *position);
+        pools
+    }
+
+    /// Of the two, the one that comes later by name is at fault.
+    fn overlap(&mut self, one: (Cidr, usize, NetworkId), two: (Cidr, usize, NetworkId)) {
+        let (first, second) = if one.1 < two.1 { (one, two) } else { (two, one) };
+        let (subject, other) = (Label::new(second.2, self.tables), Label::new(first.2, self.tables));
+        let violation = Violation::Overlap { subject, pool: second.0, other, other_pool: first.0 };
+        self.overlaps.push((second.1, violation));
+    }
+
+    /// A pool that shares addresses with the range, and its network.
+    fn overlapping(&self, range: &Cidr) -> Option<(Cidr, &'a Network)> {
+        let behind = self.outermost.partition_point(|(pool, ..)| pool.address() <= range.last());
+        let (pool, _, id) = self.outermost[..behind].last().filter(|(pool, ..)| pool.overlaps(range))?;
+        Some((*pool, self.tables.networks.get(id)?))
+    }
 }
 
 fn pools(tables: &Tables) -> Vec<Violation> {
-    let all: Vec<_> = tables.networks.iter().flat_map(|(id, n)| n.pools().iter().map(move |p| (id, *p))).collect();
-    let mut found = Vec::new();
-    for (i, (network, pool)) in all.iter().enumerate() {
-        for (other, other_pool) in all[..i].iter().filter(|(_, p)| p.overlaps(pool)) {
-            let (subject, other) = (Label::new(*network, tables), Label::new(*other, tables));
-            found.push(Violation::Overlap { subject, pool: *pool, other, other_pool: *other_pool });
-        }
-    }
-    found
+    Pools::of(tables).overlaps.into_iter().map(|(_, violation)| violation).collect()
+}
+
+/// The first of these that stands twice.
+fn twice<T: Ord>(ids: &[T]) -> Option<&T> {
+    let mut seen = BTreeSet::new();
+    ids.iter().find(|id| !seen.insert(*id))
 }
 
 fn keys(tables: &Tables) -> Vec<Violation> {
@@ -122,7 +177,8 @@ fn addresses(tables: &Tables) -> Vec<Violation> {
 
 /// Gateways of a route serve its network; a route covers no pool, for peers are reached by their own addresses.
 fn routes(tables: &Tables) -> Vec<Violation> {
-    let mut found = Vec::new();
+    let (mut found, mut prefixes) = (Vec::new(), BTreeMap::new());
+    let pools = Pools::of(tables);
     for (id, route) in tables.routes.iter() {
         let subject = || Label::new(id, tables);
         if route.gateways().is_empty() {
@@ -133,12 +189,12 @@ fn routes(tables: &Tables) -> Vec<Violation> {
                 "name at least one gateway",
             ));
         }
-        for (i, gateway_id) in route.gateways().iter().enumerate() {
+        if let Some(gateway) = twice(route.gateways()) {
+            let why = format!("{} stands twice", Label::new(*gateway, tables));
+            found.push(contradiction(subject(), "gateways", why, "name each gateway once"));
+        }
+        for gateway_id in route.gateways() {
             let Some(gateway) = tables.gateways.get(gateway_id) else { continue };
-            if route.gateways()[..i].contains(gateway_id) {
-                let why = format!("gateway {} stands twice", gateway.name());
-                found.push(contradiction(subject(), "gateways", why, "name each gateway once"));
-            }
             let serves = tables.peers.get(&gateway.peer()).is_some_and(|p| p.networks().contains(&route.network()));
             if let (false, Some(network)) = (serves, tables.networks.get(&route.network())) {
                 let why = format!("gateway {} is not in network {}", gateway.name(), network.name());
@@ -154,27 +210,19 @@ fn routes(tables: &Tables) -> Vec<Violation> {
             let why = format!("redundancy {} with {} gateways", route.redundancy(), route.gateways().len());
             found.push(contradiction(subject(), "redundancy", why, "name more gateways, or ask for less redundancy"));
         }
-        let pools =
-            tables.networks.iter().flat_map(|(_, network)| network.pools().iter().map(move |pool| (network, pool)));
-        for (network, pool) in pools {
-            if let Some(prefix) = route.prefixes().iter().find(|p| p.length() > 0 && p.overlaps(pool)) {
-                let why = format!("prefix {prefix} overlaps pool {pool} of network {}", network.name());
-                found.push(contradiction(
-                    subject(),
-                    "prefix",
-                    why,
-                    "peers are reached by their own addresses: choose a prefix outside the pools",
-                ));
-            }
+        let inside = route.prefixes().iter().filter(|prefix| prefix.length() > 0);
+        for (prefix, (pool, network)) in inside.filter_map(|prefix| Some((prefix, pools.overlapping(prefix)?))) {
+            let why = format!("prefix {prefix} overlaps pool {pool} of network {}", network.name());
+            let remedy = "peers are reached by their own addresses: choose a prefix outside the pools";
+            found.push(contradiction(subject(), "prefix", why, remedy));
         }
-        let twin = tables
-            .routes
-            .iter()
-            .take_while(|(other, _)| *other != id)
-            .find(|(_, other)| other.prefixes().iter().any(|p| route.prefixes().contains(p)));
-        if let Some((_, other)) = twin {
-            let why = format!("route {} has the same prefix", other.name());
+        let twin = route.prefixes().iter().find_map(|prefix| prefixes.get(prefix));
+        if let Some(other) = twin {
+            let why = format!("{} has the same prefix", Label::new(*other, tables));
             found.push(contradiction(subject(), "prefix", why, "put all gateways of a prefix into one route"));
+        }
+        for prefix in route.prefixes() {
+            prefixes.entry(*prefix).or_insert(id);
         }
     }
     found
@@ -195,11 +243,9 @@ fn policies(tables: &Tables) -> Vec<Violation> {
             let why = "a route brings its own gateways".into();
             found.push(contradiction(subject(), "via", why, "leave out via, or change the route's gateways"));
         }
-        for (i, gateway) in policy.via().iter().enumerate() {
-            if policy.via()[..i].contains(gateway) {
-                let why = format!("{} stands twice", Label::new(*gateway, tables));
-                found.push(contradiction(subject(), "via", why, "name each gateway once"));
-            }
+        if let Some(gateway) = twice(policy.via()) {
+            let why = format!("{} stands twice", Label::new(*gateway, tables));
+            found.push(contradiction(subject(), "via", why, "name each gateway once"));
         }
     }
     found
