@@ -1,0 +1,268 @@
+//! A peer in the process: the agent and a tunnel, wired together.
+//!
+//! **Invariants**: nothing is decided here. Maps and hints go from the agent to the tunnel, reports the other way; control
+//! away means that no new map comes, and nothing else. A node that is dropped is gone without a word, as a machine that
+//! loses power.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nanami_control::agent::{Agent, AgentOptions, AgentView, JoinError};
+use nanami_model::{JoinString, NetworkMap, PeerId};
+use nanami_tunnel::{
+    DialError, Event, EventStream, Interface, Link, Netstack, StartError, TcpListener, TcpStream, Tunnel,
+    TunnelOptions,
+};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+mod report;
+mod run;
+
+pub use nanami_control::agent::ControlLink;
+
+/// A peer that runs. Clones share it; dropping the last one ends it.
+#[derive(Clone)]
+pub struct Node {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    agent: Agent,
+    tunnel: Tunnel,
+    netstack: Netstack,
+    task: AbortHandle,
+    applied: watch::Receiver<Applied>,
+}
+
+/// What the node's task last did with a map.
+#[derive(Debug, Clone)]
+struct Applied {
+    map: Arc<NetworkMap>,
+    refused: Option<String>,
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The workspace did not let the node in, or the node cannot keep its state.
+    #[error("joining the workspace")]
+    Join(#[source] JoinError),
+    /// The tunnel cannot be started.
+    #[error("starting the tunnel")]
+    Start(#[source] StartError),
+    /// Control welcomed the node and went away before it sent a map.
+    #[error("control sent no map within {} s", FIRST_MAP.as_secs())]
+    NoMap,
+}
+
+impl NodeError {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Join(error) => error.code(),
+            Self::Start(error) => error.code(),
+            Self::NoMap => "join.no_map",
+        }
+    }
+}
+
+/// How long a node that has just joined waits for its first map (chosen: control makes it before it answers).
+const FIRST_MAP: Duration = Duration::from_secs(20);
+
+/// How a node keeps its state and runs its tunnel.
+#[derive(Debug)]
+pub struct NodeOptions {
+    agent: AgentOptions,
+    tunnel: TunnelOptions,
+    interface: Option<(Netstack, Interface)>,
+}
+
+impl NodeOptions {
+    /// Key and state in this directory (0700, files 0600), sockets inside the process.
+    pub fn in_dir(state: impl Into<PathBuf>) -> Self {
+        Self { agent: AgentOptions::in_dir(state), tunnel: TunnelOptions::default(), interface: None }
+    }
+
+    /// Sets where and how the tunnel listens.
+    pub fn with_tunnel(self, options: TunnelOptions) -> Self {
+        Self { tunnel: options, ..self }
+    }
+
+    /// Inner packets go to this netstack; a gateway's comes from [`Segment::gateway`](nanami_tunnel::Segment::gateway).
+    pub fn with_netstack(self, (netstack, interface): (Netstack, Interface)) -> Self {
+        Self { interface: Some((netstack, interface)), ..self }
+    }
+}
+
+/// Where a dial goes: a neighbor's name with a port, or an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DialTarget {
+    /// The neighbor that bears this name.
+    Name(String, u16),
+    /// An address in the overlay, or behind a route.
+    Address(SocketAddr),
+}
+
+impl From<(&str, u16)> for DialTarget {
+    fn from((name, port): (&str, u16)) -> Self {
+        match name.parse::<IpAddr>() {
+            Ok(address) => Self::Address(SocketAddr::new(address, port)),
+            Err(_) => Self::Name(name.to_owned(), port),
+        }
+    }
+}
+
+impl From<SocketAddr> for DialTarget {
+    fn from(address: SocketAddr) -> Self {
+        Self::Address(address)
+    }
+}
+
+/// How a node stands, at one moment.
+#[derive(Debug, Clone)]
+pub struct NodeStatus {
+    /// The map that is enforced.
+    pub map: Arc<NetworkMap>,
+    /// How it stands with control.
+    pub control: ControlLink,
+    /// The links to its neighbors.
+    pub links: Vec<Link>,
+    /// Why the last map was not applied; `None` when it was.
+    pub refused_map: Option<String>,
+}
+
+impl Node {
+    /// Joins the workspace of the join string, or resumes if this state has joined it already; returns when the first map runs.
+    ///
+    /// # Errors
+    /// [`NodeError`]: the workspace does not let it in, the state cannot be kept, or the tunnel cannot be started.
+    ///
+    /// # Cancel safety
+    /// May be dropped and called again.
+    pub async fn join(with: &JoinString, options: NodeOptions) -> Result<Self, NodeError> {
+        let agent = Agent::join(with, options.agent.clone()).await.map_err(NodeError::Join)?;
+        Self::start(agent, options).await
+    }
+
+    /// Starts again from saved state, with control up or down.
+    ///
+    /// # Errors
+    /// [`NodeError`]: there is no state, it cannot be read, or the tunnel cannot be started.
+    ///
+    /// # Cancel safety
+    /// May be dropped and called again.
+    pub async fn resume(options: NodeOptions) -> Result<Self, NodeError> {
+        let agent = Agent::resume(options.agent.clone()).await.map_err(NodeError::Join)?;
+        Self::start(agent, options).await
+    }
+
+    async fn start(agent: Agent, options: NodeOptions) -> Result<Self, NodeError> {
+        let mut views = agent.watch();
+        let has_map = |view: &AgentView| view.map.is_some();
+        let first = tokio::time::timeout(FIRST_MAP, views.wait_for(has_map)).await;
+        let map = first.ok().and_then(|view| view.ok()?.map.clone()).ok_or(NodeError::NoMap)?;
+        let (netstack, interface) = options.interface.unwrap_or_else(Netstack::new);
+        let tunnel =
+            Tunnel::start(agent.key().clone(), interface, &map, options.tunnel).await.map_err(NodeError::Start)?;
+        let (applied, watched) = watch::channel(Applied { map, refused: None });
+        let task = tokio::spawn(run::run(agent.clone(), tunnel.clone(), applied)).abort_handle();
+        Ok(Self { handle: Arc::new(Handle { agent, tunnel, netstack, task, applied: watched }) })
+    }
+
+    /// Which peer this is.
+    pub fn peer(&self) -> PeerId {
+        self.handle.agent.peer()
+    }
+
+    /// Connects to a TCP port of a neighbor, or of a host behind a gateway.
+    ///
+    /// # Errors
+    /// [`DialError::Denied`] if a filter refuses; [`DialError::NoRoute`] if no neighbor bears the name or carries the address;
+    /// and the others of [`Netstack::dial`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the connection up.
+    pub async fn dial(&self, to: impl Into<DialTarget>) -> Result<TcpStream, DialError> {
+        let address = match to.into() {
+            DialTarget::Address(address) => address,
+            DialTarget::Name(name, port) => SocketAddr::new(self.address_of(&name).ok_or(DialError::NoRoute)?, port),
+        };
+        self.handle.netstack.dial(address).await
+    }
+
+    /// The first overlay address of the neighbor that bears this name.
+    fn address_of(&self, name: &str) -> Option<IpAddr> {
+        let map = self.map();
+        let neighbor = map.neighbors().iter().find(|n| n.name().is_some_and(|own| own.as_str() == name))?;
+        neighbor.allowed_ips().iter().find(|prefix| prefix.is_host()).map(|prefix| prefix.address())
+    }
+
+    /// Listens on a TCP port of this node's overlay addresses; who may connect is the map's to say.
+    ///
+    /// # Errors
+    /// [`DialError`] if the port is in use or the node has stopped.
+    pub fn listen(&self, port: u16) -> Result<TcpListener, DialError> {
+        self.handle.netstack.listen(port)
+    }
+
+    /// What the tunnel notices, from now on.
+    pub fn events(&self) -> EventStream<Event> {
+        self.handle.tunnel.events()
+    }
+
+    /// How the node stands.
+    pub fn status(&self) -> NodeStatus {
+        let Applied { map, refused } = self.handle.applied.borrow().clone();
+        let control = self.handle.agent.watch().borrow().control;
+        NodeStatus { map, control, links: self.handle.tunnel.links(), refused_map: refused }
+    }
+
+    /// The map that is enforced.
+    pub fn map(&self) -> Arc<NetworkMap> {
+        self.handle.applied.borrow().map.clone()
+    }
+
+    /// Waits until a map satisfies the condition.
+    ///
+    /// # Cancel safety
+    /// May be dropped and called again.
+    pub async fn map_where(&self, mut condition: impl FnMut(&NetworkMap) -> bool) -> Arc<NetworkMap> {
+        let mut applied = self.handle.applied.clone();
+        let waited = applied.wait_for(|applied| condition(&applied.map)).await.map(|applied| applied.map.clone());
+        match waited {
+            Ok(map) => map,
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// The tunnel.
+    pub fn tunnel(&self) -> &Tunnel {
+        &self.handle.tunnel
+    }
+
+    /// Ends in order: the tunnel is closed, the last state written. Again is harmless.
+    ///
+    /// # Cancel safety
+    /// Once polled, the node ends also when this is dropped.
+    pub async fn stop(&self) {
+        self.handle.task.abort();
+        self.handle.tunnel.stop().await;
+        self.handle.agent.stop().await;
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("peer", &self.peer()).finish_non_exhaustive()
+    }
+}

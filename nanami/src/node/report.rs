@@ -1,0 +1,55 @@
+//! What the tunnel shows, in the words of a report.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use nanami_model::{LinkReport, NetworkMap, Report, TakenOver, Usage};
+use nanami_tunnel::{Link, Tunnel};
+
+pub(super) fn of(tunnel: &Tunnel, now: Instant) -> Report {
+    let map = tunnel.map();
+    let mut usage: Vec<_> = tunnel.usage();
+    usage.sort_by_key(|entry| std::cmp::Reverse(entry.last_used));
+    Report {
+        epoch: map.epoch(),
+        generation: map.generation(),
+        digests: map.digests().to_vec(),
+        endpoints: endpoints(tunnel.local_addr()),
+        links: tunnel.links().iter().map(|link| of_link(link, now)).collect(),
+        taken_over: tunnel.owners().into_iter().map(|(prefix, by)| TakenOver { prefix, by }).collect(),
+        usage: usage.iter().filter_map(|entry| of_usage(entry, &map, now)).take(Report::MAX_ATTEMPTS).collect(),
+        dropped: tunnel.counters().iter().filter(|(_, n)| *n > 0).map(|(reason, n)| (reason.to_owned(), n)).collect(),
+        ..Report::default()
+    }
+}
+
+fn of_link(link: &Link, now: Instant) -> LinkReport {
+    LinkReport {
+        key: link.peer,
+        endpoint: link.endpoint,
+        handshake_age: link.handshake_age(now),
+        handshakes: link.handshakes,
+        rtt: link.rtt,
+        received_bytes: link.rx_bytes,
+        sent_bytes: link.tx_bytes,
+    }
+}
+
+fn of_usage(entry: &nanami_tunnel::Usage, map: &NetworkMap, now: Instant) -> Option<Usage> {
+    Some(Usage {
+        policy: entry.policy?,
+        from: map.neighbor(&entry.peer).and_then(|neighbor| neighbor.peer()),
+        open: 0,
+        opened: entry.flows,
+        last_use_age: now.saturating_duration_since(entry.last_used),
+    })
+}
+
+/// A socket on every address says nothing about where it can be reached; discovery of addresses comes with paths.
+fn endpoints(local: SocketAddr) -> Vec<SocketAddr> {
+    match local.ip() {
+        IpAddr::V4(v4) if v4.is_unspecified() => vec![],
+        IpAddr::V6(v6) if v6.is_unspecified() => vec![],
+        _ => vec![local],
+    }
+}
