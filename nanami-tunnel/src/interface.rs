@@ -6,7 +6,9 @@
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 
+use nanami_model::Cidr;
 use tokio::sync::{mpsc, watch};
 
 /// One end of a pair: what a [`Tunnel`](crate::Tunnel) needs to exchange inner packets with whatever stands at the other end.
@@ -14,6 +16,16 @@ pub struct Interface {
     pub(crate) pipe: Pipe,
     /// What must run for the other end to work; the tunnel spawns it on its runtime and ends it with itself.
     pub(crate) run: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// What is told at once, not through a queue.
+    pub(crate) inside: Arc<dyn Inside>,
+}
+
+/// The other end, as far as it must not lag behind.
+pub(crate) trait Inside: Send + Sync {
+    /// The tunnel has these addresses from now on, and carries packets of at most `mtu` bytes.
+    fn configure(&self, addresses: &[IpAddr], mtu: u16);
+    /// Another neighbor carries this prefix from now on: what was in flight is lost.
+    fn rerouted(&self, prefix: Cidr);
 }
 
 /// The tunnel's end: whole IP packets.

@@ -18,7 +18,8 @@ pub(super) struct Denial {
     pub(super) error: DialError,
 }
 
-const TCP: u8 = 6;
+/// The IP protocol number of TCP.
+pub(super) const TCP: u8 = 6;
 
 /// Reads an inner IP packet; `None` if it is no ICMP error about TCP.
 pub(super) fn read(packet: &[u8]) -> Option<Denial> {

@@ -17,10 +17,12 @@ pub(crate) struct Device {
     pub(crate) received: VecDeque<Vec<u8>>,
     pub(crate) to_send: VecDeque<Vec<u8>>,
     medium: Medium,
+    /// Bytes of the longest IP packet in a tunnel.
+    pub(crate) mtu: usize,
 }
 
-/// Bytes of an inner IP packet: WireGuard's usual 1420, which fits a path of 1500 over IPv6.
-pub(crate) const MTU: usize = 1420;
+/// Bytes of a frame's contents on a segment (IEEE 802.3).
+const ETHERNET_MTU: usize = 1500;
 /// Bytes of an Ethernet header.
 pub(crate) const ETHERNET_HEADER: usize = 14;
 /// Packets that one poll makes at most, so that the lock is not held long (chosen).
@@ -28,7 +30,12 @@ const BURST: usize = 64;
 
 impl Device {
     pub(crate) fn new(medium: Medium) -> Self {
-        Self { received: VecDeque::new(), to_send: VecDeque::new(), medium }
+        Self {
+            received: VecDeque::new(),
+            to_send: VecDeque::new(),
+            medium,
+            mtu: usize::from(crate::engine::DEFAULT_MTU),
+        }
     }
 
     fn has_room(&self) -> bool {
@@ -56,8 +63,8 @@ impl phy::Device for Device {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.checksum = ChecksumCapabilities::default();
         (capabilities.medium, capabilities.max_transmission_unit) = match self.medium {
-            Medium::Ip => (phy::Medium::Ip, MTU),
-            Medium::Ethernet(_) => (phy::Medium::Ethernet, 1500 + ETHERNET_HEADER),
+            Medium::Ip => (phy::Medium::Ip, self.mtu),
+            Medium::Ethernet(_) => (phy::Medium::Ethernet, ETHERNET_MTU + ETHERNET_HEADER),
         };
         capabilities
     }

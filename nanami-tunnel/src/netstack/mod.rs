@@ -6,9 +6,10 @@
 //! TCP itself is smoltcp's. One task per stack moves packets; streams and listeners share the stack behind a lock that is
 //! held for no longer than one poll.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use nanami_model::Cidr;
 use smoltcp::wire::IpCidr;
 use tokio::sync::Notify;
 
@@ -26,7 +27,7 @@ pub use stream::{StreamStats, TcpStream};
 pub(crate) use device::Medium;
 pub(crate) use run::on_pipe;
 
-use crate::interface::Interface;
+use crate::interface::{Inside, Interface};
 use stack::Stack;
 
 /// Sockets on a tunnel. Clones share the stack.
@@ -52,6 +53,18 @@ impl Shared {
 
     pub(crate) fn ring(&self) {
         self.bell.notify_one();
+    }
+}
+
+impl Inside for Shared {
+    fn configure(&self, addresses: &[IpAddr], mtu: u16) {
+        self.lock().configure(addresses, mtu);
+        self.ring();
+    }
+
+    fn rerouted(&self, prefix: Cidr) {
+        self.lock().rerouted(|remote| prefix.contains(remote));
+        self.ring();
     }
 }
 
@@ -98,12 +111,18 @@ impl Netstack {
     pub fn new() -> (Self, Interface) {
         let (host, pipe) = crate::interface::pipe();
         let (netstack, run) = on_pipe(Medium::Ip, host);
-        (netstack, Interface { pipe, run: Some(Box::pin(run)) })
+        let inside = netstack.inside();
+        (netstack, Interface { pipe, run: Some(Box::pin(run)), inside })
     }
 
     /// Stands on a segment instead of a tunnel.
     pub(crate) fn set_segment(&self, address: IpCidr, router: Ipv4Addr) {
         self.shared.lock().set_segment(address, router);
+    }
+
+    /// What a tunnel tells the stack at once.
+    pub(crate) fn inside(&self) -> Arc<dyn Inside> {
+        self.shared.clone()
     }
 
     pub(crate) fn of(shared: Arc<Shared>) -> Self {

@@ -15,7 +15,16 @@ use crate::interface::HostPipe;
 pub(crate) fn on_pipe(medium: Medium, host: HostPipe) -> (Netstack, impl Future<Output = ()> + Send) {
     let seed = random_seed();
     let shared = Arc::new(Shared { stack: Mutex::new(Stack::new(medium, seed)), bell: Notify::new() });
-    (Netstack::of(shared.clone()), run(shared, host))
+    // Outside the task's body: it ends the stack also when the task is aborted before it first runs.
+    let guard = StopOnDrop(shared.clone());
+    let task = {
+        let shared = shared.clone();
+        async move {
+            let _ends_with_this_task = guard;
+            run(shared, host).await;
+        }
+    };
+    (Netstack::of(shared), task)
 }
 
 /// Initial sequence numbers and ports must not be guessed; if the operating system has no randomness, the tunnel, which
@@ -31,13 +40,8 @@ const BATCH: usize = 64;
 /// What stands in for "never" in a timer.
 const LONG: Duration = Duration::from_secs(3600);
 
-pub(crate) async fn run(shared: Arc<Shared>, mut host: HostPipe) {
-    let _ends_with_this_task = StopOnDrop(shared.clone());
+async fn run(shared: Arc<Shared>, mut host: HostPipe) {
     let mut out = Vec::new();
-    let initial = host.addresses.borrow_and_update().clone();
-    if !initial.is_empty() {
-        shared.lock().set_addresses(&initial);
-    }
     loop {
         let delay = {
             let mut stack = shared.lock();
@@ -62,13 +66,6 @@ pub(crate) async fn run(shared: Arc<Shared>, mut host: HostPipe) {
             packet = host.receive.recv() => match packet {
                 Some(packet) => shared.lock().receive(packet),
                 None => return,
-            },
-            changed = host.addresses.changed() => match changed {
-                Ok(()) => {
-                    let addresses = host.addresses.borrow_and_update().clone();
-                    shared.lock().set_addresses(&addresses);
-                }
-                Err(_) => return,
             },
             () = shared.bell.notified() => {}
             () = tokio::time::sleep(delay.unwrap_or(LONG)) => {}

@@ -18,6 +18,8 @@ pub(crate) const DIAL_LIMIT: Duration = Duration::from_secs(10);
 /// smoltcp waits at least one second before it sends again (RFC 6298 section 2.4). Linux waits 200 ms, and a failover within
 /// a second needs that: its clock runs five times as fast as ours, which scales every timer of it alike.
 const CLOCK_RATE: u64 = 5;
+/// How far the stack's clock jumps when a way changes: two seconds of ours, the back-off after a gap of four (chosen).
+const JUMP: smoltcp::time::Duration = smoltcp::time::Duration::from_secs(2 * CLOCK_RATE);
 /// Bytes of each socket's two buffers: the window of a path of 2 Gbit/s and 1 ms (chosen).
 const BUFFER: usize = 256 << 10;
 /// Ports that a dial takes (RFC 6335 section 6: the dynamic ports).
@@ -30,7 +32,10 @@ pub(crate) struct Stack {
     pub(super) sockets: SocketSet<'static>,
     device: Device,
     medium: Medium,
+    seed: u64,
     started: Instant,
+    /// How far the stack's clock was moved ahead by [`Stack::rerouted`].
+    ahead: smoltcp::time::Duration,
     next_port: u16,
     /// Connections whose streams are gone and which still say goodbye.
     leaving: Vec<SocketHandle>,
@@ -45,20 +50,16 @@ pub(super) type Ends = (SocketAddr, SocketAddr);
 
 impl Stack {
     pub(super) fn new(medium: Medium, seed: u64) -> Self {
-        let address = match medium {
-            Medium::Ip => HardwareAddress::Ip,
-            Medium::Ethernet(mac) => HardwareAddress::Ethernet(EthernetAddress(mac)),
-        };
-        let mut config = Config::new(address);
-        config.random_seed = seed;
         let mut device = Device::new(medium);
-        let interface = Interface::new(config, &mut device, smoltcp::time::Instant::ZERO);
+        let interface = new_interface(medium, seed, &mut device, smoltcp::time::Instant::ZERO);
         Self {
             interface,
             sockets: SocketSet::new(Vec::new()),
             device,
             medium,
+            seed,
             started: Instant::now(),
+            ahead: smoltcp::time::Duration::ZERO,
             next_port: FIRST_DYNAMIC_PORT + (seed % 8192) as u16,
             leaving: Vec::new(),
             denials: BTreeMap::new(),
@@ -70,11 +71,38 @@ impl Stack {
 
     fn clock(&self) -> smoltcp::time::Instant {
         let micros = self.started.elapsed().as_micros() as i64;
-        smoltcp::time::Instant::from_micros(micros.saturating_mul(CLOCK_RATE as i64))
+        smoltcp::time::Instant::from_micros(micros.saturating_mul(CLOCK_RATE as i64)) + self.ahead
     }
 
-    /// Takes the tunnel's addresses. All other addresses lie behind it: the default route needs no next hop.
-    pub(super) fn set_addresses(&mut self, addresses: &[IpAddr]) {
+    /// Takes the tunnel's addresses and the length of its packets.
+    pub(super) fn configure(&mut self, addresses: &[IpAddr], mtu: u16) {
+        if self.device.mtu != usize::from(mtu) {
+            // smoltcp asks a device for its length once, when the interface is made; the sockets stay.
+            self.device.mtu = usize::from(mtu);
+            let now = self.clock();
+            self.interface = new_interface(self.medium, self.seed, &mut self.device, now);
+        }
+        self.set_addresses(addresses);
+    }
+
+    /// The way to some remote ends changed. They hear three repeated acknowledgements, which makes a TCP send again at once
+    /// what was lost on the old way (Caceres and Iftode 1995, after a handover; RFC 5681 section 3.2). Our own
+    /// retransmission timers run out now: smoltcp has no other handle on them than its clock, so that jumps ahead.
+    pub(super) fn rerouted(&mut self, affected: impl Fn(IpAddr) -> bool) {
+        let affected: Vec<_> = self.tracks.iter().filter(|((_, remote), _)| affected(remote.ip())).collect();
+        if affected.is_empty() {
+            return;
+        }
+        if self.medium == Medium::Ip {
+            for packet in affected.into_iter().filter_map(|(ends, track)| track.repeated_acknowledgement(*ends)) {
+                (0..3).for_each(|_| self.device.to_send.push_back(packet.clone()));
+            }
+        }
+        self.ahead += JUMP;
+    }
+
+    /// All other addresses lie behind the tunnel: the default route needs no next hop.
+    fn set_addresses(&mut self, addresses: &[IpAddr]) {
         self.interface.update_ip_addrs(|own| {
             own.clear();
             for address in addresses.iter().take(own.capacity()) {
@@ -241,7 +269,9 @@ impl Stack {
                 if self.denials.insert(ends, error).is_none() {
                     self.denial_order.push_back(ends);
                 }
+                // `abort` wakes who waits; the closed socket in its place sends no RST to somebody who refuses to hear us.
                 tcp.abort();
+                *tcp = tcp::Socket::new(tcp::SocketBuffer::new(vec![]), tcp::SocketBuffer::new(vec![]));
             }
         }
         while self.denial_order.len() > MAX_DENIALS {
@@ -273,6 +303,16 @@ impl Stack {
             tcp.abort();
         }
     }
+}
+
+fn new_interface(medium: Medium, seed: u64, device: &mut Device, now: smoltcp::time::Instant) -> Interface {
+    let address = match medium {
+        Medium::Ip => HardwareAddress::Ip,
+        Medium::Ethernet(mac) => HardwareAddress::Ethernet(EthernetAddress(mac)),
+    };
+    let mut config = Config::new(address);
+    config.random_seed = seed;
+    Interface::new(config, device, now)
 }
 
 fn new_socket() -> tcp::Socket<'static> {

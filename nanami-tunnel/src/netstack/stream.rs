@@ -24,11 +24,14 @@ pub struct TcpStream {
 
 /// What a connection went through so far, as its sender sees it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StreamStats {
     /// Segments that were sent again.
     pub retransmitted: u64,
     /// The longest time in which bytes waited and none was acknowledged.
     pub longest_stall: Duration,
+    /// The longest time between two segments with data that came.
+    pub longest_receive_gap: Duration,
 }
 
 pub(super) async fn dial(shared: &Arc<Shared>, to: SocketAddr) -> Result<TcpStream, DialError> {
@@ -75,6 +78,7 @@ impl TcpStream {
         track.map_or_else(StreamStats::default, |track| StreamStats {
             retransmitted: track.retransmitted,
             longest_stall: track.longest_stall.max(track.stall(Instant::now())),
+            longest_receive_gap: track.longest_receive_gap,
         })
     }
 

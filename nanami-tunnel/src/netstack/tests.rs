@@ -35,6 +35,7 @@ enum Way {
 
 fn started(interface: Interface, addresses: &[IpAddr]) -> Pipe {
     tokio::spawn(interface.run.expect("a netstack runs"));
+    interface.inside.configure(addresses, crate::engine::DEFAULT_MTU);
     interface.pipe.addresses.send_replace(addresses.to_vec());
     interface.pipe
 }

@@ -6,19 +6,20 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use nanami_model::Cidr;
 use smoltcp::wire::{IpCidr, Ipv4Cidr};
 
 use super::{Mac, Port, Segment, arp};
-use crate::interface::{HostPipe, Pipe, pipe};
+use crate::interface::{HostPipe, Inside, Pipe, pipe};
 use crate::netstack::{DialError, Medium, Netstack, TcpListener, on_pipe};
 
 /// A host that stands on a segment. It ends with its last clone.
 #[derive(Debug, Clone)]
 pub struct SegmentHost {
     netstack: Netstack,
-    _task: std::sync::Arc<AbortOnDrop>,
+    _task: Arc<AbortOnDrop>,
 }
 
 #[derive(Debug)]
@@ -47,13 +48,14 @@ impl SegmentHost {
             IpAddr::V6(_) => address,
         };
         netstack.set_segment(IpCidr::Ipv4(Ipv4Cidr::new(address, length)), router);
+        let inside = netstack.inside();
         let task = tokio::spawn(async move {
             tokio::select! {
                 () = run => {}
-                () = fabric(port, wire, router) => {}
+                () = fabric(port, wire, router, inside) => {}
             }
         });
-        Self { netstack, _task: std::sync::Arc::new(AbortOnDrop(task)) }
+        Self { netstack, _task: Arc::new(AbortOnDrop(task)) }
     }
 
     /// Listens on a TCP port.
@@ -65,7 +67,7 @@ impl SegmentHost {
     }
 }
 
-async fn fabric(mut port: Port, mut wire: Pipe, router: Ipv4Addr) {
+async fn fabric(mut port: Port, mut wire: Pipe, router: Ipv4Addr, host: Arc<dyn Inside>) {
     let mut router_of: BTreeMap<Ipv4Addr, Mac> = BTreeMap::new();
     loop {
         tokio::select! {
@@ -77,7 +79,10 @@ async fn fabric(mut port: Port, mut wire: Pipe, router: Ipv4Addr) {
                     if router_of.len() >= MAX_LEARNT {
                         router_of.clear();
                     }
-                    router_of.insert(from, source);
+                    if router_of.insert(from, source).is_some_and(|before| before != source) {
+                        // The way back has changed: what the host sent on the old one is lost.
+                        host.rerouted(Cidr::host(from.into()));
+                    }
                 }
                 let _lost_when_full = wire.to_host.try_send(frame);
             }

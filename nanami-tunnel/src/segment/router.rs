@@ -28,7 +28,8 @@ pub(super) fn gateway(segment: &Segment, address: Ipv4Addr, network: Cidr) -> (N
             () = router.run(tunnel_side, sockets) => {}
         }
     };
-    (netstack, Interface { pipe: tunnel, run: Some(Box::pin(both)) })
+    let inside = netstack.inside();
+    (netstack, Interface { pipe: tunnel, run: Some(Box::pin(both)), inside })
 }
 
 struct Router {

@@ -11,14 +11,14 @@ fn client(gateways: [Interface; 2], chosen: Arc<std::sync::atomic::AtomicUsize>)
     let (host, mut client): (HostPipe, Pipe) = pipe();
     let (netstack, run) = on_pipe(Medium::Ip, host);
     tokio::spawn(run);
-    client.addresses.send_replace(vec![IpAddr::from([10, 43, 0, 1])]);
+    netstack.inside().configure(&[IpAddr::from([10, 43, 0, 1])], crate::engine::DEFAULT_MTU);
     let mut pipes = gateways.map(|mut gateway| {
         tokio::spawn(gateway.run.take().expect("a gateway runs"));
         gateway.pipe.addresses.send_replace(vec![IpAddr::from([10, 42, 0, 2])]);
         gateway.pipe
     });
     tokio::spawn(async move {
-        let _addresses_stay = (&client.addresses, &pipes[0].addresses, &pipes[1].addresses);
+        let _addresses_stay = (&pipes[0].addresses, &pipes[1].addresses);
         let [first, second] = &mut pipes;
         loop {
             tokio::select! {

@@ -1,0 +1,246 @@
+//! A running tunnel: the engine on one UDP socket, on the caller's tokio runtime.
+//!
+//! **Invariants**: no protocol decision is made here; nothing listens before [`Tunnel::start`]; when the last handle is
+//! dropped, the socket closes and the task ends, without a word to anybody.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use nanami_model::{Cidr, NetworkMap, PrivateKey, PublicKey};
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::task::AbortHandle;
+
+use crate::engine::{Applied, ControlHalf, Counters, Engine, Event, Link, MapError, Usage, lock};
+use crate::interface::{Inside, Interface};
+
+mod events;
+mod options;
+mod run;
+mod socket;
+
+pub use events::EventStream;
+pub use options::{StartError, TunnelOptions};
+
+/// A tunnel that runs until it is stopped, or until its last handle is dropped.
+///
+/// ```no_run
+/// # async fn example(map: nanami_model::NetworkMap) -> Result<(), Box<dyn std::error::Error>> {
+/// use nanami_tunnel::{Netstack, Tunnel, TunnelOptions, generate_key};
+///
+/// let (net, interface) = Netstack::new();
+/// let tunnel = Tunnel::start(generate_key()?, interface, &map, TunnelOptions::default()).await?;
+/// let stream = net.dial(([10, 42, 0, 7], 80)).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Tunnel {
+    handle: Arc<Handle>,
+}
+
+/// What all clones share; dropping it ends the task.
+struct Handle {
+    core: Arc<Core>,
+    task: AbortHandle,
+    ended: watch::Receiver<bool>,
+}
+
+/// What handle and task share.
+struct Core {
+    control: Mutex<ControlHalf>,
+    /// Woken when the control half was changed from outside the task.
+    wake: Notify,
+    stop: watch::Sender<bool>,
+    inside: Arc<dyn Inside>,
+    /// The tunnel's addresses, for whoever stands at the other end of the interface.
+    addresses: watch::Sender<Vec<IpAddr>>,
+    events: broadcast::Sender<Event>,
+    public: PublicKey,
+    local: SocketAddr,
+    mtu: u16,
+}
+
+impl Tunnel {
+    /// Binds a socket, applies the map and runs.
+    ///
+    /// # Errors
+    /// [`StartError`] if the socket cannot be bound or the operating system has no randomness.
+    ///
+    /// # Cancel safety
+    /// Dropped before it completes, nothing has started.
+    pub async fn start(
+        key: PrivateKey,
+        interface: Interface,
+        map: &NetworkMap,
+        options: TunnelOptions,
+    ) -> Result<Self, StartError> {
+        let socket = socket::bind(options.listen)?;
+        let local = socket.local_addr().map_err(StartError::Unavailable)?;
+        let (now, public) = (Instant::now(), key.public());
+        let engine = Engine::new(now, key, random()?).with_mtu(options.mtu);
+        let (mut control, outbound, inbound) = engine.split();
+        control.apply(now, map).map_err(StartError::Map)?;
+        let Interface { pipe, run: host, inside } = interface;
+        let (stop, stopping) = watch::channel(false);
+        let (end, ended) = watch::channel(false);
+        let core = Arc::new(Core {
+            control: Mutex::new(control),
+            wake: Notify::new(),
+            stop,
+            inside,
+            addresses: pipe.addresses.clone(),
+            events: broadcast::Sender::new(EVENTS),
+            public,
+            local,
+            mtu: options.mtu,
+        });
+        core.configure(map);
+        let task = run::Loop::new(core.clone(), socket, pipe, outbound, inbound);
+        let task = tokio::spawn(async move {
+            let _host = host.map(|host| AbortOnDrop(tokio::spawn(host).abort_handle()));
+            task.run(stopping).await;
+            // Only a task that ends in order says so; `stop` on an aborted one finds the sender gone.
+            end.send_replace(true);
+        });
+        Ok(Self { handle: Arc::new(Handle { core, task: task.abort_handle(), ended }) })
+    }
+
+    /// Enforces a map from now on; keypairs of neighbors that stay are kept.
+    ///
+    /// # Errors
+    /// [`MapError`] if the map is older than the one that is held or contradicts it, or the tunnel was stopped.
+    ///
+    /// # Cancel safety
+    /// Once polled, it has completed.
+    pub async fn apply(&self, map: &NetworkMap) -> Result<Applied, MapError> {
+        let core = &self.handle.core;
+        if self.is_stopped() {
+            return Err(MapError::Stopped);
+        }
+        let applied = lock(&core.control).apply(Instant::now(), map)?;
+        core.configure(map);
+        core.wake.notify_one();
+        Ok(applied)
+    }
+
+    /// Says where a neighbor may be reached, best first.
+    pub fn hints(&self, key: PublicKey, hints: Vec<SocketAddr>) {
+        self.change(|control, now| control.handle_hints(now, key, &hints));
+    }
+
+    /// Measures the link to a neighbor at once; [`Tunnel::links`] shows the result when it is there.
+    pub fn probe_now(&self, key: PublicKey) {
+        self.change(|control, now| control.handle_probe(now, key));
+    }
+
+    /// The network under this host changed: neighbors are told at once.
+    pub fn network_changed(&self) {
+        self.change(ControlHalf::handle_network_changed);
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> EventStream<Event> {
+        EventStream::new(self.handle.core.events.subscribe())
+    }
+
+    /// What did not go through, by reason.
+    pub fn counters(&self) -> Counters {
+        lock(&self.handle.core.control).counters()
+    }
+
+    /// The links to all neighbors, by key.
+    pub fn links(&self) -> Vec<Link> {
+        lock(&self.handle.core.control).links().collect()
+    }
+
+    /// The prefixes that a standby carries now, each with that standby.
+    pub fn owners(&self) -> Vec<(Cidr, PublicKey)> {
+        lock(&self.handle.core.control).owners()
+    }
+
+    /// What policies carried, for each neighbor.
+    pub fn usage(&self) -> Vec<Usage> {
+        lock(&self.handle.core.control).usage()
+    }
+
+    /// The map that is enforced.
+    pub fn map(&self) -> NetworkMap {
+        lock(&self.handle.core.control).map().clone()
+    }
+
+    /// Who this end is on the wire.
+    pub fn public_key(&self) -> PublicKey {
+        self.handle.core.public
+    }
+
+    /// Where the socket listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.handle.core.local
+    }
+
+    /// Ends in order: open sockets inside fail with `Stopped`, the UDP socket is closed when this returns. Again is harmless.
+    ///
+    /// # Cancel safety
+    /// Once polled, the tunnel ends also when this is dropped.
+    pub async fn stop(&self) {
+        self.handle.core.stop.send_replace(true);
+        let mut ended = self.handle.ended.clone();
+        // An error says that the task is gone already, which is what was asked for.
+        let _ = ended.wait_for(|ended| *ended).await;
+    }
+
+    fn is_stopped(&self) -> bool {
+        *self.handle.core.stop.borrow()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut ControlHalf, Instant)) {
+        change(&mut lock(&self.handle.core.control), Instant::now());
+        self.handle.core.wake.notify_one();
+    }
+}
+
+impl Core {
+    fn configure(&self, map: &NetworkMap) {
+        self.inside.configure(map.addresses(), self.mtu);
+        self.addresses.send_replace(map.addresses().to_vec());
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.core.stop.send_replace(true);
+        self.task.abort();
+    }
+}
+
+/// Ends what runs at the other end of the interface, however the tunnel's task ends.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl std::fmt::Debug for Tunnel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tunnel").field("key", &self.handle.core.public).field("local", &self.handle.core.local).finish()
+    }
+}
+
+/// A new private key, from the operating system's randomness.
+///
+/// # Errors
+/// The operating system has none, which no program that runs normally ever sees.
+pub fn generate_key() -> std::io::Result<PrivateKey> {
+    random().map(PrivateKey::from_bytes).map_err(|error| std::io::Error::other(error.to_string()))
+}
+
+fn random() -> Result<[u8; 32], StartError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| StartError::Randomness(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// Events that a slow listener may be behind. Chosen: more than a burst of handshakes at a start.
+const EVENTS: usize = 1024;

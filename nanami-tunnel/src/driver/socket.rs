@@ -1,0 +1,31 @@
+//! The UDP socket of a tunnel.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+
+use super::StartError;
+
+/// A socket with buffers for bursts, registered with the caller's runtime.
+pub(super) fn bind(at: SocketAddr) -> Result<UdpSocket, StartError> {
+    open(at).map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => StartError::AddressInUse { at },
+        ErrorKind::PermissionDenied => StartError::NotPermitted { at },
+        _ => StartError::Unavailable(error),
+    })
+}
+
+fn open(at: SocketAddr) -> std::io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    // The kernel gives what its limit allows; a smaller buffer only drops more of a burst.
+    let _ = socket.set_recv_buffer_size(BUFFER);
+    let _ = socket.set_send_buffer_size(BUFFER);
+    socket.bind(&at.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+/// Bytes. TUNNEL.md, "How to get there" 7.
+const BUFFER: usize = 7 * 1024 * 1024;

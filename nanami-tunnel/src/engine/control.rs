@@ -1,0 +1,419 @@
+//! The control half: maps, hints, time; everything that is not a packet.
+//!
+//! **Invariants**: applying a map never drops the keypairs of a neighbor that stays; after every call that changes it,
+//! [`ControlHalf::poll_output`] is drained to [`Output::Wait`], and after packet calls too, because they may have touched a
+//! timer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nanami_model::{Cidr, Neighbor, NetworkMap, PublicKey};
+
+use super::batch::{Datagram, Datagrams};
+use super::counters::Counters;
+use super::event::Event;
+use super::failover::Failover;
+use super::link::Link;
+use super::map::{Applied, Held, MapError};
+use super::peer::{Peer, PeerIndex, endpoint_of};
+use super::probe::{FAST, SLOW};
+use super::random::Random;
+use super::shared::{Shared, Snapshot};
+use super::timers::{Timer, Timers};
+use super::usage::Usage;
+
+/// The part of an engine that takes maps, hints and time.
+pub struct ControlHalf {
+    shared: Arc<Shared>,
+    random: Random,
+    timers: Timers,
+    failover: Failover,
+    map: NetworkMap,
+    held: Option<Held>,
+    hints: BTreeMap<PublicKey, Vec<SocketAddr>>,
+    out: Datagrams,
+    /// How many of `out` were handed out.
+    sent: usize,
+}
+
+/// What an engine wants, one thing at a time.
+#[derive(Debug)]
+pub enum Output<'a> {
+    /// Send this datagram.
+    Transmit(Datagram<'a>),
+    /// Know this.
+    Event(Event),
+    /// Nothing more, until this moment or the next input; `None`: until the next input only.
+    Wait(Option<Instant>),
+}
+
+impl ControlHalf {
+    pub(crate) fn new(shared: Arc<Shared>, random: Random) -> Self {
+        Self {
+            shared,
+            random,
+            timers: Timers::default(),
+            failover: Failover::default(),
+            map: NetworkMap::default(),
+            held: None,
+            hints: BTreeMap::new(),
+            out: Datagrams::new(),
+            sent: 0,
+        }
+    }
+
+    /// Enforces a map from now on. Keypairs of neighbors that stay are kept, established flows that it no longer allows
+    /// end. Applying the map that is held again changes nothing.
+    ///
+    /// # Errors
+    /// [`MapError::Older`] and [`MapError::Forked`] if the held map is newer or different at the same generation,
+    /// [`MapError::Partial`] for a difference. What was enforced before still is.
+    pub fn apply(&mut self, now: Instant, map: &NetworkMap) -> Result<Applied, MapError> {
+        let Some(held) = Held::replaced_by(self.held, map)? else {
+            return Ok(Applied { generation: map.generation(), changed: 0 });
+        };
+        let changed = self.changed_neighbors(map);
+        self.swap_snapshot(now, map);
+        (self.map, self.held) = (map.clone(), Some(held));
+        self.recheck_flows();
+        self.watch(now);
+        Ok(Applied { generation: map.generation(), changed })
+    }
+
+    /// Says where a neighbor may be reached, best first. An address from which something authentic came wins over these.
+    /// Hints for a key that no map names yet are kept for a while.
+    pub fn handle_hints(&mut self, now: Instant, key: PublicKey, hints: &[SocketAddr]) {
+        if self.hints.len() >= MAX_HINTED && !self.hints.contains_key(&key) {
+            return;
+        }
+        self.hints.insert(key, hints.to_vec());
+        let snapshot = self.shared.snapshot.load_full();
+        let Some(peer) = snapshot.peer(&key) else { return };
+        let wants = self.must_stay_reachable(&key);
+        let mut state = peer.lock();
+        if state.endpoint.hint(hints) && !state.noise.is_ready() && (wants || !state.queue.is_empty()) {
+            // Whatever was tried went elsewhere; the new address is tried at once.
+            state.initiate(now, &self.shared, key, true, &mut self.out);
+        }
+    }
+
+    /// Measures the link to a neighbor at once; without a keypair a handshake starts first, and the probe follows it.
+    pub fn handle_probe(&mut self, now: Instant, key: PublicKey) {
+        let snapshot = self.shared.snapshot.load_full();
+        let Some(peer) = snapshot.peer(&key) else { return };
+        let mut state = peer.lock();
+        state.catch_up(now, &self.shared, key, &mut self.out);
+        if state.noise.is_ready() {
+            drop(state);
+            return self.probe(now, &key);
+        }
+        let waited = state.noise.initiated().map(|at| now.saturating_duration_since(at));
+        state.initiate(now, &self.shared, key, waited.is_some_and(|waited| waited >= ASKED_RETRY), &mut self.out);
+    }
+
+    /// The network under this host changed: every neighbor is told from its new address at once.
+    pub fn handle_network_changed(&mut self, now: Instant) {
+        let snapshot = self.shared.snapshot.load_full();
+        for peer in &snapshot.peers {
+            peer.lock().seal(now, &self.shared, &[], &mut self.out);
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.take_due(now) {
+            match timer {
+                Timer::Noise(key) => self.tick(now, &key),
+                Timer::Reach(key) => self.reach(now, &key),
+                Timer::Probe(key) => self.probe_round(now, &key),
+                Timer::Flows => {
+                    if self.shared.flows.sweep(now) {
+                        self.timers.arm(Timer::Flows, now + SWEEP);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next thing that the engine wants.
+    pub fn poll_output(&mut self) -> Output<'_> {
+        self.arm_touched();
+        if self.sent < self.out.len() {
+            let datagram = self.out.iter().nth(self.sent).expect("`sent` is below the length");
+            self.sent += 1;
+            return Output::Transmit(datagram);
+        }
+        self.out.clear();
+        self.sent = 0;
+        match self.shared.take_event() {
+            Some(event) => Output::Event(event),
+            None => Output::Wait(self.timers.next()),
+        }
+    }
+
+    /// What did not go through, by reason.
+    pub fn counters(&self) -> Counters {
+        self.shared.tally.read()
+    }
+
+    /// The links to all neighbors, by key.
+    pub fn links(&self) -> impl Iterator<Item = Link> {
+        let snapshot = self.shared.snapshot.load_full();
+        let links: Vec<_> = snapshot.peers.iter().map(|peer| link_of(peer)).collect();
+        links.into_iter()
+    }
+
+    /// The prefixes that a standby carries now, each with that standby.
+    pub fn owners(&self) -> Vec<(Cidr, PublicKey)> {
+        let snapshot = self.shared.snapshot.load();
+        let table = &snapshot.table;
+        let taken_over = table.ranked().iter().filter(|prefix| table.carrying(**prefix) > 0);
+        taken_over
+            .map(|prefix| (*prefix, snapshot.peers[table.carriers(*prefix)[table.carrying(*prefix)]].key))
+            .collect()
+    }
+
+    /// What policies carried, and what was denied, for each neighbor.
+    pub fn usage(&self) -> Vec<Usage> {
+        let snapshot = self.shared.snapshot.load();
+        snapshot.peers.iter().flat_map(|peer| peer.lock().usage.read(peer.key).collect::<Vec<_>>()).collect()
+    }
+
+    /// The map that is enforced.
+    pub fn map(&self) -> &NetworkMap {
+        &self.map
+    }
+
+    /// The driver could not hand on so many packets that came.
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only a driver counts these"))]
+    pub(crate) fn count_undelivered(&self, packets: u64) {
+        self.shared.tally.undelivered.add(packets);
+    }
+
+    fn changed_neighbors(&self, map: &NetworkMap) -> usize {
+        let came_or_changed = map.neighbors().iter().filter(|n| self.map.neighbor(&n.key()) != Some(n)).count();
+        let went = self.map.neighbors().iter().filter(|n| map.neighbor(&n.key()).is_none()).count();
+        came_or_changed + went
+    }
+
+    fn swap_snapshot(&mut self, now: Instant, map: &NetworkMap) {
+        let old = self.shared.snapshot.load_full();
+        let mut taken: BTreeSet<PeerIndex> = old.by_index.keys().copied().collect();
+        let mut peers = Vec::with_capacity(map.neighbors().len());
+        for neighbor in map.neighbors() {
+            peers.push(match old.peer(&neighbor.key()) {
+                Some(peer) => peer.clone(),
+                None => Arc::new(self.new_peer(now, neighbor, &mut taken)),
+            });
+        }
+        let new = Snapshot::new(map, peers);
+        keep_carriers(&old, &new);
+        self.shared.snapshot.store(Arc::new(new));
+        for gone in old.peers.iter().filter(|peer| map.neighbor(&peer.key).is_none()) {
+            gone.forget(now, &self.shared);
+            for timer in [Timer::Noise(gone.key), Timer::Reach(gone.key), Timer::Probe(gone.key)] {
+                self.timers.disarm(timer);
+            }
+        }
+    }
+
+    fn new_peer(&mut self, now: Instant, neighbor: &Neighbor, taken: &mut BTreeSet<PeerIndex>) -> Peer {
+        let index = loop {
+            let index = PeerIndex::from_bits(self.random.next_u64() as u32);
+            if taken.insert(index) {
+                break index;
+            }
+        };
+        let peer = Peer::new(now, neighbor.key(), index);
+        if let Some(hints) = self.hints.get(&neighbor.key()) {
+            peer.lock().endpoint.hint(hints);
+        }
+        peer
+    }
+
+    /// Ends the flows that the new map does not allow.
+    fn recheck_flows(&self) {
+        let snapshot = self.shared.snapshot.load();
+        self.shared.flows.recheck(
+            |key, admitted| {
+                let carried =
+                    snapshot.by_index.contains_key(&admitted.hop) || snapshot.table.egress(key.other.0).is_some();
+                let allowed = snapshot.filter.accepts_flow(key).filter(|_| carried && snapshot.is_own(key.own.0));
+                allowed.map(|allowed| allowed.policy)
+            },
+            |key| snapshot.is_own(key.own.0) && snapshot.table.egress(key.other.0).is_some(),
+        );
+    }
+
+    /// Arms what the map asks for: carriers with standbys are probed fast, and they and neighbors with a keepalive are
+    /// kept reachable.
+    fn watch(&mut self, now: Instant) {
+        let snapshot = self.shared.snapshot.load_full();
+        let carriers = snapshot.table.ranked().iter().flat_map(|prefix| snapshot.table.carriers(*prefix));
+        let carriers: Vec<_> = carriers.map(|slot| snapshot.peers[*slot].key).collect();
+        self.failover.watch(now, &carriers);
+        let keys: Vec<_> = self.map.neighbors().iter().map(Neighbor::key).collect();
+        for key in keys {
+            if self.must_stay_reachable(&key) {
+                self.timers.arm_by(Timer::Reach(key), now);
+            }
+            if self.failover.is_watched(&key) {
+                self.timers.arm_by(Timer::Probe(key), now + FAST);
+            }
+        }
+    }
+
+    fn must_stay_reachable(&self, key: &PublicKey) -> bool {
+        self.failover.is_watched(key) || self.map.neighbor(key).is_some_and(|n| n.keepalive().is_some())
+    }
+
+    fn tick(&mut self, now: Instant, key: &PublicKey) {
+        let snapshot = self.shared.snapshot.load_full();
+        let Some(peer) = snapshot.peer(key) else { return };
+        let mut state = peer.lock();
+        state.tick(now, &self.shared, *key, &mut self.out);
+        if let Some(at) = state.noise.next_tick() {
+            self.timers.arm(Timer::Noise(*key), at);
+        }
+    }
+
+    /// Keeps a neighbor reachable. TUNNEL.md fact 3: boringtun gives up for good after 90 s; this never does.
+    fn reach(&mut self, now: Instant, key: &PublicKey) {
+        let snapshot = self.shared.snapshot.load_full();
+        let Some(peer) = snapshot.peer(key).filter(|_| self.must_stay_reachable(key)) else { return };
+        let keepalive = self.map.neighbor(key).and_then(Neighbor::keepalive);
+        let mut state = peer.lock();
+        let next = if state.noise.is_ready() {
+            let quiet_until = |every: Duration| state.sent.map_or(now, |sent| sent + every);
+            match keepalive {
+                Some(every) if quiet_until(every) <= now => {
+                    state.seal(now, &self.shared, &[], &mut self.out);
+                    now + every
+                }
+                Some(every) => quiet_until(every),
+                None => now + RETRY,
+            }
+        } else {
+            state.initiate(now, &self.shared, *key, false, &mut self.out);
+            now + RETRY + Duration::from_millis(self.random.next_u64() % RETRY_JITTER_MS)
+        };
+        self.timers.arm(Timer::Reach(*key), next);
+    }
+
+    /// Ends one round of probing and starts the next.
+    fn probe_round(&mut self, now: Instant, key: &PublicKey) {
+        let watched = self.failover.is_watched(key);
+        let every = if watched { FAST } else { SLOW };
+        let snapshot = self.shared.snapshot.load_full();
+        let Some(peer) = snapshot.peer(key) else { return };
+        let (heard, is_ready) = {
+            let mut state = peer.lock();
+            state.catch_up(now, &self.shared, *key, &mut self.out);
+            (state.heard, state.noise.is_ready())
+        };
+        if watched {
+            self.failover.round(now, key, heard);
+            self.choose_carriers(now, &snapshot);
+        }
+        if is_ready {
+            self.probe(now, key);
+        }
+        if watched || is_ready {
+            self.timers.arm(Timer::Probe(*key), now + every);
+        }
+    }
+
+    fn probe(&mut self, now: Instant, key: &PublicKey) {
+        let snapshot = self.shared.snapshot.load_full();
+        let (Some(slot), Some(neighbor)) = (snapshot.by_key.get(key), self.map.neighbor(key)) else { return };
+        let Some((from, to)) = probe_addresses(&snapshot, *slot, neighbor) else { return };
+        let mut state = snapshot.peers[*slot].lock();
+        let question = state.probes.ask(now, from, to, self.random.next_u64());
+        state.seal(now, &self.shared, &question, &mut self.out);
+    }
+
+    fn choose_carriers(&mut self, now: Instant, snapshot: &Snapshot) {
+        let table = &snapshot.table;
+        for prefix in table.ranked() {
+            let carriers: Vec<_> = table.carriers(*prefix).iter().map(|slot| snapshot.peers[*slot].key).collect();
+            let carrying = table.carrying(*prefix);
+            let chosen = self.failover.choose(now, &carriers, carrying);
+            if chosen != carrying {
+                table.switch(*prefix, chosen);
+                let (from, to) = (carriers[carrying], carriers[chosen]);
+                self.shared.emit(Event::OwnerChanged { prefix: *prefix, from, to });
+            }
+        }
+    }
+
+    /// Arms the timers of neighbors whose handshakes packet calls moved on.
+    fn arm_touched(&mut self) {
+        let touched = self.shared.take_touched();
+        if touched.is_empty() {
+            return;
+        }
+        let snapshot = self.shared.snapshot.load_full();
+        for key in touched {
+            let Some(peer) = snapshot.peer(&key) else { continue };
+            let state = peer.lock();
+            if let Some(at) = state.noise.next_tick() {
+                self.timers.arm_by(Timer::Noise(key), at);
+            }
+            // A new keypair is probed at once: its moment has passed already.
+            if let Some(established) = state.noise.established() {
+                self.timers.arm_by(Timer::Probe(key), established);
+                self.timers.arm_by(Timer::Flows, established + SWEEP);
+            }
+        }
+    }
+}
+
+/// A new map does not end a failover: whoever carries a prefix goes on if the new map still ranks it.
+fn keep_carriers(old: &Snapshot, new: &Snapshot) {
+    for prefix in old.table.ranked() {
+        let carrier = old.table.carriers(*prefix).get(old.table.carrying(*prefix));
+        let Some(carrier) = carrier.map(|slot| old.peers[*slot].key) else { continue };
+        let place = new.table.carriers(*prefix).iter().position(|slot| new.peers[*slot].key == carrier);
+        new.table.switch(*prefix, place.unwrap_or(0));
+    }
+}
+
+/// Our address and the neighbor's own, of one family: a host prefix that goes to it and to nobody before it.
+fn probe_addresses(snapshot: &Snapshot, slot: usize, neighbor: &Neighbor) -> Option<(IpAddr, IpAddr)> {
+    let hosts = neighbor.allowed_ips().iter().filter(|prefix| prefix.is_host()).map(Cidr::address);
+    let mut hosts = hosts.filter(|host| snapshot.table.accepts(*host, slot));
+    hosts.find_map(|host| Some((snapshot.own_address(host)?, host)))
+}
+
+fn link_of(peer: &Peer) -> Link {
+    let state = peer.lock();
+    Link {
+        peer: peer.key,
+        endpoint: endpoint_of(&state),
+        handshake: state.noise.established(),
+        handshakes: state.handshakes,
+        heard: state.heard,
+        rtt: state.probes.rtt(),
+        rx_bytes: state.rx_bytes,
+        tx_bytes: state.tx_bytes,
+    }
+}
+
+impl std::fmt::Debug for ControlHalf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ControlHalf").field("generation", &self.map.generation()).finish_non_exhaustive()
+    }
+}
+
+/// How often an unreachable neighbor is tried: WireGuard whitepaper section 6.1, `REKEY_TIMEOUT`.
+const RETRY: Duration = Duration::from_secs(5);
+/// Milliseconds of random delay on top: whitepaper section 6.1.
+const RETRY_JITTER_MS: u64 = 333;
+/// How soon an embedder that asks again gets another initiation. Chosen: above any round trip.
+const ASKED_RETRY: Duration = Duration::from_secs(1);
+/// How often flows are swept. Chosen: the shortest-lived live a minute.
+const SWEEP: Duration = Duration::from_secs(60);
+/// Keys whose hints are kept. Chosen: as many as a large map has neighbors.
+const MAX_HINTED: usize = 16_384;

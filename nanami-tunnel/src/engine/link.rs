@@ -1,0 +1,35 @@
+//! A link: the tunnel to one neighbor, as observed.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use nanami_model::PublicKey;
+
+/// The tunnel to one neighbor, as it was observed at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Link {
+    /// The neighbor.
+    pub peer: PublicKey,
+    /// Where it was last heard from, else the first hint; `None` when nothing is known.
+    pub endpoint: Option<SocketAddr>,
+    /// When the keypair in use was agreed on; `None` without one.
+    pub handshake: Option<Instant>,
+    /// Handshakes that were completed since the neighbor is in the map.
+    pub handshakes: u64,
+    /// When something authentic last came from it.
+    pub heard: Option<Instant>,
+    /// The smoothed round-trip time of probes inside the tunnel; `None` until one was answered.
+    pub rtt: Option<Duration>,
+    /// Bytes of inner packets that came.
+    pub rx_bytes: u64,
+    /// Bytes of inner packets that went.
+    pub tx_bytes: u64,
+}
+
+impl Link {
+    /// How old the keypair in use is.
+    pub fn handshake_age(&self, now: Instant) -> Option<Duration> {
+        self.handshake.map(|at| now.saturating_duration_since(at))
+    }
+}

@@ -1,0 +1,421 @@
+//! The one place that knows boringtun: a neighbor's Noise state, and the identity that all of them share.
+//!
+//! **Invariants**: no call into `Tunn` can panic on bytes from the network; `encapsulate` is called only with a keypair, so
+//! that boringtun's own queue stays empty; a keypair sends only after it is confirmed. The numbers in the comments are the
+//! facts of TUNNEL.md. boringtun reads its own clock and randomness here (fact 18); nothing else in the engine does.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use boringtun::noise::errors::WireGuardError;
+use boringtun::noise::handshake::parse_handshake_anon;
+use boringtun::noise::rate_limiter::RateLimiter;
+use boringtun::noise::{Packet, Tunn, TunnResult};
+use boringtun::x25519;
+use nanami_model::{PrivateKey, PublicKey};
+
+/// The kind of a datagram, with what is needed to find its neighbor. Anything else is not WireGuard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Names its sender only under encryption: see [`Identity::sender_of`].
+    Initiation,
+    /// The rest name the receiving neighbor state by its index.
+    Response {
+        index: u32,
+    },
+    Cookie {
+        index: u32,
+    },
+    Data {
+        index: u32,
+        counter: u64,
+    },
+}
+
+impl Kind {
+    /// Reads type, exact length and index (WireGuard whitepaper section 5.4).
+    pub(crate) fn of(datagram: &[u8]) -> Option<Self> {
+        let word = |at: usize| Some(u32::from_le_bytes(datagram.get(at..at + 4)?.try_into().ok()?));
+        match (word(0)?, datagram.len()) {
+            (1, INITIATION) => Some(Self::Initiation),
+            (2, RESPONSE) => Some(Self::Response { index: word(8)? }),
+            (3, COOKIE) => Some(Self::Cookie { index: word(4)? }),
+            (4, DATA_OVERHEAD..=LONGEST) => {
+                let counter = u64::from_le_bytes(datagram[8..16].try_into().ok()?);
+                Some(Self::Data { index: word(4)?, counter })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Our own key, and what guards it against floods of handshakes.
+pub(crate) struct Identity {
+    secret: x25519::StaticSecret,
+    dalek_public: x25519::PublicKey,
+    /// Handed to every `Tunn`; never under load, because [`Gate`] stands in front. Sharing it spares each its own.
+    behind_gate: Arc<RateLimiter>,
+}
+
+impl Identity {
+    pub(crate) fn new(key: &PrivateKey) -> Self {
+        let secret = x25519::StaticSecret::from(*key.expose());
+        let dalek_public = x25519::PublicKey::from(&secret);
+        let behind_gate = Arc::new(RateLimiter::new(&dalek_public, u64::MAX));
+        Self { secret, dalek_public, behind_gate }
+    }
+
+    /// The key that an initiation says it comes from; not proved until its neighbor's Noise state accepts it.
+    pub(crate) fn sender_of(&self, initiation: &[u8]) -> Option<PublicKey> {
+        let Ok(Packet::HandshakeInit(packet)) = Tunn::parse_incoming_packet(initiation) else { return None };
+        let half = parse_handshake_anon(&self.secret, &self.dalek_public, &packet).ok()?;
+        PublicKey::from_bytes(half.peer_static_public).ok()
+    }
+}
+
+/// What the gate says about a handshake message.
+pub(crate) enum Passage {
+    /// Its first mac is right, and the second one too where that is asked.
+    Open,
+    /// We are under load: this cookie proves that its sender has its address.
+    Cookie([u8; COOKIE]),
+    /// It does not know our public key.
+    Refused,
+}
+
+/// Checks a handshake message before any costly arithmetic. Under load it asks for a cookie.
+pub(crate) struct Gate {
+    limiter: RateLimiter,
+    made: Instant,
+}
+
+impl Gate {
+    pub(crate) fn new(now: Instant, identity: &Identity) -> Self {
+        Self { limiter: RateLimiter::new(&identity.dalek_public, HANDSHAKES_PER_SECOND), made: now }
+    }
+
+    pub(crate) fn check(&mut self, now: Instant, identity: &Identity, from: SocketAddr, message: &[u8]) -> Passage {
+        if now.saturating_duration_since(self.made) >= COOKIE_SECRET_LIFE {
+            *self = Self::new(now, identity);
+        }
+        // Fact 5: a limiter of ours is reset by nobody else; it looks at the time itself.
+        self.limiter.reset_count();
+        let mut cookie = [0; COOKIE];
+        match self.limiter.verify_packet(Some(cookie_address(from)), message, &mut cookie) {
+            Ok(_) => Passage::Open,
+            Err(TunnResult::WriteToNetwork(_)) => Passage::Cookie(cookie),
+            Err(_) => Passage::Refused,
+        }
+    }
+}
+
+/// Fact 5: boringtun binds a cookie to an IP address only. This stands for address and port (SEC-46): the limiter uses it
+/// for nothing but the cookie's mac.
+fn cookie_address(from: SocketAddr) -> IpAddr {
+    let mut hasher = blake3::Hasher::new();
+    match from.ip() {
+        IpAddr::V4(ip) => hasher.update(&ip.octets()),
+        IpAddr::V6(ip) => hasher.update(&ip.octets()),
+    };
+    hasher.update(&from.port().to_be_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    Ipv6Addr::from(bytes).into()
+}
+
+/// The Noise state of one neighbor.
+pub(crate) struct Noise {
+    theirs: PublicKey,
+    index: u32,
+    /// Made at the first use: a neighbor that never speaks costs no 11 KiB. Never dropped while the neighbor stays,
+    /// because it remembers the newest initiation and thus refuses replayed ones.
+    tunn: Option<Box<Tunn>>,
+    keypair: Keypair,
+    /// Our index in a response that the other side has not confirmed yet.
+    offered: Option<u32>,
+    established: Option<Instant>,
+    initiated: Option<Instant>,
+    ticked: Instant,
+}
+
+/// Whether there is something to send with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keypair {
+    None,
+    /// Confirmed, under this index of ours, with so many packets sealed.
+    Confirmed {
+        index: u32,
+        sealed: u64,
+    },
+}
+
+/// What an accepted datagram was.
+pub(crate) enum Opened<'a> {
+    /// An authenticated inner packet. Whether this neighbor may send it is not known yet (fact 6).
+    Packet(&'a [u8]),
+    /// An authenticated packet without contents.
+    Keepalive,
+    /// An initiation, and our response.
+    Initiation(&'a [u8]),
+    /// A response, and the keepalive that confirms the keypair.
+    Response(&'a [u8]),
+    /// A cookie, which the next initiation will carry.
+    Cookie,
+}
+
+/// Why a datagram is dropped without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    /// It fails authentication, or belongs to no keypair.
+    Unauthentic,
+    /// It was here before, or is too far behind the newest.
+    Replayed,
+    /// An initiation that is not newer than the last one: a replay, or the other clock is behind.
+    OldInitiation,
+    /// Authentic, but what it holds is no packet.
+    Malformed,
+}
+
+/// What the timers of one neighbor ask for.
+pub(crate) enum Tick<'a> {
+    Nothing,
+    Send(&'a [u8]),
+    /// boringtun has given up; nothing more happens until somebody initiates.
+    GaveUp,
+}
+
+impl Noise {
+    /// `index` is 24 random bits, unique among the neighbors (fact 16).
+    pub(crate) fn new(now: Instant, theirs: PublicKey, index: u32) -> Self {
+        let keypair = Keypair::None;
+        Self { theirs, index, tunn: None, keypair, offered: None, established: None, initiated: None, ticked: now }
+    }
+
+    /// Whether a packet can be sealed now.
+    pub(crate) fn is_ready(&self) -> bool {
+        // Fact 8: sending stops long before the counter is used up (WireGuard whitepaper section 6.1).
+        matches!(self.keypair, Keypair::Confirmed { sealed, .. } if sealed < REKEY_AFTER_MESSAGES)
+    }
+
+    /// When the keypair in use was agreed on.
+    pub(crate) fn established(&self) -> Option<Instant> {
+        self.established.filter(|_| matches!(self.keypair, Keypair::Confirmed { .. }))
+    }
+
+    /// When we last sent an initiation that is not answered.
+    pub(crate) fn initiated(&self) -> Option<Instant> {
+        self.initiated
+    }
+
+    /// Seals one inner packet, or a keepalive if it is empty, into `buffer`, which holds at least [`sealed_room`] bytes.
+    /// Returns the length; `None` without a keypair.
+    pub(crate) fn seal(&mut self, packet: &[u8], mtu: u16, pad: &mut Vec<u8>, buffer: &mut [u8]) -> Option<usize> {
+        let ready = self.is_ready();
+        let (Keypair::Confirmed { sealed, .. }, Some(tunn)) = (&mut self.keypair, &mut self.tunn) else { return None };
+        if !ready {
+            return None;
+        }
+        *sealed += 1;
+        pad.clear();
+        pad.extend_from_slice(packet);
+        pad.resize(padded(packet.len(), mtu), 0);
+        // Fact 1: `encapsulate` panics when the buffer is shorter than source + 32; `sealed_room` is what callers give.
+        if buffer.len() < pad.len() + DATA_OVERHEAD {
+            return None;
+        }
+        match tunn.encapsulate(pad, buffer) {
+            TunnResult::WriteToNetwork(datagram) => Some(datagram.len()),
+            _ => None,
+        }
+    }
+
+    /// Opens a datagram whose [`Kind`] is known. `buffer` is at least [`LONGEST`] bytes: facts 1 and 2 are about shorter
+    /// ones and about empty datagrams, which have no kind.
+    pub(crate) fn open<'a>(
+        &mut self,
+        now: Instant,
+        identity: &Identity,
+        kind: Kind,
+        datagram: &[u8],
+        buffer: &'a mut [u8],
+    ) -> Result<Opened<'a>, Dropped> {
+        if datagram.is_empty() || datagram.len() > buffer.len() || has_low_order_ephemeral(kind, datagram) {
+            return Err(Dropped::Unauthentic);
+        }
+        // Fact 8: such a counter would overflow inside the replay window.
+        if matches!(kind, Kind::Data { counter, .. } if counter >= REJECT_AFTER_MESSAGES) {
+            return Err(Dropped::Unauthentic);
+        }
+        let result = self.tunn(identity).decapsulate(None, datagram, buffer);
+        match (kind, result) {
+            (_, TunnResult::Err(error)) => Err(Dropped::from(error)),
+            (Kind::Initiation, TunnResult::WriteToNetwork(response)) => {
+                self.offer(response);
+                Ok(Opened::Initiation(response))
+            }
+            (Kind::Response { index }, TunnResult::WriteToNetwork(keepalive)) => {
+                self.confirm(now, index);
+                self.initiated = None;
+                Ok(Opened::Response(keepalive))
+            }
+            (Kind::Cookie { .. }, TunnResult::Done) => Ok(Opened::Cookie),
+            (Kind::Data { index, .. }, TunnResult::Done) => {
+                self.heard_under(now, index);
+                Ok(Opened::Keepalive)
+            }
+            (
+                Kind::Data { index, .. },
+                TunnResult::WriteToTunnelV4(packet, _) | TunnResult::WriteToTunnelV6(packet, _),
+            ) => {
+                self.heard_under(now, index);
+                Ok(Opened::Packet(packet))
+            }
+            _ => Err(Dropped::Malformed),
+        }
+    }
+
+    /// Starts a handshake into `buffer`. `None` while one is under way, unless it is `forced`.
+    pub(crate) fn initiate<'a>(
+        &mut self,
+        now: Instant,
+        identity: &Identity,
+        forced: bool,
+        buffer: &'a mut [u8],
+    ) -> Option<&'a [u8]> {
+        match self.tunn(identity).format_handshake_initiation(buffer, forced) {
+            TunnResult::WriteToNetwork(initiation) => {
+                self.initiated = Some(now);
+                Some(initiation)
+            }
+            _ => None,
+        }
+    }
+
+    /// Lets boringtun look at its timers: retransmission, rekeying, passive keepalive, the end of keypairs. Fact 4: nothing
+    /// else looks at the age of a keypair, so this runs before any packet when [`Noise::is_stale`].
+    pub(crate) fn tick<'a>(&mut self, now: Instant, buffer: &'a mut [u8]) -> Tick<'a> {
+        self.ticked = now;
+        let Some(tunn) = &mut self.tunn else { return Tick::Nothing };
+        let result = tunn.update_timers(buffer);
+        if tunn.time_since_last_handshake().is_none() {
+            self.keypair = Keypair::None;
+        }
+        match result {
+            TunnResult::WriteToNetwork(datagram) => {
+                if datagram.len() == INITIATION {
+                    self.initiated = Some(now);
+                }
+                Tick::Send(datagram)
+            }
+            TunnResult::Err(WireGuardError::ConnectionExpired) => {
+                (self.initiated, self.offered) = (None, None);
+                Tick::GaveUp
+            }
+            _ => Tick::Nothing,
+        }
+    }
+
+    /// Whether the timers have not been looked at for so long that they come before the next packet.
+    pub(crate) fn is_stale(&self, now: Instant) -> bool {
+        self.tunn.is_some() && now.saturating_duration_since(self.ticked) > STALE
+    }
+
+    /// When [`Noise::tick`] has something to look at again; `None` while nothing is under way.
+    pub(crate) fn next_tick(&self) -> Option<Instant> {
+        let busy =
+            self.initiated.is_some() || self.offered.is_some() || matches!(self.keypair, Keypair::Confirmed { .. });
+        busy.then(|| self.ticked + TICK)
+    }
+
+    fn tunn(&mut self, identity: &Identity) -> &mut Tunn {
+        let (theirs, index) = (self.theirs, self.index);
+        self.tunn.get_or_insert_with(|| {
+            let theirs = x25519::PublicKey::from(*theirs.as_bytes());
+            // Persistent keepalive is ours (fact 3: boringtun's ends for good when a peer is away for 90 s).
+            Box::new(Tunn::new(identity.secret.clone(), theirs, None, None, index, Some(identity.behind_gate.clone())))
+        })
+    }
+
+    /// We answered an initiation: a keypair waits for the first packet under it before it may send.
+    fn offer(&mut self, response: &[u8]) {
+        let Some(index) = response.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes) else {
+            return;
+        };
+        self.offered = Some(index);
+        // boringtun keeps eight keypairs by index; the new one may have taken the place of the one in use.
+        if matches!(self.keypair, Keypair::Confirmed { index: used, .. } if used % SLOTS == index % SLOTS) {
+            self.keypair = Keypair::None;
+        }
+    }
+
+    fn heard_under(&mut self, now: Instant, index: u32) {
+        if self.offered == Some(index) || self.keypair == Keypair::None {
+            self.confirm(now, index);
+        }
+    }
+
+    fn confirm(&mut self, now: Instant, index: u32) {
+        if self.offered == Some(index) {
+            self.offered = None;
+        }
+        self.keypair = Keypair::Confirmed { index, sealed: 0 };
+        self.established = Some(now);
+    }
+}
+
+impl From<WireGuardError> for Dropped {
+    fn from(error: WireGuardError) -> Self {
+        match error {
+            WireGuardError::InvalidCounter | WireGuardError::DuplicateCounter => Self::Replayed,
+            WireGuardError::WrongTai64nTimestamp => Self::OldInitiation,
+            WireGuardError::InvalidPacket => Self::Malformed,
+            _ => Self::Unauthentic,
+        }
+    }
+}
+
+/// Fact 10: WireGuard pads to 16 bytes (whitepaper section 5.4.6), but never beyond the MTU.
+fn padded(length: usize, mtu: u16) -> usize {
+    length.next_multiple_of(16).min(usize::from(mtu).max(length))
+}
+
+/// Fact 11: the ephemeral key of a handshake message is compared with the low-order points, because from outside
+/// nobody can ask boringtun whether the exchange contributed.
+fn has_low_order_ephemeral(kind: Kind, datagram: &[u8]) -> bool {
+    let ephemeral = match kind {
+        Kind::Initiation => datagram.get(8..40),
+        Kind::Response { .. } => datagram.get(12..44),
+        _ => None,
+    };
+    let bytes: Option<[u8; 32]> = ephemeral.and_then(|bytes| bytes.try_into().ok());
+    bytes.is_some_and(|bytes| PublicKey::from_bytes(bytes).is_err())
+}
+
+/// Bytes that sealing a packet of `length` bytes may take.
+pub(crate) fn sealed_room(length: usize) -> usize {
+    length.next_multiple_of(16) + DATA_OVERHEAD
+}
+
+/// Bytes of each message: WireGuard whitepaper section 5.4.
+const INITIATION: usize = 148;
+const RESPONSE: usize = 92;
+const COOKIE: usize = 64;
+const DATA_OVERHEAD: usize = 32;
+/// Bytes of the longest UDP payload there can be, and so of every buffer that a datagram is opened into.
+pub(crate) const LONGEST: usize = 65_535;
+/// Packets under one keypair before a new one is wanted: whitepaper section 6.1.
+const REKEY_AFTER_MESSAGES: u64 = 1 << 60;
+/// Counters that are not accepted any more: whitepaper section 6.1.
+const REJECT_AFTER_MESSAGES: u64 = u64::MAX - (1 << 13);
+/// Keypairs that boringtun keeps, by index modulo this: its source.
+const SLOTS: u32 = 8;
+/// How old a look at the timers may be when a packet comes: TUNNEL.md fact 4.
+const STALE: Duration = Duration::from_millis(250);
+/// How often the timers of a busy neighbor are looked at. Chosen: boringtun's shortest timer is 5 s.
+const TICK: Duration = Duration::from_secs(1);
+/// Handshake messages with a right first mac that are taken before cookies are asked. Chosen: one costs about 0.4 ms
+/// (TUNNEL.md), so this is 4 % of a core.
+const HANDSHAKES_PER_SECOND: u64 = 100;
+/// Life of the secret behind cookies: whitepaper section 5.4.7.
+const COOKIE_SECRET_LIFE: Duration = Duration::from_secs(120);

@@ -1,0 +1,120 @@
+//! Plaintext in, datagrams out.
+//!
+//! **Invariant**: a packet goes to the carrier of its destination, or follows the flow that it answers; what goes nowhere
+//! is refused at once, to its sender (PLANNING.md section 6).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::batch::{Datagrams, Packets};
+use super::flows::{Admitted, Way};
+use super::icmp::{Unreachable, unreachable};
+use super::packet::Inner;
+use super::shared::{Shared, Snapshot};
+use super::table::Slot;
+use super::usage::Happened;
+
+/// The packet half that seals.
+pub struct Outbound {
+    shared: Arc<Shared>,
+}
+
+/// Why a packet goes nowhere, or where it goes.
+enum Route {
+    To(Slot, Option<Admitted>),
+    Refused(Unreachable),
+}
+
+impl Outbound {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Seals each packet for the neighbor that carries its destination. A packet without a keypair waits and a handshake
+    /// starts. For each packet that goes nowhere an ICMP error for its sender is added to `refusals`.
+    pub fn seal(&mut self, now: Instant, packets: &Packets, datagrams: &mut Datagrams, refusals: &mut Packets) {
+        let snapshot = self.shared.snapshot.load();
+        for bytes in packets.iter() {
+            let Some(packet) = Inner::parse(bytes) else {
+                self.shared.tally.malformed.count();
+                continue;
+            };
+            match self.route(now, &snapshot, &packet) {
+                Route::To(slot, admitted) => self.send(now, &snapshot, &packet, slot, admitted, datagrams),
+                Route::Refused(why) => {
+                    let from = snapshot.own_address(packet.source).unwrap_or(packet.destination);
+                    unreachable(from, &packet, why).into_iter().for_each(|refusal| refusals.push(&refusal));
+                }
+            }
+        }
+    }
+
+    fn route(&self, now: Instant, snapshot: &Snapshot, packet: &Inner<'_>) -> Route {
+        let tally = &self.shared.tally;
+        if packet.bytes.len() > usize::from(self.shared.mtu) {
+            tally.oversized.count();
+            return Route::Refused(Unreachable::TooBig { mtu: self.shared.mtu });
+        }
+        if !snapshot.is_own(packet.source) {
+            return self.route_foreign(snapshot, packet);
+        }
+        let Some(egress) = snapshot.table.egress(packet.destination) else {
+            tally.no_route.count();
+            return Route::Refused(Unreachable::NoRoute);
+        };
+        let (way, forgotten) = self.shared.flows.outbound(now, packet);
+        tally.flows_forgotten.add(forgotten as u64);
+        match way {
+            Way::Table => Route::To(egress, None),
+            Way::Follow(admitted) => {
+                let hop = snapshot.by_index.get(&admitted.hop).copied();
+                let hop = hop.filter(|hop| snapshot.table.accepts(packet.destination, *hop));
+                Route::To(hop.unwrap_or(egress), Some(admitted))
+            }
+            Way::Revoked => {
+                tally.denied.count();
+                Route::Refused(Unreachable::Prohibited)
+            }
+        }
+    }
+
+    /// A packet from behind this gateway.
+    fn route_foreign(&self, snapshot: &Snapshot, packet: &Inner<'_>) -> Route {
+        if snapshot.filter.forwards(packet).is_none() {
+            self.shared.tally.denied_source.count();
+            return Route::Refused(Unreachable::Prohibited);
+        }
+        match snapshot.table.egress(packet.destination) {
+            Some(slot) => Route::To(slot, None),
+            None => {
+                self.shared.tally.no_route.count();
+                Route::Refused(Unreachable::NoRoute)
+            }
+        }
+    }
+
+    fn send(
+        &self,
+        now: Instant,
+        snapshot: &Snapshot,
+        packet: &Inner<'_>,
+        slot: Slot,
+        admitted: Option<Admitted>,
+        datagrams: &mut Datagrams,
+    ) {
+        let peer = &snapshot.peers[slot];
+        let mut state = peer.lock();
+        if let Some(admitted) = admitted
+            && !state.usage.record(now, admitted.policy, packet.bytes.len(), Happened::Passed)
+        {
+            self.shared.tally.usage_overflow.count();
+        }
+        state.send(now, &self.shared, peer.key, packet.bytes, datagrams);
+    }
+}
+
+impl std::fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbound").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,192 @@
+//! One neighbor while it runs: keypairs, endpoint, waiting packets, evidence.
+//!
+//! **Invariants**: one lock guards all of it and is never held over I/O (TUNNEL.md fact 20); a packet is sealed only with
+//! a keypair, else it waits in a bounded queue of ours (SEC-47); the endpoint changes only on what was authenticated
+//! (SEC-44).
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use nanami_model::PublicKey;
+
+use super::batch::Datagrams;
+use super::bucket::{Bucket, Rate};
+use super::endpoint::Endpoint;
+use super::event::Event;
+use super::lock;
+use super::noise::{Noise, Tick, sealed_room};
+use super::probe::Probes;
+use super::queue::Queue;
+use super::shared::Shared;
+use super::usage::UsageTable;
+
+/// 24 random bits that name a neighbor in datagrams to us, drawn anew whenever a neighbor appears (TUNNEL.md fact 16).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PeerIndex(u32);
+
+impl PeerIndex {
+    /// The index with the lowest 24 of these bits.
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self(bits & 0x00ff_ffff)
+    }
+
+    /// The index that a receiver index of a datagram belongs to: its last eight bits count keypairs.
+    pub(crate) const fn of_receiver(receiver: u32) -> Self {
+        Self(receiver >> 8)
+    }
+
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+/// A neighbor, shared by the three parts of the engine.
+pub(crate) struct Peer {
+    pub(crate) key: PublicKey,
+    pub(crate) index: PeerIndex,
+    state: Mutex<PeerState>,
+}
+
+/// What one lock guards.
+pub(crate) struct PeerState {
+    pub(crate) noise: Noise,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) queue: Queue,
+    pub(crate) probes: Probes,
+    pub(crate) usage: UsageTable,
+    /// How fast what it sends is refused.
+    pub(crate) refusals: Bucket,
+    /// When something authentic last came.
+    pub(crate) heard: Option<Instant>,
+    /// When something was last sealed.
+    pub(crate) sent: Option<Instant>,
+    pub(crate) handshakes: u64,
+    pub(crate) rx_bytes: u64,
+    pub(crate) tx_bytes: u64,
+    /// Scratch for padding.
+    pad: Vec<u8>,
+}
+
+impl Peer {
+    pub(crate) fn new(now: Instant, key: PublicKey, index: PeerIndex) -> Self {
+        Self { key, index, state: Mutex::new(PeerState::new(now, key, index)) }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, PeerState> {
+        lock(&self.state)
+    }
+
+    /// Drops keys and waiting packets at once (SEC-50).
+    pub(crate) fn forget(&self, now: Instant, shared: &Shared) {
+        let mut state = self.lock();
+        state.queue.clear(shared);
+        *state = PeerState::new(now, self.key, self.index);
+    }
+}
+
+impl PeerState {
+    fn new(now: Instant, key: PublicKey, index: PeerIndex) -> Self {
+        Self {
+            noise: Noise::new(now, key, index.bits()),
+            endpoint: Endpoint::default(),
+            queue: Queue::default(),
+            probes: Probes::new(now),
+            usage: UsageTable::default(),
+            refusals: Bucket::new(now, REFUSALS),
+            heard: None,
+            sent: None,
+            handshakes: 0,
+            rx_bytes: 0,
+            tx_bytes: 0,
+            pad: Vec::new(),
+        }
+    }
+
+    /// Sends a packet now, or lets it wait and asks for a keypair.
+    pub(crate) fn send(&mut self, now: Instant, shared: &Shared, key: PublicKey, packet: &[u8], out: &mut Datagrams) {
+        self.catch_up(now, shared, key, out);
+        if !self.seal(now, shared, packet, out) {
+            self.queue.push(shared, packet);
+            self.initiate(now, shared, key, false, out);
+        }
+    }
+
+    /// Seals a packet, or a keepalive if it is empty. `false` without a keypair.
+    pub(crate) fn seal(&mut self, now: Instant, shared: &Shared, packet: &[u8], out: &mut Datagrams) -> bool {
+        let Some(to) = self.endpoint.for_data().filter(|_| self.noise.is_ready()) else { return false };
+        let (noise, pad) = (&mut self.noise, &mut self.pad);
+        out.push_with(to, sealed_room(packet.len()), |buffer| {
+            noise.seal(packet, shared.mtu, pad, buffer).unwrap_or_default()
+        });
+        self.sent = Some(now);
+        self.tx_bytes += packet.len() as u64;
+        true
+    }
+
+    /// Sends what has been waiting for a keypair (TUNNEL.md fact 14: whenever one is confirmed, by either side).
+    pub(crate) fn flush(&mut self, now: Instant, shared: &Shared, out: &mut Datagrams) {
+        while self.noise.is_ready() {
+            let Some(packet) = self.queue.pop(shared) else { break };
+            self.seal(now, shared, &packet, out);
+        }
+    }
+
+    /// Starts a handshake if there is somewhere to send it. One under way is left alone unless this is `forced`.
+    pub(crate) fn initiate(
+        &mut self,
+        now: Instant,
+        shared: &Shared,
+        key: PublicKey,
+        forced: bool,
+        out: &mut Datagrams,
+    ) {
+        let mut buffer = [0; 256];
+        if !self.endpoint.is_known() {
+            return;
+        }
+        if let Some(initiation) = self.noise.initiate(now, &shared.identity, forced, &mut buffer)
+            && let Some(to) = self.endpoint.for_initiation()
+        {
+            out.push(to, initiation);
+            shared.touch(key);
+        }
+    }
+
+    /// Looks at the timers first when the last look is too old (TUNNEL.md fact 4).
+    pub(crate) fn catch_up(&mut self, now: Instant, shared: &Shared, key: PublicKey, out: &mut Datagrams) {
+        if self.noise.is_stale(now) {
+            self.tick(now, shared, key, out);
+        }
+    }
+
+    /// Looks at the timers.
+    pub(crate) fn tick(&mut self, now: Instant, shared: &Shared, key: PublicKey, out: &mut Datagrams) {
+        let mut buffer = [0; 256];
+        match self.noise.tick(now, &mut buffer) {
+            Tick::Nothing => {}
+            Tick::Send(datagram) => {
+                let rekeys = self.noise.initiated() == Some(now);
+                let to = if rekeys { self.endpoint.for_initiation() } else { self.endpoint.for_data() };
+                if let Some(to) = to {
+                    out.push(to, datagram);
+                }
+            }
+            Tick::GaveUp => {
+                self.queue.clear(shared);
+                if self.heard.take().is_some() {
+                    shared.emit(Event::PeerLost { peer: key });
+                }
+            }
+        }
+    }
+}
+
+/// How fast the packets of one neighbor are refused. Chosen: enough for a person and a port scan to be told at once,
+/// little enough that refusing costs less than being asked.
+const REFUSALS: Rate = Rate { every: Duration::from_millis(20), burst: 50 };
+
+/// Where a neighbor's datagrams come from, as a link shows it.
+pub(crate) fn endpoint_of(state: &PeerState) -> Option<SocketAddr> {
+    state.endpoint.for_data()
+}

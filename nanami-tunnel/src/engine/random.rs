@@ -1,0 +1,21 @@
+//! Randomness that follows from a seed, so that the engine itself asks nobody for any.
+
+/// A stream of numbers that nobody guesses who does not know the seed (BLAKE3 in counter mode).
+pub(crate) struct Random {
+    seed: [u8; 32],
+    drawn: u64,
+}
+
+impl Random {
+    pub(crate) fn new(seed: [u8; 32]) -> Self {
+        Self { seed, drawn: 0 }
+    }
+
+    pub(crate) fn next_u64(&mut self) -> u64 {
+        self.drawn += 1;
+        let hash = blake3::keyed_hash(&self.seed, &self.drawn.to_le_bytes());
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&hash.as_bytes()[..8]);
+        u64::from_le_bytes(bytes)
+    }
+}

@@ -1,0 +1,172 @@
+//! What the three parts of an engine share: the snapshot of the map, and small things that are counted or noted.
+//!
+//! **Invariant**: packet calls take no lock that all of them take, but for handshakes and events, which are rare; lock
+//! order is one neighbor, then one shard of flows, then a note here.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use nanami_model::{NetworkMap, PublicKey};
+
+use super::bucket::Sources;
+use super::counters::Tally;
+use super::event::Event;
+use super::filter::PacketFilter;
+use super::flows::Flows;
+use super::lock;
+use super::noise::{Gate, Identity, Passage};
+use super::peer::{Peer, PeerIndex};
+use super::table::{Slot, Table};
+
+/// Shared by control half, [`Outbound`](super::Outbound) and [`Inbound`](super::Inbound).
+pub(crate) struct Shared {
+    pub(crate) identity: Identity,
+    pub(crate) mtu: u16,
+    pub(crate) snapshot: ArcSwap<Snapshot>,
+    pub(crate) flows: Flows,
+    pub(crate) tally: Tally,
+    pub(crate) queued_bytes: AtomicUsize,
+    admission: Mutex<Admission>,
+    notes: Mutex<Notes>,
+}
+
+/// Everything that follows from one map, read by packet calls without a lock.
+#[derive(Default)]
+pub(crate) struct Snapshot {
+    /// Our own overlay addresses.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// The neighbors, in the map's order.
+    pub(crate) peers: Vec<Arc<Peer>>,
+    pub(crate) by_key: BTreeMap<PublicKey, Slot>,
+    pub(crate) by_index: BTreeMap<PeerIndex, Slot>,
+    pub(crate) table: Table,
+    pub(crate) filter: PacketFilter,
+}
+
+impl Snapshot {
+    pub(crate) fn new(map: &NetworkMap, peers: Vec<Arc<Peer>>) -> Self {
+        Self {
+            addresses: map.addresses().to_vec(),
+            by_key: peers.iter().enumerate().map(|(slot, peer)| (peer.key, slot)).collect(),
+            by_index: peers.iter().enumerate().map(|(slot, peer)| (peer.index, slot)).collect(),
+            table: Table::of(map),
+            filter: PacketFilter::of(map),
+            peers,
+        }
+    }
+
+    pub(crate) fn is_own(&self, address: IpAddr) -> bool {
+        self.addresses.contains(&address)
+    }
+
+    /// Our first address of the same family as `like`.
+    pub(crate) fn own_address(&self, like: IpAddr) -> Option<IpAddr> {
+        self.addresses.iter().find(|address| address.is_ipv4() == like.is_ipv4()).copied()
+    }
+
+    pub(crate) fn peer(&self, key: &PublicKey) -> Option<&Arc<Peer>> {
+        self.by_key.get(key).map(|slot| &self.peers[*slot])
+    }
+}
+
+/// What guards against floods of handshakes.
+struct Admission {
+    gate: Gate,
+    sources: Sources,
+    second: Instant,
+    in_this_second: u32,
+}
+
+/// What packet calls leave for the control half.
+#[derive(Default)]
+struct Notes {
+    events: VecDeque<Event>,
+    missed: u64,
+    touched: BTreeSet<PublicKey>,
+}
+
+impl Shared {
+    pub(crate) fn new(now: Instant, identity: Identity, mtu: u16) -> Self {
+        let gate = Gate::new(now, &identity);
+        let admission = Admission { gate, sources: Sources::default(), second: now, in_this_second: 0 };
+        Self {
+            identity,
+            mtu,
+            snapshot: ArcSwap::default(),
+            flows: Flows::default(),
+            tally: Tally::default(),
+            queued_bytes: AtomicUsize::new(0),
+            admission: Mutex::new(admission),
+            notes: Mutex::default(),
+        }
+    }
+
+    /// Whether a handshake message may cost us arithmetic. Under load only senders that proved their address may, and
+    /// each of them only so often, as in the kernel (SEC-46).
+    pub(crate) fn admits(&self, now: Instant, from: SocketAddr, message: &[u8]) -> Passage {
+        let mut admission = lock(&self.admission);
+        let passage = admission.gate.check(now, &self.identity, from, message);
+        match passage {
+            Passage::Open if admission.is_loaded(now) && !admission.sources.take(now, from.ip()) => {
+                self.tally.throttled_handshakes.count();
+                Passage::Refused
+            }
+            Passage::Refused => {
+                self.tally.unauthentic.count();
+                passage
+            }
+            Passage::Cookie(_) => {
+                self.tally.cookies_asked.count();
+                passage
+            }
+            Passage::Open => passage,
+        }
+    }
+
+    /// Leaves an event for the embedder.
+    pub(crate) fn emit(&self, event: Event) {
+        let mut notes = lock(&self.notes);
+        if notes.events.len() >= MAX_EVENTS {
+            notes.events.pop_front();
+            notes.missed += 1;
+        }
+        notes.events.push_back(event);
+    }
+
+    /// Tells the control half that the timers of this neighbor may have changed.
+    pub(crate) fn touch(&self, key: PublicKey) {
+        lock(&self.notes).touched.insert(key);
+    }
+
+    pub(crate) fn take_event(&self) -> Option<Event> {
+        let mut notes = lock(&self.notes);
+        match std::mem::take(&mut notes.missed) {
+            0 => notes.events.pop_front(),
+            missed => Some(Event::Lagged { missed }),
+        }
+    }
+
+    pub(crate) fn take_touched(&self) -> BTreeSet<PublicKey> {
+        std::mem::take(&mut lock(&self.notes).touched)
+    }
+}
+
+impl Admission {
+    fn is_loaded(&mut self, now: Instant) -> bool {
+        if now.saturating_duration_since(self.second) >= Duration::from_secs(1) {
+            (self.second, self.in_this_second) = (now, 0);
+        }
+        self.in_this_second += 1;
+        self.in_this_second > LOADED
+    }
+}
+
+/// Events that wait for the embedder. Chosen: more than a burst of handshakes at a start.
+const MAX_EVENTS: usize = 1024;
+/// Admitted handshake messages in one second from which sources are limited. Chosen: half of what asks for cookies, so
+/// that a source with a valid cookie cannot use all of it.
+const LOADED: u32 = 50;
