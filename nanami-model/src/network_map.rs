@@ -60,6 +60,14 @@ impl NetworkMap {
         self
     }
 
+    /// Adds neighbors under different keys, sorted once.
+    pub fn with_neighbors(mut self, neighbors: impl IntoIterator<Item = Neighbor>) -> Self {
+        self.neighbors.extend(neighbors);
+        self.neighbors.sort_by_key(|n| n.key);
+        self.neighbors.dedup_by_key(|n| n.key);
+        self
+    }
+
     /// Sets what may reach the peer itself.
     pub fn with_filter(self, filter: Filter) -> Self {
         Self { filter, ..self }
@@ -68,6 +76,14 @@ impl NetworkMap {
     /// Adds what the peer, as a gateway, forwards.
     pub fn with_forward(mut self, rule: ForwardRule) -> Self {
         self.forward.push(rule);
+        self.forward.sort();
+        self.forward.dedup();
+        self
+    }
+
+    /// Adds all that the peer, as a gateway, forwards, sorted once.
+    pub fn with_forwards(mut self, rules: impl IntoIterator<Item = ForwardRule>) -> Self {
+        self.forward.extend(rules);
         self.forward.sort();
         self.forward.dedup();
         self
@@ -158,6 +174,14 @@ impl Neighbor {
     /// Says which peer this is, for people and for reports.
     pub fn with_identity(self, peer: PeerId, name: Name) -> Self {
         Self { peer: Some(peer), name: Some(name), ..self }
+    }
+
+    /// Adds prefixes that this neighbor takes over, sorted once.
+    pub fn with_standbys(mut self, standbys: impl IntoIterator<Item = Standby>) -> Self {
+        self.standby.extend(standbys);
+        self.standby.sort_unstable();
+        self.standby.dedup_by_key(|s| s.prefix);
+        self
     }
 
     /// Adds a prefix that this neighbor takes over at `rank`; rank 0 is the egress owner's and becomes 1.
@@ -260,6 +284,15 @@ impl Filter {
     /// The rules, sorted.
     pub fn rules(&self) -> &[AcceptRule] {
         &self.rules
+    }
+}
+
+impl FromIterator<AcceptRule> for Filter {
+    fn from_iter<T: IntoIterator<Item = AcceptRule>>(rules: T) -> Self {
+        let mut rules: Vec<_> = rules.into_iter().collect();
+        rules.sort();
+        rules.dedup();
+        Self { rules }
     }
 }
 

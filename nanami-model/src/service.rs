@@ -131,6 +131,26 @@ impl Service {
             }
         }
     }
+
+    /// What is left of this service without `other`. Of [`Service::ANY`] the protocols are left that policies tell apart:
+    /// a packet of another protocol may be what is taken away, and so does not pass.
+    pub fn minus(&self, other: &Self) -> Vec<Self> {
+        match (self.0, other.0) {
+            (_, Inner::Any) => Vec::new(),
+            (Inner::Any, _) => [Self::ALL_TCP, Self::ALL_UDP, Self::ICMP].iter().flat_map(|s| s.minus(other)).collect(),
+            (Inner::Ports { protocol, first, last }, Inner::Ports { protocol: b, first: f, last: l }) => {
+                if protocol != b || last < f || l < first {
+                    return vec![*self];
+                }
+                let below = (first < f).then(|| Self(Inner::Ports { protocol, first, last: f - 1 }));
+                let above = (l < last).then(|| Self(Inner::Ports { protocol, first: l + 1, last }));
+                below.into_iter().chain(above).collect()
+            }
+        }
+    }
+
+    const ALL_TCP: Self = Self(Inner::Ports { protocol: Protocol::Tcp, first: 1, last: u16::MAX });
+    const ALL_UDP: Self = Self(Inner::Ports { protocol: Protocol::Udp, first: 1, last: u16::MAX });
 }
 
 impl FromStr for Service {
@@ -222,6 +242,17 @@ impl Services {
         self.0.iter().any(|service| service.covers(protocol, port))
     }
 
+    /// What belongs to both lists; `None` if nothing does.
+    pub fn intersection(&self, other: &Self) -> Option<Self> {
+        Self::new(self.0.iter().flat_map(|a| other.0.iter().filter_map(|b| a.intersection(b)))).ok()
+    }
+
+    /// What is left without `other`, as [`Service::minus`] has it; `None` if nothing is.
+    pub fn minus(&self, other: &Self) -> Option<Self> {
+        let without = |left: Vec<Service>, taken: &Service| left.iter().flat_map(|s| s.minus(taken)).collect();
+        Self::new(other.0.iter().fold(self.0.clone(), without)).ok()
+    }
+
     /// Whether all of `service` belongs to one of them.
     pub fn includes(&self, service: &Service) -> bool {
         self.0.iter().any(|own| own.includes(service))
@@ -289,6 +320,18 @@ mod tests {
         assert_eq!(list(&["tcp/443", "tcp/400-500", "udp/1"]).unwrap().to_string(), "tcp/400-500, udp/1");
         assert_eq!(list(&["tcp/443", "any", "icmp"]).unwrap().to_string(), "any");
         assert_eq!(list(&[]), Err(NoServices));
+    }
+
+    #[test]
+    fn what_is_left_covers_exactly_the_rest() {
+        let list = |text: &str| Services::new(text.split(", ").map(|t| t.parse().unwrap())).unwrap();
+        let left = |a: &str, b: &str| list(a).minus(&list(b)).map(|s| s.to_string());
+        assert_eq!(left("tcp/1-10", "tcp/3-4").as_deref(), Some("tcp/1-2, tcp/5-10"));
+        assert_eq!(left("tcp/1-10, udp/7", "tcp/1-10").as_deref(), Some("udp/7"));
+        assert_eq!(left("any", "tcp/1-65535, icmp").as_deref(), Some("udp/1-65535"));
+        assert_eq!(left("tcp/443, icmp", "any"), None);
+        assert_eq!(left("tcp/65535", "tcp/1-65534").as_deref(), Some("tcp/65535"));
+        assert_eq!(list("tcp/1-9, icmp").intersection(&list("tcp/5-20")), Some(list("tcp/5-9")));
     }
 
     #[test]

@@ -1,0 +1,289 @@
+//! Re-derives the promises about maps from the maps themselves (PLANNING.md section 5).
+//!
+//! **Invariant**: trusts nothing that compiled them but access and ways. What it lists: a prefix with two owners or a peer that
+//! neighbors itself (I5), a source that a third party may carry (I6), a rule without a flow and a flow without a way (I7, I8), a
+//! neighbor that nothing needs (I9).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use nanami_model::{Cidr, Destination, Label, NetworkMap, PeerId, PolicyId, Protocol, Service, Services};
+
+use crate::access::{Grant, union};
+use crate::desired::Desired;
+use crate::share::common_family;
+use crate::trace::{Maps, Packet, accepted};
+
+/// A broken promise, which is a bug of ours: the state must not be rolled out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Finding {
+    /// A prefix has two egress owners.
+    #[error("the map of {at} sends {prefix} to two neighbors")]
+    TwoOwners {
+        /// Whose map it is.
+        at: Label,
+        /// The prefix.
+        prefix: Cidr,
+    },
+    /// A peer is its own neighbor.
+    #[error("the map of {at} has its own key as a neighbor")]
+    OwnKey {
+        /// Whose map it is.
+        at: Label,
+    },
+    /// A source is taken from somebody who is neither its peer nor a gateway on the way.
+    #[error("the map of {at} takes {prefix} from {from}, which has no part in it")]
+    Stranger {
+        /// Whose map it is.
+        at: Label,
+        /// The sources.
+        prefix: Cidr,
+        /// The neighbor.
+        from: Label,
+    },
+    /// A neighbor is there without need.
+    #[error("the map of {at} shows {neighbor}, which it does not need")]
+    Needless {
+        /// Whose map it is.
+        at: Label,
+        /// The neighbor.
+        neighbor: Label,
+    },
+    /// A rule lets something through that no policy allows.
+    #[error("the map of {at} lets {services} from {from} through, which no policy allows")]
+    Unwitnessed {
+        /// Whose map it is.
+        at: Label,
+        /// The sources.
+        from: Cidr,
+        /// What would pass.
+        services: Services,
+    },
+    /// Something is allowed and does not arrive.
+    #[error("{service} from {from} to {to} is allowed and stops at {at}: {why}")]
+    Stopped {
+        /// Who begins.
+        from: Label,
+        /// What would be reached.
+        to: Label,
+        /// By which service.
+        service: Service,
+        /// Who stops it.
+        at: Label,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Finding {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TwoOwners { .. } => "check.two_owners",
+            Self::OwnKey { .. } => "check.own_key",
+            Self::Stranger { .. } => "check.stranger",
+            Self::Needless { .. } => "check.needless",
+            Self::Unwitnessed { .. } => "check.unwitnessed",
+            Self::Stopped { .. } => "check.stopped",
+        }
+    }
+}
+
+/// Everything that a check found; never empty.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the plan breaks its own promises, which is a bug in Nanami: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct Findings(Vec<Finding>);
+
+impl Findings {
+    /// What was found.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Finding> {
+        self.0.iter()
+    }
+}
+
+impl Desired {
+    /// Re-derives every promise about the maps from the maps themselves.
+    ///
+    /// # Errors
+    /// [`Findings`] with every promise that is broken; a bug of ours, never the caller's.
+    pub fn check(&self) -> Result<(), Findings> {
+        let joined = self.intent().peers().filter_map(|(id, peer)| Some((id, peer.key()?, self.map_for(id)?)));
+        self.check_maps(&Maps::new(joined))
+    }
+
+    pub(crate) fn check_maps(&self, maps: &Maps) -> Result<(), Findings> {
+        let check = Check { desired: self, maps, addresses: addresses(self), found: Vec::new() };
+        let found = check.run();
+        if found.is_empty() { Ok(()) } else { Err(Findings(found)) }
+    }
+}
+
+fn addresses(desired: &Desired) -> BTreeMap<IpAddr, PeerId> {
+    desired.intent().peers().flat_map(|(id, peer)| peer.addresses().iter().map(move |at| (*at, id))).collect()
+}
+
+struct Check<'a> {
+    desired: &'a Desired,
+    maps: &'a Maps,
+    addresses: BTreeMap<IpAddr, PeerId>,
+    found: Vec<Finding>,
+}
+
+impl Check<'_> {
+    fn run(mut self) -> Vec<Finding> {
+        let needed = self.needed();
+        for (at, map) in self.maps.iter() {
+            self.owners(at, map);
+            self.carriers(at, map);
+            self.neighbors(at, map, &needed);
+            self.rules(at, map);
+        }
+        self.flows();
+        self.found
+    }
+
+    fn label(&self, peer: PeerId) -> Label {
+        self.desired.intent().label(peer)
+    }
+
+    fn owners(&mut self, at: PeerId, map: &NetworkMap) {
+        let mut seen = BTreeSet::new();
+        for prefix in map.neighbors().iter().flat_map(|n| n.allowed_ips()) {
+            if !seen.insert(*prefix) {
+                self.found.push(Finding::TwoOwners { at: self.label(at), prefix: *prefix });
+            }
+        }
+        if self.maps.key(at).is_some_and(|own| map.neighbor(&own).is_some()) {
+            self.found.push(Finding::OwnKey { at: self.label(at) });
+        }
+    }
+
+    /// Every prefix that a neighbor may send from is its own, or of somebody whom it carries for this peer.
+    fn carriers(&mut self, at: PeerId, map: &NetworkMap) {
+        for neighbor in map.neighbors() {
+            let Some(from) = self.maps.peer(&neighbor.key()) else { continue };
+            for prefix in accepted(neighbor) {
+                let own = prefix.is_host().then(|| self.addresses.get(&prefix.address()).copied()).flatten();
+                let destination = match own {
+                    Some(peer) if peer == from && self.desired.between(at, from).is_direct() => continue,
+                    Some(peer) => Some(Destination::Peer(peer)),
+                    None => crate::territory::owner(self.desired.intent(), &prefix).map(Destination::Route),
+                };
+                if !destination.is_some_and(|to| self.bears(from, self.desired.way(at, to).gateways())) {
+                    let (at, from) = (self.label(at), self.label(from));
+                    self.found.push(Finding::Stranger { at, prefix, from });
+                }
+            }
+        }
+    }
+
+    fn bears(&self, peer: PeerId, gateways: &[nanami_model::GatewayId]) -> bool {
+        gateways.iter().filter_map(|id| self.desired.intent().get(*id)).any(|gateway| gateway.peer() == peer)
+    }
+
+    /// The tunnels that allowed pairs need, both ends of each.
+    fn needed(&self) -> BTreeSet<(PeerId, PeerId)> {
+        let mut needed = BTreeSet::new();
+        let mut tunnel = |a, b| needed.extend([(a, b), (b, a)]);
+        for (from, to, _) in self.desired.access().iter() {
+            let way = self.desired.way(from, to);
+            match to {
+                Destination::Peer(to) if way.is_direct() => tunnel(from, to),
+                _ => {
+                    for gateway in way.gateways().iter().filter_map(|id| self.desired.intent().get(*id)) {
+                        tunnel(from, gateway.peer());
+                        if let Destination::Peer(to) = to {
+                            tunnel(to, gateway.peer());
+                        }
+                    }
+                }
+            }
+        }
+        needed
+    }
+
+    fn neighbors(&mut self, at: PeerId, map: &NetworkMap, needed: &BTreeSet<(PeerId, PeerId)>) {
+        for neighbor in map.neighbors().iter().filter_map(|n| self.maps.peer(&n.key())) {
+            if !needed.contains(&(at, neighbor)) {
+                let (at, neighbor) = (self.label(at), self.label(neighbor));
+                self.found.push(Finding::Needless { at, neighbor });
+            }
+        }
+    }
+
+    /// Every rule is one policy's grant on one pair, seen from one address.
+    fn rules(&mut self, at: PeerId, map: &NetworkMap) {
+        for rule in map.filter().rules() {
+            self.witness(at, Destination::Peer(at), rule.from, &rule.services, rule.policy);
+        }
+        for rule in map.forward() {
+            let to = match rule.to.is_host().then(|| self.addresses.get(&rule.to.address())).flatten() {
+                Some(peer) => Some(Destination::Peer(*peer)),
+                None => self
+                    .desired
+                    .intent()
+                    .routes()
+                    .find(|(id, _)| self.desired.territory(*id).contains(&rule.to))
+                    .map(|(id, _)| Destination::Route(id)),
+            };
+            let Some(to) = to else {
+                let (at, from, services) = (self.label(at), rule.from, rule.services.clone());
+                self.found.push(Finding::Unwitnessed { at, from, services });
+                continue;
+            };
+            self.witness(at, to, rule.from, &rule.services, rule.policy);
+        }
+    }
+
+    fn witness(&mut self, at: PeerId, to: Destination, from: Cidr, services: &Services, policy: Option<PolicyId>) {
+        let begins = from.is_host().then(|| self.addresses.get(&from.address()).copied()).flatten();
+        let grants = begins.map(|peer| self.desired.access().grants(peer, to)).unwrap_or_default();
+        let allowed = |grant: &Grant| Some(grant.policy) == policy && grant.services == *services;
+        if !grants.iter().any(allowed) {
+            self.found.push(Finding::Unwitnessed { at: self.label(at), from, services: services.clone() });
+        }
+    }
+
+    /// Every allowed flow between peers that have joined, by gateways that have, arrives.
+    fn flows(&mut self) {
+        for (from, to, grants) in self.desired.access().iter() {
+            let way = self.desired.way(from, to);
+            let carried = way.gateways().iter().filter_map(|id| self.desired.intent().get(*id));
+            let ready = way.is_direct() || carried.clone().any(|g| self.maps.key(g.peer()).is_some());
+            let there = |id| self.maps.key(id).is_some();
+            let ends = there(from) && !matches!(to, Destination::Peer(to) if !there(to));
+            if !ready || !ends {
+                continue;
+            }
+            let services = union(grants).into_iter().flat_map(Vec::from);
+            for service in services.collect::<Vec<_>>() {
+                self.arrives(from, to, service);
+            }
+        }
+    }
+
+    fn arrives(&mut self, from: PeerId, to: Destination, service: Service) {
+        let intent = self.desired.intent();
+        let sources = intent.get(from).map(|p| p.addresses()).unwrap_or_default();
+        let (targets, label) = match to {
+            Destination::Peer(to) => (intent.get(to).map(|p| p.addresses().to_vec()), intent.label(to)),
+            Destination::Route(id) => {
+                let firsts = self.desired.territory(id).iter().map(Cidr::address).collect();
+                (Some(firsts), intent.label(id))
+            }
+            Destination::Address(_) => return,
+        };
+        for (source, target) in common_family(sources, &targets.unwrap_or_default()) {
+            let protocol = service.protocol().unwrap_or(Protocol::Udp);
+            let packet = Packet { from: source.address(), to: target, protocol, port: service.ports().1 };
+            if let Err(stop) = self.maps.follow(from, &packet) {
+                let (from, at, why) = (self.label(from), self.label(stop.at()), stop.to_string());
+                self.found.push(Finding::Stopped { from, to: label.clone(), service, at, why });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! One peer's share of the desired state, with peers named by id: what a map says before keys are filled in.
+//!
+//! **Invariants**: the host prefixes of a neighbor are its own exactly if the two go directly, else the ranked gateways carry
+//! them; so no prefix has two egress owners (PLANNING.md I5), and a source is taken only from its peer and from the ranks of
+//! the pair (I6). A neighbor is there only for an allowed pair that needs the tunnel (I9).
+//!
+//! A share is asked for in two ways: with everybody, as planned, and with those who have joined, which is what a map can say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use nanami_model::{AcceptRule, Cidr, Destination, ForwardRule, GatewayId, PeerId};
+
+use crate::access::Grant;
+use crate::desired::Desired;
+
+/// All that one peer must do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) ties: BTreeMap<PeerId, Tie>,
+    pub(crate) accept: BTreeSet<AcceptRule>,
+    pub(crate) forward: BTreeSet<ForwardRule>,
+    pub(crate) routes: BTreeSet<Cidr>,
+}
+
+/// A tunnel to another peer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Tie {
+    /// What is sent there, by rank: 0 is the egress owner.
+    pub(crate) prefixes: BTreeMap<Cidr, u8>,
+    /// Whether the other end carries something for this one, so that the tunnel is kept warm.
+    pub(crate) carries: bool,
+}
+
+impl Share {
+    /// The neighbor that a prefix is sent to.
+    pub(crate) fn owner(&self, prefix: &Cidr) -> Option<PeerId> {
+        self.ties.iter().find(|(_, tie)| tie.prefixes.get(prefix) == Some(&0)).map(|(id, _)| *id)
+    }
+
+    /// Every prefix with the neighbors that it is sent to, the egress owner first.
+    pub(crate) fn prefixes(&self) -> BTreeMap<Cidr, Vec<PeerId>> {
+        let mut ranked: BTreeMap<Cidr, BTreeMap<u8, PeerId>> = BTreeMap::new();
+        for (id, tie) in &self.ties {
+            for (prefix, rank) in &tie.prefixes {
+                ranked.entry(*prefix).or_default().insert(*rank, *id);
+            }
+        }
+        ranked.into_iter().map(|(prefix, ranks)| (prefix, ranks.into_values().collect())).collect()
+    }
+}
+
+/// Whom a share takes as there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whom {
+    /// Everybody, pending peers too.
+    Planned,
+    /// Those who have a key.
+    Joined,
+}
+
+/// Collects the share of one peer.
+pub(crate) struct Sharing<'a> {
+    desired: &'a Desired,
+    peer: PeerId,
+    whom: Whom,
+    share: Share,
+}
+
+impl<'a> Sharing<'a> {
+    /// The share of a peer; empty if there is no such peer.
+    pub(crate) fn of(desired: &'a Desired, peer: PeerId, whom: Whom) -> Share {
+        let mut sharing = Self { desired, peer, whom, share: Share::default() };
+        sharing.share.addresses = sharing.addresses(peer);
+        sharing.reach();
+        sharing.be_reached();
+        sharing.carry();
+        sharing.route();
+        sharing.share
+    }
+
+    /// The tunnels for what this peer begins.
+    fn reach(&mut self) {
+        for (to, _) in self.desired.access().from(self.peer) {
+            match to {
+                Destination::Peer(other) => self.meet(other),
+                Destination::Route(id) => {
+                    let prefixes = self.desired.intent().get(id).map(|r| r.prefixes().to_vec()).unwrap_or_default();
+                    let carriers = self.carriers(self.desired.way(self.peer, to).gateways());
+                    self.send(&prefixes, &carriers);
+                    if !carriers.is_empty() {
+                        self.share.routes.extend(prefixes);
+                    }
+                }
+                Destination::Address(_) => {}
+            }
+        }
+    }
+
+    /// The tunnels for what others begin, and what they may.
+    fn be_reached(&mut self) {
+        for (from, grants) in self.desired.access().to(Destination::Peer(self.peer)) {
+            if !self.may_meet(from) {
+                continue;
+            }
+            self.meet(from);
+            for (source, _) in common_family(&self.addresses(from), &self.share.addresses) {
+                let rule = |g: &Grant| AcceptRule { from: source, services: g.services.clone(), policy: Some(g.policy) };
+                self.share.accept.extend(grants.iter().map(rule));
+            }
+        }
+    }
+
+    /// What this peer forwards as a gateway, and the tunnels to those it does it for.
+    fn carry(&mut self) {
+        for (from, to) in self.desired.carried_by(self.peer) {
+            let there = |id| self.is_there(id);
+            let targets = match to {
+                Destination::Peer(other) if there(from) && there(other) => hosts(&self.addresses(other)),
+                Destination::Route(route) if there(from) => self.desired.territory(route).to_vec(),
+                _ => continue,
+            };
+            self.tie_to(from);
+            if let Destination::Peer(other) = to {
+                self.tie_to(other);
+            }
+            let sources = hosts(&self.addresses(from));
+            for grant in self.desired.access().grants(from, to) {
+                for source in &sources {
+                    for target in targets.iter().filter(|target| target.is_ipv4() == source.is_ipv4()) {
+                        let (services, policy) = (grant.services.clone(), Some(grant.policy));
+                        self.share.forward.insert(ForwardRule { from: *source, to: *target, services, policy });
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the host sends into the tunnel: besides what a gateway carries for it every address of the overlay, so that what
+    /// is not allowed is refused here and at once, and leaves the machine neither in the clear nor by a time-out.
+    fn route(&mut self) {
+        let pools = self.desired.intent().networks().flat_map(|(_, network)| network.pools());
+        self.share.routes.extend(pools);
+    }
+
+    /// Sets up this end of the way to another peer.
+    fn meet(&mut self, other: PeerId) {
+        if !self.may_meet(other) {
+            return;
+        }
+        let way = self.desired.between(self.peer, other);
+        if way.is_direct() {
+            self.tie_to(other);
+        } else {
+            let carriers = self.carriers(way.gateways());
+            self.send(&hosts(&self.addresses(other)), &carriers);
+        }
+    }
+
+    /// Whether the other is there and, if gateways carry the pair, one of them is.
+    fn may_meet(&self, other: PeerId) -> bool {
+        let way = self.desired.between(self.peer, other);
+        self.is_there(other) && (way.is_direct() || !self.carriers(way.gateways()).is_empty())
+    }
+
+    /// Sends prefixes by these carriers, the first of which owns them.
+    fn send(&mut self, prefixes: &[Cidr], carriers: &[PeerId]) {
+        for (rank, carrier) in carriers.iter().enumerate() {
+            let tie = self.tie_to(*carrier);
+            tie.carries = true;
+            let rank = u8::try_from(rank).unwrap_or(u8::MAX);
+            tie.prefixes.extend(prefixes.iter().map(|prefix| (*prefix, rank)));
+        }
+    }
+
+    /// The tunnel to another peer, which owns its host prefixes unless gateways carry the pair.
+    fn tie_to(&mut self, other: PeerId) -> &mut Tie {
+        let direct = self.desired.between(self.peer, other).is_direct();
+        let own = if direct { hosts(&self.addresses(other)) } else { Vec::new() };
+        let tie = self.share.ties.entry(other).or_default();
+        tie.prefixes.extend(own.into_iter().map(|host| (host, 0)));
+        tie
+    }
+
+    /// The peers behind these gateways that are there, in order.
+    fn carriers(&self, gateways: &[GatewayId]) -> Vec<PeerId> {
+        let bearers = gateways.iter().filter_map(|id| self.desired.intent().get(*id)).map(|gateway| gateway.peer());
+        bearers.filter(|id| self.is_there(*id)).collect()
+    }
+
+    fn is_there(&self, peer: PeerId) -> bool {
+        let entity = self.desired.intent().get(peer);
+        entity.is_some_and(|entity| self.whom == Whom::Planned || entity.key().is_some())
+    }
+
+    fn addresses(&self, peer: PeerId) -> Vec<IpAddr> {
+        self.desired.intent().get(peer).map(|p| p.addresses().to_vec()).unwrap_or_default()
+    }
+}
+
+/// The ranges that hold just these addresses.
+pub(crate) fn hosts(addresses: &[IpAddr]) -> Vec<Cidr> {
+    addresses.iter().copied().map(Cidr::host).collect()
+}
+
+/// The pairs of addresses that can speak with each other: for each source the first destination of its family.
+pub(crate) fn common_family(from: &[IpAddr], to: &[IpAddr]) -> Vec<(Cidr, IpAddr)> {
+    let partner = |a: &IpAddr| to.iter().copied().find(|b| a.is_ipv4() == b.is_ipv4());
+    from.iter().filter_map(|a| Some((Cidr::host(*a), partner(a)?))).collect()
+}
