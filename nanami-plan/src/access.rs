@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nanami_model::{Destination, Direction, Intent, PeerId, Policy, PolicyId, Protocol, Selector, Service, Services, Verdict};
+use nanami_model::{
+    Destination, Direction, Intent, PeerId, Policy, PolicyId, Protocol, Selector, Service, Services, Verdict,
+};
 
 /// What one policy allows on one pair, after every deny.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,13 +7,26 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod assertion;
+mod blocker;
+mod check;
 mod desired;
+mod effect;
+mod names;
 mod paths;
 mod selection;
 mod share;
 mod territory;
+mod text;
+mod trace;
+mod what_if;
 
 pub use access::{Access, Grant};
+pub use assertion::{AssertionsFailed, Broken};
+pub use blocker::Blocker;
+pub use check::{Finding, Findings};
 pub use desired::{Desired, compile};
+pub use effect::{Disturbance, Effect, Flows, Passage};
 pub use paths::Way;
 pub use selection::Selection;
+pub use what_if::WhatIf;

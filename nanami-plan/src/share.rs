@@ -33,24 +33,6 @@ pub(crate) struct Tie {
     pub(crate) carries: bool,
 }
 
-impl Share {
-    /// The neighbor that a prefix is sent to.
-    pub(crate) fn owner(&self, prefix: &Cidr) -> Option<PeerId> {
-        self.ties.iter().find(|(_, tie)| tie.prefixes.get(prefix) == Some(&0)).map(|(id, _)| *id)
-    }
-
-    /// Every prefix with the neighbors that it is sent to, the egress owner first.
-    pub(crate) fn prefixes(&self) -> BTreeMap<Cidr, Vec<PeerId>> {
-        let mut ranked: BTreeMap<Cidr, BTreeMap<u8, PeerId>> = BTreeMap::new();
-        for (id, tie) in &self.ties {
-            for (prefix, rank) in &tie.prefixes {
-                ranked.entry(*prefix).or_default().insert(*rank, *id);
-            }
-        }
-        ranked.into_iter().map(|(prefix, ranks)| (prefix, ranks.into_values().collect())).collect()
-    }
-}
-
 /// Whom a share takes as there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whom {
@@ -106,7 +88,8 @@ impl<'a> Sharing<'a> {
             }
             self.meet(from);
             for (source, _) in common_family(&self.addresses(from), &self.share.addresses) {
-                let rule = |g: &Grant| AcceptRule { from: source, services: g.services.clone(), policy: Some(g.policy) };
+                let rule =
+                    |g: &Grant| AcceptRule { from: source, services: g.services.clone(), policy: Some(g.policy) };
                 self.share.accept.extend(grants.iter().map(rule));
             }
         }

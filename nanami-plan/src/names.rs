@@ -1,0 +1,48 @@
+//! The names of things in texts, also of those that a change removes.
+
+use nanami_model::{Destination, Intent, Name, ObjectId};
+
+/// Finds names in the newer revision, else in the older one.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    after: Intent,
+    before: Option<Intent>,
+}
+
+impl Names {
+    pub(crate) fn new(after: &Intent, before: Option<&Intent>) -> Self {
+        Self { after: after.clone(), before: before.cloned() }
+    }
+
+    pub(crate) fn get(&self, id: impl Into<ObjectId>) -> Option<&Name> {
+        let id = id.into();
+        self.after.name_of(id).or_else(|| self.before.as_ref()?.name_of(id))
+    }
+
+    /// The name, or the id of what has none any more.
+    pub(crate) fn of(&self, id: impl Into<ObjectId>) -> String {
+        let id = id.into();
+        self.get(id).map_or_else(|| id.to_string(), ToString::to_string)
+    }
+
+    pub(crate) fn destination(&self, to: Destination) -> String {
+        match to {
+            Destination::Peer(id) => self.of(id),
+            Destination::Route(id) => self.of(id),
+            Destination::Address(at) => at.to_string(),
+        }
+    }
+
+    pub(crate) fn list<I: Into<ObjectId> + Copy>(&self, ids: &[I]) -> String {
+        ids.iter().map(|id| self.of(*id)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// `direct`, or `via us-east, standby eu-west`.
+    pub(crate) fn way(&self, way: &crate::paths::Way) -> String {
+        match way.gateways() {
+            [] => "direct".to_owned(),
+            [only] => format!("via {}", self.of(*only)),
+            [first, rest @ ..] => format!("via {}, standby {}", self.of(*first), self.list(rest)),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The reference: naive, and meant to be obviously right. It shares no code with the planner.
+
+#![allow(clippy::unwrap_used, reason = "test helpers")]
+
+use std::net::IpAddr;
+
+use nanami_model::{Destination, Direction, GroupId, Intent, PeerId, Policy, Protocol, Selector, Verdict};
+
+/// What an address is, in this workspace.
+pub(crate) fn destination(intent: &Intent, at: IpAddr) -> Option<Destination> {
+    if let Some((peer, _)) = intent.peers().find(|(_, p)| p.addresses().contains(&at)) {
+        return Some(Destination::Peer(peer));
+    }
+    if intent.networks().any(|(_, network)| network.pools().iter().any(|pool| pool.contains(at))) {
+        return None;
+    }
+    let mut best = None;
+    for (id, route) in intent.routes() {
+        for prefix in route.prefixes().iter().filter(|p| p.contains(at)) {
+            if best.is_none_or(|(length, _)| prefix.length() > length) {
+                best = Some((prefix.length(), id));
+            }
+        }
+    }
+    best.map(|(_, id)| Destination::Route(id))
+}
+
+/// Whether a packet may pass: some allow names it, no deny does, the two are different and share the packet's family.
+pub(crate) fn allows(intent: &Intent, from: PeerId, source: IpAddr, to: IpAddr, protocol: Protocol, port: u16) -> bool {
+    let Some(destination) = destination(intent, to) else { return false };
+    if source.is_ipv4() != to.is_ipv4() || destination == Destination::Peer(from) {
+        return false;
+    }
+    if let Destination::Route(route) = destination {
+        let gateways = intent.get(route).unwrap().gateways();
+        if gateways.iter().any(|g| intent.get(*g).unwrap().peer() == from) {
+            return false;
+        }
+    }
+    let says = |verdict: Verdict| {
+        intent.policies().any(|(_, policy)| {
+            policy.verdict() == verdict
+                && policy.services().covers(protocol, port)
+                && (names(intent, policy, from, destination) || mirrored(intent, policy, from, destination))
+        })
+    };
+    says(Verdict::Allow) && !says(Verdict::Deny)
+}
+
+fn names(intent: &Intent, policy: &Policy, from: PeerId, to: Destination) -> bool {
+    is_in(intent, from, policy.from())
+        && match (policy.to(), to) {
+            (Selector::Route(a), Destination::Route(b)) => a == b,
+            (selector, Destination::Peer(to)) => is_in(intent, to, selector),
+            _ => false,
+        }
+}
+
+fn mirrored(intent: &Intent, policy: &Policy, from: PeerId, to: Destination) -> bool {
+    let Destination::Peer(to) = to else { return false };
+    policy.direction() == Direction::BothWays && is_in(intent, from, policy.to()) && is_in(intent, to, policy.from())
+}
+
+fn is_in(intent: &Intent, peer: PeerId, selector: Selector) -> bool {
+    let entity = intent.get(peer).unwrap();
+    match selector {
+        Selector::Peer(id) => id == peer,
+        Selector::Network(id) => entity.networks().contains(&id),
+        Selector::Group(id) => entity.groups().iter().any(|own| contains(intent, id, *own)),
+        Selector::Route(_) => false,
+    }
+}
+
+fn contains(intent: &Intent, outer: GroupId, inner: GroupId) -> bool {
+    outer == inner || intent.get(outer).unwrap().groups().iter().any(|nested| contains(intent, *nested, inner))
+}
