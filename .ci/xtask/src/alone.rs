@@ -37,9 +37,12 @@ pub(crate) fn run(tally: &mut Tally) -> Result<()> {
     let cargo = shell::cargo();
     for name in CRATES {
         println!("-- {name}, alone, without network and privileges");
-        let mut command = caged(&cargo.get_program().to_string_lossy());
-        command.args(["test", "--release", "--package", name, "--no-fail-fast"]).env("CARGO_NET_OFFLINE", "true");
-        libtest::run(&mut command, tally)?;
+        let test = || {
+            let mut command = caged(&cargo.get_program().to_string_lossy());
+            command.args(["test", "--release", "--package", name, "--no-fail-fast"]).env("CARGO_NET_OFFLINE", "true");
+            command
+        };
+        libtest::run(test, tally)?;
     }
     Ok(())
 }

@@ -1,11 +1,15 @@
 //! Reads what Rust's test harness prints: one line per test, one line of totals per binary.
 
 use std::process::Command;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::shell;
 use crate::tally::Tally;
+
+/// Longer than any test of ours takes. The harness remarks once on a test that runs for a minute and is then silent.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A line of the harness that counts.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,10 +21,22 @@ enum Line<'a> {
 }
 
 /// Runs a `cargo test` command, shows its output as it comes and counts its tests; an ignored test is a skipped one.
-pub(crate) fn run(command: &mut Command, tally: &mut Tally) -> Result<()> {
+///
+/// It builds first, which may take minutes in silence, and so knows afterwards that silence is a test that hangs.
+pub(crate) fn run(command: impl Fn() -> Command, tally: &mut Tally) -> Result<()> {
+    let spelled = shell::spelled(&command());
+    let built = command().arg("--no-run").status().with_context(|| format!("starting {spelled}"))?;
+    if !built.success() {
+        tally.fail(format!("{spelled}: it does not build"));
+        return Ok(());
+    }
+    count(&mut command(), tally)
+}
+
+fn count(command: &mut Command, tally: &mut Tally) -> Result<()> {
     let before = tally.failures();
     let spelled = shell::spelled(command);
-    let status = shell::stream(command, |line| {
+    let status = shell::stream(command, PATIENCE, |line| {
         println!("{line}");
         match parse(line) {
             Some(Line::Passed(name)) => tally.saw(name),
@@ -28,11 +44,11 @@ pub(crate) fn run(command: &mut Command, tally: &mut Tally) -> Result<()> {
             None => {}
         }
     })?;
-    // A binary that does not compile or dies half-way prints no totals.
-    match (status.success(), tally.failures() - before) {
-        (true, 0) => {}
-        (false, 0) => tally.fail(format!("{spelled}: {status}, without a failed test: it did not build, or it died")),
-        (_, failed) => tally.remark(format!("FAILED   {spelled}: {failed} tests")),
+    match tally.failures() - before {
+        // A binary that dies half-way prints no totals.
+        0 if !status.success() => tally.fail(format!("{spelled}: {status}, without a failed test: a test binary died")),
+        0 => {}
+        failed => tally.remark(format!("FAILED   {spelled}: {failed} tests")),
     }
     Ok(())
 }
@@ -41,9 +57,9 @@ fn parse(line: &str) -> Option<Line<'_>> {
     if let Some(totals) = line.strip_prefix("test result: ") {
         let (_, counts) = totals.split_once(". ")?;
         return Some(Line::Totals {
-            passed: count(counts, "passed")?,
-            failed: count(counts, "failed")?,
-            ignored: count(counts, "ignored")?,
+            passed: number(counts, "passed")?,
+            failed: number(counts, "failed")?,
+            ignored: number(counts, "ignored")?,
         });
     }
     let name = line.strip_prefix("test ")?.strip_suffix(" ... ok")?;
@@ -52,7 +68,7 @@ fn parse(line: &str) -> Option<Line<'_>> {
 }
 
 /// The number before a word: 3 for `passed` in `3 passed; 0 failed`.
-fn count(counts: &str, word: &str) -> Option<u64> {
+fn number(counts: &str, word: &str) -> Option<u64> {
     let entry = counts.split(';').map(str::trim).find_map(|entry| entry.strip_suffix(word))?;
     entry.trim_end().parse().ok()
 }
@@ -90,7 +106,7 @@ mod tests {
     #[test]
     fn a_program_that_fails_without_totals_is_one_failure() {
         let mut tally = Tally::default();
-        run(&mut shell::program("false"), &mut tally).unwrap();
+        count(&mut shell::program("false"), &mut tally).unwrap();
         assert_eq!(tally.to_string(), "0 passed, 1 failed, 0 skipped");
     }
 }

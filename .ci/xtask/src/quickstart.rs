@@ -1,8 +1,5 @@
 //! Runs the README's first command and asserts every step by name.
 
-use std::io::Read;
-use std::process::{Child, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -33,8 +30,12 @@ pub(crate) fn run(tally: &mut Tally) -> Result<()> {
     let mut command = shell::cargo();
     command.args(["run", "--quiet"]).args(EXAMPLE).args(["--", "--exit", "--json"]);
     let start = Instant::now();
-    let child = command.stdout(Stdio::piped()).spawn().context("starting the quickstart")?;
-    let (output, good_exit) = wait(child)?;
+    let mut output = String::new();
+    // It says nothing before its one object, so that the patience for a word is the patience for the whole.
+    let good_exit = shell::stream(&mut command, LIMIT, |line| {
+        output.push_str(line);
+        output.push('\n');
+    })?;
     println!("{output}");
     println!("quickstart: {:.1} s", start.elapsed().as_secs_f64());
     let report = serde_json::from_str(&output).context("its standard output is not one JSON object")?;
@@ -46,31 +47,11 @@ pub(crate) fn run(tally: &mut Tally) -> Result<()> {
             Err(why) => tally.fail(format!("quickstart: {why}")),
         }
     }
+    let good_exit = good_exit.success();
     if good_exit != all_ok {
         tally.fail(format!("quickstart: the exit code says {good_exit}, the steps say {all_ok}"));
     }
     Ok(())
-}
-
-/// Waits for the end and returns standard output and whether the exit code was 0.
-fn wait(mut child: Child) -> Result<(String, bool)> {
-    let mut pipe = child.stdout.take().expect("standard output was piped by the caller");
-    let reader = thread::spawn(move || {
-        let mut output = String::new();
-        pipe.read_to_string(&mut output).map(|_| output)
-    });
-    let start = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            let output = reader.join().expect("the reader does not panic").context("reading its output")?;
-            return Ok((output, status.success()));
-        }
-        if start.elapsed() > LIMIT {
-            child.kill()?;
-            bail!("still running after {} s", LIMIT.as_secs());
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// One verdict per step of `STEPS`, and one more failure for each step that nobody expects.

@@ -60,6 +60,11 @@ fn perform(suite: &Suite, tally: &mut Tally) {
 /// Every test of every crate, doc tests and the replay of the fuzz corpora among them; then whether every test that
 /// docs/GUARANTEES.md names was really one of those that passed.
 fn workspace(tally: &mut Tally) -> Result<()> {
-    libtest::run(shell::cargo().args(["test", "--release", "--workspace", "--no-fail-fast"]), tally)?;
+    let test = || {
+        let mut command = shell::cargo();
+        command.args(["test", "--release", "--workspace", "--no-fail-fast"]);
+        command
+    };
+    libtest::run(test, tally)?;
     guarantees::verify(tally)
 }
