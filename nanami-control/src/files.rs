@@ -57,6 +57,14 @@ impl Files {
         Files { directory: path.into(), key_file: KEY_FILE.into() }
     }
 
+    /// Control's key beside its database: `nanami.key` for `nanami.db`.
+    #[cfg(all(feature = "server", feature = "sqlite"))]
+    pub(crate) fn beside(database: &Path) -> Files {
+        let directory = database.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let stem = database.file_stem().unwrap_or_default().to_string_lossy();
+        Files { directory: directory.into(), key_file: format!("{stem}.key") }
+    }
+
     fn read(&self, name: &str, limit: u64) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         let file = match File::open(self.directory.join(name)) {
             Ok(file) => file,
@@ -77,24 +85,7 @@ impl Files {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        make_private(&self.directory)?;
-        let temporary = self.directory.join(format!("{name}.new"));
-        // A leftover of a crash is removed, so that the file that is made is ours with our mode.
-        match fs::remove_file(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, self.directory.join(name))?;
-        #[cfg(unix)]
-        File::open(&self.directory)?.sync_all()?;
-        Ok(())
+        write_private(&self.directory.join(name), bytes)
     }
 }
 
@@ -120,6 +111,31 @@ impl StateStore for Files {
     fn save(&self, state: &[u8]) -> io::Result<()> {
         self.write(STATE_FILE, state)
     }
+}
+
+/// Writes a file of mode 0600 in place of the old one: whole or not at all, synced before it returns.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_private(directory)?;
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    // A leftover of a crash is removed, so that the file that is made is ours with our mode.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    #[cfg(unix)]
+    File::open(directory)?.sync_all()?;
+    Ok(())
 }
 
 fn make_private(directory: &Path) -> io::Result<()> {

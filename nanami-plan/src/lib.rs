@@ -9,7 +9,6 @@
 mod access;
 mod assertion;
 mod blocker;
-pub mod board;
 mod check;
 mod desired;
 mod effect;

@@ -8,8 +8,7 @@ use hyper_util::rt::TokioIo;
 use nanami_model::Name;
 use tokio::{net::TcpStream, time::timeout};
 
-/// The word in the `Upgrade` header; its number is the channel's version.
-pub(crate) const PROTOCOL: &str = "nanami/1";
+use crate::PROTOCOL;
 
 /// Connects and upgrades, within [`DIAL_TIMEOUT`].
 pub(super) async fn dial(authority: &str, workspace: &Name) -> io::Result<TokioIo<Upgraded>> {

@@ -23,7 +23,7 @@
 //! ```
 
 mod core;
-pub(crate) mod dial;
+mod dial;
 mod error;
 mod run;
 mod state;
@@ -193,7 +193,8 @@ impl Agent {
     pub async fn stop(&self) {
         self.shared.stop.send_replace(true);
         // The task drops its end when it is over.
-        while self.watch().changed().await.is_ok() {}
+        let mut view = self.watch();
+        while view.changed().await.is_ok() {}
     }
 }
 

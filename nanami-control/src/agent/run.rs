@@ -1,6 +1,7 @@
 //! The agent's tokio shell: a socket, a timer and two stores around [`Core`]. It decides nothing.
 
 use std::{
+    collections::BTreeMap,
     future::pending,
     io,
     pin::pin,
@@ -12,7 +13,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use nanami_model::{
     JoinString, Observed, PrivateKey, Report, Timestamp,
-    message::{ToControl, ToPeer},
+    message::{Hint, ToControl, ToPeer},
 };
 use tokio::{
     sync::watch,
@@ -174,7 +175,7 @@ impl Shell {
                     debug!(target: "nanami::agent", generation = %map.generation(), "map taken");
                     view.send_modify(|view| view.map = Some(Arc::new(map)));
                 }
-                Output::Hints(hints) => view.send_modify(|view| view.hints = hints.into()),
+                Output::Hints(hints) => _ = view.send_if_modified(|view| take_hints(view, hints)),
                 Output::Attached(peer) => {
                     info!(target: "nanami::agent", %peer, "attached");
                     let since = self.clock.now();
@@ -225,6 +226,17 @@ fn lose(link: &mut ControlLink, now: Timestamp, why: Lost) -> bool {
     let changed = *link != lost;
     *link = lost;
     changed
+}
+
+/// Hints are news by key: what is not mentioned stays, what is no neighbor's goes. None at all are a sign of life.
+fn take_hints(view: &mut AgentView, news: Vec<Hint>) -> bool {
+    if news.is_empty() {
+        return false;
+    }
+    let mut hints: BTreeMap<_, _> = view.hints.iter().chain(&news).map(|hint| (hint.key, hint.clone())).collect();
+    hints.retain(|key, _| view.map.as_ref().is_some_and(|map| map.neighbor(key).is_some()));
+    view.hints = hints.into_values().collect();
+    true
 }
 
 /// The next event of the connection, never when there is none.

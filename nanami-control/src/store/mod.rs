@@ -8,6 +8,8 @@
 
 #[cfg(feature = "contract")]
 pub mod contract;
+#[cfg(feature = "server")]
+mod erased;
 
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -16,6 +18,8 @@ use std::{error::Error, fmt, future::Future};
 
 use nanami_model::{PeerId, Revision, WorkspaceId};
 
+#[cfg(feature = "server")]
+pub(crate) use self::erased::ErasedStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::Sqlite;
 

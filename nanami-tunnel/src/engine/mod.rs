@@ -59,7 +59,7 @@ pub use inbound::Inbound;
 pub use link::Link;
 pub use map::{Applied, MapError};
 pub use outbound::Outbound;
-pub use usage::{Attempt, Usage};
+pub use usage::Usage;
 
 /// An engine before it is split into its three parts.
 #[derive(Debug)]
