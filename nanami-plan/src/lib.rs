@@ -9,6 +9,7 @@
 mod access;
 mod assertion;
 mod blocker;
+pub mod board;
 mod check;
 mod desired;
 mod effect;

@@ -44,7 +44,7 @@ mod segment;
 
 #[cfg(feature = "tokio")]
 pub use driver::{EventStream, StartError, Tunnel, TunnelOptions, generate_key};
-pub use engine::{Applied, Counters, Event, Link, MapError, Usage};
+pub use engine::{Applied, Attempt, Counters, Event, Link, MapError, Usage};
 #[cfg(feature = "tokio")]
 pub use interface::Interface;
 #[cfg(feature = "netstack")]

@@ -1,4 +1,5 @@
 //! A client, two gateways, a service on the segment behind them: the owner dies, the connection goes on.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

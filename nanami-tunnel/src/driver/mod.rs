@@ -11,7 +11,7 @@ use nanami_model::{Cidr, NetworkMap, PrivateKey, PublicKey};
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::AbortHandle;
 
-use crate::engine::{Applied, ControlHalf, Counters, Engine, Event, Link, MapError, Usage, lock};
+use crate::engine::{Applied, Attempt, ControlHalf, Counters, Engine, Event, Link, MapError, Usage, lock};
 use crate::interface::{Inside, Interface};
 
 mod events;
@@ -161,6 +161,11 @@ impl Tunnel {
     /// What policies carried, for each neighbor.
     pub fn usage(&self) -> Vec<Usage> {
         lock(&self.handle.core.control).usage()
+    }
+
+    /// What neighbors attempted and were refused.
+    pub fn attempts(&self) -> Vec<Attempt> {
+        lock(&self.handle.core.control).attempts()
     }
 
     /// The map that is enforced.

@@ -22,7 +22,7 @@ use super::probe::{FAST, SLOW};
 use super::random::Random;
 use super::shared::{Shared, Snapshot};
 use super::timers::{Timer, Timers};
-use super::usage::Usage;
+use super::usage::{Attempt, Usage};
 
 /// The part of an engine that takes maps, hints and time.
 pub struct ControlHalf {
@@ -175,10 +175,20 @@ impl ControlHalf {
             .collect()
     }
 
-    /// What policies carried, and what was denied, for each neighbor.
+    /// What policies carried, for each neighbor.
     pub fn usage(&self) -> Vec<Usage> {
+        let (snapshot, open) = (self.shared.snapshot.load(), self.shared.flows.open_by_policy());
+        let usage = snapshot.peers.iter().flat_map(|peer| {
+            let open = |policy| open.get(&(peer.index, policy)).copied().unwrap_or_default();
+            peer.lock().usage.usage(peer.key, open)
+        });
+        usage.collect()
+    }
+
+    /// What neighbors attempted and were refused.
+    pub fn attempts(&self) -> Vec<Attempt> {
         let snapshot = self.shared.snapshot.load();
-        snapshot.peers.iter().flat_map(|peer| peer.lock().usage.read(peer.key).collect::<Vec<_>>()).collect()
+        snapshot.peers.iter().flat_map(|peer| peer.lock().usage.attempts(peer.key)).collect()
     }
 
     /// The map that is enforced.

@@ -71,6 +71,8 @@ counters! {
     undelivered,
     /// Packets whose use was not recorded because the table of one neighbor was full.
     usage_overflow,
+    /// Refused packets that were not recorded as attempts because the table of one neighbor was full.
+    attempts_overflow,
 }
 
 /// One counter.

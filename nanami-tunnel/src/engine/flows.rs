@@ -156,6 +156,19 @@ impl Flows {
         }
     }
 
+    /// How many flows that came in are open, by the hop that they came by and the policy that let them in.
+    pub(crate) fn open_by_policy(&self) -> BTreeMap<(PeerIndex, Option<PolicyId>), u64> {
+        let mut open = BTreeMap::new();
+        for shard in &self.shards {
+            for flow in lock(shard).values().filter(|flow| flow.life != Life::Closing) {
+                if let Origin::Theirs(admitted) = flow.origin {
+                    *open.entry((admitted.hop, admitted.policy)).or_default() += 1;
+                }
+            }
+        }
+        open
+    }
+
     /// Forgets what has been quiet for too long. Returns whether anything is left.
     pub(crate) fn sweep(&self, now: Instant) -> bool {
         let mut any = false;

@@ -20,7 +20,7 @@ use super::peer::{Peer, PeerIndex, PeerState};
 use super::probe::{Seen, recognize};
 use super::shared::{Shared, Snapshot};
 use super::table::Slot;
-use super::usage::Happened;
+use super::usage::Passed;
 
 /// The packet half that opens.
 pub struct Inbound {
@@ -211,7 +211,7 @@ fn verdict(
     match shared.flows.inbound(now, packet, by) {
         Known::Reply => return Verdict::Deliver,
         Known::Admitted(policy) => {
-            record(now, shared, state, policy, packet, Happened::Passed);
+            record(now, shared, state, policy, packet, Passed::More);
             return Verdict::Deliver;
         }
         Known::No => {}
@@ -223,7 +223,7 @@ fn verdict(
         Some(allowed) => {
             let forgotten = shared.flows.admit(now, packet, allowed.policy, by);
             shared.tally.flows_forgotten.add(forgotten as u64);
-            record(now, shared, state, allowed.policy, packet, Happened::Opened);
+            record(now, shared, state, allowed.policy, packet, Passed::Opened);
             Verdict::Deliver
         }
         None => {
@@ -248,7 +248,7 @@ fn forward_verdict(
     match snapshot.filter.forwards(packet) {
         // Back to where it came from is no way onward.
         Some(allowed) if onward != Some(slot) => {
-            record(now, shared, state, allowed.policy, packet, Happened::Passed);
+            record(now, shared, state, allowed.policy, packet, Passed::More);
             onward.map_or(Verdict::Deliver, Verdict::Forward)
         }
         _ => {
@@ -265,9 +265,9 @@ fn record(
     state: &mut PeerState,
     policy: Option<PolicyId>,
     packet: &Inner<'_>,
-    happened: Happened,
+    passed: Passed,
 ) {
-    if !state.usage.record(now, policy, packet.bytes.len(), happened) {
+    if !state.usage.record(now, policy, packet.bytes.len(), passed) {
         shared.tally.usage_overflow.count();
     }
 }
@@ -281,7 +281,9 @@ fn refuse(
     packet: &Inner<'_>,
     answers: &mut Datagrams,
 ) {
-    record(now, shared, state, None, packet, Happened::Denied);
+    if !state.usage.attempt(now, packet) {
+        shared.tally.attempts_overflow.count();
+    }
     if !state.refusals.take(now) {
         return shared.tally.refusals_withheld.count();
     }

@@ -59,7 +59,7 @@ pub use inbound::Inbound;
 pub use link::Link;
 pub use map::{Applied, MapError};
 pub use outbound::Outbound;
-pub use usage::Usage;
+pub use usage::{Attempt, Usage};
 
 /// An engine before it is split into its three parts.
 #[derive(Debug)]

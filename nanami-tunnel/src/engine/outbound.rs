@@ -12,7 +12,7 @@ use super::icmp::{Unreachable, unreachable};
 use super::packet::Inner;
 use super::shared::{Shared, Snapshot};
 use super::table::Slot;
-use super::usage::Happened;
+use super::usage::Passed;
 
 /// The packet half that seals.
 pub struct Outbound {
@@ -105,7 +105,7 @@ impl Outbound {
         let peer = &snapshot.peers[slot];
         let mut state = peer.lock();
         if let Some(admitted) = admitted
-            && !state.usage.record(now, admitted.policy, packet.bytes.len(), Happened::Passed)
+            && !state.usage.record(now, admitted.policy, packet.bytes.len(), Passed::More)
         {
             self.shared.tally.usage_overflow.count();
         }

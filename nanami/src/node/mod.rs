@@ -12,8 +12,7 @@ use std::time::Duration;
 use nanami_control::agent::{Agent, AgentOptions, AgentView, JoinError};
 use nanami_model::{JoinString, NetworkMap, PeerId};
 use nanami_tunnel::{
-    DialError, Event, EventStream, Interface, Link, Netstack, StartError, TcpListener, TcpStream, Tunnel,
-    TunnelOptions,
+    DialError, Event, EventStream, Interface, Link, Netstack, StartError, TcpListener, TcpStream, Tunnel, TunnelOptions,
 };
 use tokio::sync::watch;
 use tokio::task::AbortHandle;

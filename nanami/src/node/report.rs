@@ -3,13 +3,17 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use nanami_model::{LinkReport, NetworkMap, Report, TakenOver, Usage};
+use nanami_model::{Attempt, LinkReport, NetworkMap, Report, TakenOver, Usage};
 use nanami_tunnel::{Link, Tunnel};
 
 pub(super) fn of(tunnel: &Tunnel, now: Instant) -> Report {
     let map = tunnel.map();
     let mut usage: Vec<_> = tunnel.usage();
     usage.sort_by_key(|entry| std::cmp::Reverse(entry.last_used));
+    let mut attempts = tunnel.attempts();
+    attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.last));
+    let counters = tunnel.counters();
+    let untold = attempts.len().saturating_sub(Report::MAX_ATTEMPTS) as u64;
     Report {
         epoch: map.epoch(),
         generation: map.generation(),
@@ -18,7 +22,9 @@ pub(super) fn of(tunnel: &Tunnel, now: Instant) -> Report {
         links: tunnel.links().iter().map(|link| of_link(link, now)).collect(),
         taken_over: tunnel.owners().into_iter().map(|(prefix, by)| TakenOver { prefix, by }).collect(),
         usage: usage.iter().filter_map(|entry| of_usage(entry, &map, now)).take(Report::MAX_ATTEMPTS).collect(),
-        dropped: tunnel.counters().iter().filter(|(_, n)| *n > 0).map(|(reason, n)| (reason.to_owned(), n)).collect(),
+        attempts: attempts.iter().take(Report::MAX_ATTEMPTS).map(|attempt| of_attempt(attempt, &map, now)).collect(),
+        attempts_overflow: counters.attempts_overflow + untold,
+        dropped: counters.iter().filter(|(_, n)| *n > 0).map(|(reason, n)| (reason.to_owned(), n)).collect(),
         ..Report::default()
     }
 }
@@ -39,10 +45,20 @@ fn of_usage(entry: &nanami_tunnel::Usage, map: &NetworkMap, now: Instant) -> Opt
     Some(Usage {
         policy: entry.policy?,
         from: map.neighbor(&entry.peer).and_then(|neighbor| neighbor.peer()),
-        open: 0,
+        open: entry.open,
         opened: entry.flows,
         last_use_age: now.saturating_duration_since(entry.last_used),
     })
+}
+
+fn of_attempt(entry: &nanami_tunnel::Attempt, map: &NetworkMap, now: Instant) -> Attempt {
+    Attempt {
+        from: map.neighbor(&entry.peer).and_then(|neighbor| neighbor.peer()),
+        to: entry.to,
+        service: entry.service,
+        count: entry.count,
+        last_age: now.saturating_duration_since(entry.last),
+    }
 }
 
 /// A socket on every address says nothing about where it can be reached; discovery of addresses comes with paths.

@@ -17,6 +17,8 @@ fn the_first_packet_waits_for_the_handshake_and_arrives() {
     let answer = tcp("10.0.0.2:443", "10.0.0.1:4000", SYN | ACK);
     world.send(1, &answer);
     assert_eq!(world.received(0), [answer], "a reply needs no rule");
+    let usage = world.nodes[1].control.usage()[0];
+    assert_eq!((usage.peer, usage.packets, usage.flows, usage.open), (key(0), 2, 1, 1));
     world.pass(Duration::ZERO);
     assert_eq!(world.nodes[0].events, [Event::Handshake { peer: key(1) }]);
     assert_eq!(world.nodes[1].events, [Event::Handshake { peer: key(0) }]);
@@ -36,8 +38,10 @@ fn what_no_rule_accepts_is_refused_at_once_in_both_families() {
         }
     }
     assert_eq!(world.counters(1).denied, 4);
-    let denied: Vec<_> = world.nodes[1].control.usage().iter().map(|usage| (usage.policy, usage.denied)).collect();
-    assert_eq!(denied, [(None, 4)]);
+    let attempts = world.nodes[1].control.attempts();
+    assert_eq!(attempts.iter().map(|attempt| attempt.count).sum::<u64>(), 4);
+    assert!(attempts.iter().any(|attempt| attempt.peer == key(0) && attempt.service == Service::tcp(22)));
+    assert!(world.nodes[1].control.usage().is_empty());
 }
 
 #[test]

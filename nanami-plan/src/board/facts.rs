@@ -1,0 +1,150 @@
+//! What the picture and the page say about nodes and links, in words and as data for filters.
+
+use nanami_model::{Destination, Entity, GroupId, PeerId, RouteId};
+
+use super::state::State;
+use super::xml::Escaped;
+use super::{Board, Link};
+
+impl Board {
+    /// The links by the names of their ends; those without such an end are left out.
+    pub(super) fn sorted_links(&self) -> impl Iterator<Item = &Link> {
+        let mut links: Vec<_> = self.links.values().filter(|link| self.is_shown(link)).collect();
+        links.sort_by_key(|link| (self.ends(link), matches!(link.to, Destination::Route(_))));
+        links.into_iter()
+    }
+
+    fn is_shown(&self, link: &Link) -> bool {
+        let to = match link.to {
+            Destination::Peer(id) => self.intent.get(id).is_some(),
+            Destination::Route(id) => self.intent.get(id).is_some(),
+            Destination::Address(_) => false,
+        };
+        to && self.intent.get(link.from).is_some()
+    }
+
+    /// The names of both ends.
+    pub(super) fn ends(&self, link: &Link) -> (String, String) {
+        let to = match link.to {
+            Destination::Peer(id) => self.intent.name_of(id).map(ToString::to_string),
+            Destination::Route(id) => self.intent.name_of(id).map(ToString::to_string),
+            Destination::Address(address) => Some(address.to_string()),
+        };
+        let from = self.intent.name_of(link.from).map(ToString::to_string);
+        (from.unwrap_or_default(), to.unwrap_or_default())
+    }
+
+    /// A link in words, for titles and for those who do not see it.
+    pub(super) fn label(&self, link: &Link) -> String {
+        let (from, to) = self.ends(link);
+        let services = &link.services;
+        let gateways: Vec<_> =
+            link.via.iter().filter_map(|id| self.intent.name_of(*id)).map(ToString::to_string).collect();
+        let way = match gateways.as_slice() {
+            [] => "direct".to_owned(),
+            [used] => format!("via {used}"),
+            [used, standbys @ ..] => format!("via {used}, standby {}", standbys.join(", ")),
+        };
+        let live = link.live.as_deref().map_or("not live".to_owned(), |evidence| format!("live: {evidence}"));
+        format!("{from} to {to}, {services}, {way}, {}, {live}", link.state)
+    }
+
+    /// What filters ask of a link.
+    pub(super) fn link_data(&self, link: &Link) -> String {
+        let (from, to) = self.ends(link);
+        let path = if link.via.is_empty() { "direct" } else { "gateway" };
+        let to_kind = if matches!(link.to, Destination::Route(_)) { "route" } else { "peer" };
+        let via: String =
+            link.via.iter().filter_map(|id| self.intent.name_of(*id)).map(|name| format!(" {name}")).collect();
+        format!(
+            " data-from=\"peer.{from}\" data-to=\"{to_kind}.{to}\" data-via=\"{via} \" data-path=\"{path}\" data-status=\"{}\" data-names=\"{from} {to} {}\"",
+            link.state,
+            Escaped(&link.services)
+        )
+    }
+
+    /// A peer in words.
+    pub(super) fn peer_label(&self, id: PeerId) -> String {
+        let Some(peer) = self.intent.get(id) else { return String::new() };
+        let names = |ids: Vec<Option<&nanami_model::Name>>| {
+            ids.into_iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        };
+        let groups = names(peer.groups().iter().map(|id| self.intent.name_of(*id)).collect());
+        let networks = names(peer.networks().iter().map(|id| self.intent.name_of(*id)).collect());
+        let addresses: Vec<_> = peer.addresses().iter().map(ToString::to_string).collect();
+        let mut text = format!("{}, {}", Entity::name(peer), self.state(id));
+        for (word, list) in [("groups", groups), ("networks", networks), ("addresses", addresses.join(", "))] {
+            if !list.is_empty() {
+                text += &format!("; {word} {list}");
+            }
+        }
+        let posture = self.postures.get(&id);
+        if let Some((desired, applied)) = posture.and_then(|p| Some((p.desired?, p.applied?))) {
+            text += &format!("; desired generation {desired}, applied {applied}");
+        }
+        if let Some(age) = posture.and_then(|p| p.age) {
+            text += &format!("; reported {} s ago", age.as_secs());
+        }
+        text
+    }
+
+    /// Which generation runs, beside which one should.
+    pub(super) fn generations(&self, id: PeerId) -> String {
+        match self.postures.get(&id).and_then(|posture| Some((posture.desired?, posture.applied?))) {
+            Some((desired, applied)) if desired == applied => format!("map {applied}"),
+            Some((desired, applied)) => format!("map {applied} of {desired}"),
+            None => String::new(),
+        }
+    }
+
+    /// What filters ask of a peer.
+    pub(super) fn peer_data(&self, id: PeerId) -> String {
+        let Some(peer) = self.intent.get(id) else { return String::new() };
+        let name = Entity::name(peer);
+        let groups: String = self.intent.groups_of(id).into_iter().map(|id: GroupId| self.word(id)).collect();
+        let networks: String = peer.networks().iter().map(|id| self.word(*id)).collect();
+        let addresses: String = peer.addresses().iter().map(|address| format!(" {address}")).collect();
+        format!(
+            " id=\"peer.{name}\" data-names=\"{name}{addresses}\" data-groups=\"{groups} \" data-networks=\"{networks} \" data-status=\"{}\"",
+            self.state(id)
+        )
+    }
+
+    /// What filters ask of a route. It belongs to the group that owns its network.
+    pub(super) fn route_data(&self, id: RouteId) -> String {
+        let Some((route, name)) = self.intent.get(id).zip(self.intent.name_of(id)) else { return String::new() };
+        let owner = self.intent.get(route.network()).map(|network| self.word(network.owner())).unwrap_or_default();
+        let network = self.word(route.network());
+        let prefixes: String = route.prefixes().iter().map(|prefix| format!(" {prefix}")).collect();
+        format!(
+            " id=\"route.{name}\" data-names=\"{name}{prefixes}\" data-groups=\"{owner} \" data-networks=\"{network} \" \
+             data-status=\"\""
+        )
+    }
+
+    fn word(&self, id: impl Into<nanami_model::ObjectId>) -> String {
+        self.intent.name_of(id).map(|name| format!(" {name}")).unwrap_or_default()
+    }
+
+    /// How many there are of everything.
+    pub(super) fn counts(&self) -> String {
+        let count = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+        let intent = &self.intent;
+        [
+            count(intent.peers().len(), "peer"),
+            count(intent.gateways().len(), "gateway"),
+            count(intent.networks().len(), "network"),
+            count(intent.routes().len(), "route"),
+            count(self.sorted_links().count(), "link"),
+        ]
+        .join(", ")
+    }
+
+    /// How many peers are in which state, those states that occur.
+    pub(super) fn summary(&self) -> String {
+        let in_state = |state: State| self.intent.peers().filter(|(id, _)| self.state(*id) == state).count();
+        let counts = State::ALL.into_iter().map(|state| (in_state(state), state)).filter(|(n, _)| *n > 0);
+        let text: Vec<_> = counts.map(|(n, state)| format!("{n} {state}")).collect();
+        format!("peers: {}", text.join(", "))
+    }
+}
