@@ -3,6 +3,13 @@
 //! **Invariants**: no call into `Tunn` can panic on bytes from the network; `encapsulate` is called only with a keypair, so
 //! that boringtun's own queue stays empty; a keypair sends only after it is confirmed. The numbers in the comments are the
 //! facts of TUNNEL.md. boringtun reads its own clock and randomness here (fact 18); nothing else in the engine does.
+//!
+//! Facts without a line of their own: the replay window is 1,024 packets, so one neighbor's datagrams are opened in the
+//! order of their arrival, under its lock (9, 20); a neighbor that comes back after it was removed gets a new state and
+//! index, and a private key lives as long as its engine (12); own timestamps follow the wall clock of the moment at which
+//! the state is made, and an initiation that is too old is counted as `old_handshake`, because a replay and a clock that is
+//! behind look the same from here (13); nothing here prints itself (15); boringtun's own byte counts are not used (19); its
+//! feature `mock-instant` is banned in `deny.toml` (17).
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
