@@ -1,5 +1,9 @@
 //! Datagrams and neighbors that mean harm.
 
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+
+use super::super::noise::{Identity, Kind, LONGEST, Noise, Opened};
 use super::*;
 
 /// Opens a datagram at node 1 as if it came from node 0's address.
@@ -125,4 +129,91 @@ fn a_flood_of_initiations_is_asked_for_cookies_and_a_neighbor_still_gets_in() {
     world.nodes[0].control.handle_probe(world.now, key(1));
     world.pass(Duration::ZERO);
     assert_eq!(world.received(1).len(), 1);
+}
+
+/// A neighbor with node 0's valid key that seals whatever bytes it likes.
+struct Rogue {
+    identity: Identity,
+    noise: Noise,
+}
+
+impl Rogue {
+    /// Completes a handshake with node 1.
+    fn connect(world: &mut World) -> Self {
+        let mut rogue = Self { identity: Identity::new(&private(0)), noise: Noise::new(world.now, key(1), 7) };
+        let (mut initiation, mut buffer) = ([0; 256], vec![0; LONGEST]);
+        let initiation = rogue.noise.initiate(world.now, &rogue.identity, false, &mut initiation).unwrap();
+        let (mut packets, mut answers) = (Packets::new(), Datagrams::new());
+        let datagrams = Datagrams::from_iter([(at(0), initiation)]);
+        world.nodes[1].inbound.open(world.now, &datagrams, &mut packets, &mut answers);
+        let response = answers.drain().next().unwrap().contents().to_vec();
+        let kind = Kind::of(&response).unwrap();
+        let opened = rogue.noise.open(world.now, &rogue.identity, kind, &response, &mut buffer);
+        let Ok(Opened::Response(keepalive)) = opened else { panic!("no response") };
+        open(world, keepalive);
+        rogue
+    }
+
+    /// Sends these bytes as an inner packet; returns what node 1 delivered.
+    fn send(&mut self, world: &mut World, bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut buffer = vec![0; LONGEST];
+        let length = self.noise.seal(bytes, 0, &mut Vec::new(), &mut buffer).unwrap();
+        let (mut packets, mut answers) = (Packets::new(), Datagrams::new());
+        let datagrams = Datagrams::from_iter([(at(0), &buffer[..length])]);
+        world.nodes[1].inbound.open(world.now, &datagrams, &mut packets, &mut answers);
+        packets.iter().next().map(<[u8]>::to_vec)
+    }
+}
+
+/// Packets that are nearly right: addresses and ports from a few, some bytes changed, cut somewhere.
+fn nearly_right() -> impl Strategy<Value = Vec<u8>> {
+    let hosts = prop::sample::select(vec![
+        "10.0.0.1",
+        "10.0.0.2",
+        "10.0.0.3",
+        "10.60.0.1",
+        "[fd00::1]",
+        "[fd00::2]",
+        "[fd00::3]",
+    ]);
+    let ports = prop::sample::select(vec![22u16, 443, 4000]);
+    let end = (hosts, ports).prop_map(|(host, port)| format!("{host}:{port}"));
+    let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3);
+    (end.clone(), end, any::<bool>(), any::<u8>(), changes, 0usize..4).prop_map(
+        |(from, to, is_tcp, flags, changes, cut)| {
+            let to = if from.starts_with('[') == to.starts_with('[') { to } else { from.clone() };
+            let mut packet = if is_tcp { tcp(&from, &to, flags) } else { udp(&from, &to, b"payload") };
+            changes.iter().for_each(|(at, byte)| *at.get_mut(&mut packet) = *byte);
+            packet.truncate(packet.len() - cut);
+            packet
+        },
+    )
+}
+
+#[test]
+fn a_valid_key_gets_through_only_what_the_rules_allow() {
+    let mut world = World::pair();
+    let mut rogue = Rogue::connect(&mut world);
+    let (mut delivered, mut dropped) = (0, 0);
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for _ in 0..20_000 {
+        let bytes = nearly_right().new_tree(&mut runner).unwrap().current();
+        match rogue.send(&mut world, &bytes) {
+            Some(packet) => {
+                delivered += 1;
+                let inner = Inner::parse(&packet).unwrap();
+                let own = ["10.0.0.1", "fd00::1"].map(|ip| ip.parse::<std::net::IpAddr>().unwrap());
+                assert!(own.contains(&inner.source), "{inner:?}");
+                assert_eq!(inner.service(), Some((nanami_model::Protocol::Tcp, 443)), "{inner:?}");
+            }
+            None => dropped += 1,
+        }
+    }
+    assert!(delivered > 0 && dropped > delivered, "{delivered} of {dropped} passed");
+}
+
+#[test]
+fn a_neighbor_that_never_speaks_costs_less_than_a_kibibyte() {
+    let size = size_of::<peer::Peer>();
+    assert!(size <= 1024, "{size}");
 }
