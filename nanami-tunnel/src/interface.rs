@@ -36,6 +36,7 @@ pub(crate) struct Pipe {
 }
 
 /// The other end.
+#[cfg(feature = "netstack")]
 pub(crate) struct HostPipe {
     pub(crate) receive: mpsc::Receiver<Vec<u8>>,
     pub(crate) send: mpsc::Sender<Vec<u8>>,
@@ -43,8 +44,10 @@ pub(crate) struct HostPipe {
 }
 
 /// Packets that wait in one direction at most: 1024 of 1420 bytes are 1.4 MiB (chosen: two windows of a netstack socket).
+#[cfg(feature = "netstack")]
 const CAPACITY: usize = 1024;
 
+#[cfg(feature = "netstack")]
 pub(crate) fn pipe() -> (HostPipe, Pipe) {
     let (to_host, receive) = mpsc::channel(CAPACITY);
     let (send, from_host) = mpsc::channel(CAPACITY);

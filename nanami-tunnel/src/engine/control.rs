@@ -262,7 +262,12 @@ impl ControlHalf {
     fn watch(&mut self, now: Instant) {
         let snapshot = self.shared.snapshot.load_full();
         let carriers = snapshot.table.ranked().iter().flat_map(|prefix| snapshot.table.carriers(*prefix));
-        let carriers: Vec<_> = carriers.map(|slot| snapshot.peers[*slot].key).collect();
+        // A carrier without a host address of its own cannot be asked, so nothing is concluded from its silence.
+        let can_be_asked = |slot: &&usize| {
+            let neighbor = self.map.neighbor(&snapshot.peers[**slot].key);
+            neighbor.is_some_and(|neighbor| probe_addresses(&snapshot, **slot, neighbor).is_some())
+        };
+        let carriers: Vec<_> = carriers.filter(can_be_asked).map(|slot| snapshot.peers[*slot].key).collect();
         self.failover.watch(now, &carriers);
         let keys: Vec<_> = self.map.neighbors().iter().map(Neighbor::key).collect();
         for key in keys {
@@ -292,9 +297,12 @@ impl ControlHalf {
     /// Keeps a neighbor reachable. TUNNEL.md fact 3: boringtun gives up for good after 90 s; this never does.
     fn reach(&mut self, now: Instant, key: &PublicKey) {
         let snapshot = self.shared.snapshot.load_full();
-        let Some(peer) = snapshot.peer(key).filter(|_| self.must_stay_reachable(key)) else { return };
+        let Some(peer) = snapshot.peer(key) else { return };
         let keepalive = self.map.neighbor(key).and_then(Neighbor::keepalive);
         let mut state = peer.lock();
+        if !self.must_stay_reachable(key) && state.queue.is_empty() {
+            return;
+        }
         let next = if state.noise.is_ready() {
             let quiet_until = |every: Duration| state.sent.map_or(now, |sent| sent + every);
             match keepalive {
@@ -306,8 +314,13 @@ impl ControlHalf {
                 None => now + RETRY,
             }
         } else {
-            state.initiate(now, &self.shared, *key, false, &mut self.out);
-            now + RETRY + Duration::from_millis(self.random.next_u64() % RETRY_JITTER_MS)
+            // Two ends seldom get their maps at one moment: one that was never heard is tried soon again, then ever later.
+            let tries = state.endpoint.attempts().min(16) as u32;
+            let soon = (FIRST_RETRY * 2u32.pow(tries)).min(RETRY);
+            let is_new = state.heard.is_none() && soon < RETRY;
+            state.initiate(now, &self.shared, *key, is_new, &mut self.out);
+            let pause = if is_new { soon } else { RETRY };
+            now + pause + Duration::from_millis(self.random.next_u64() % RETRY_JITTER_MS)
         };
         self.timers.arm(Timer::Reach(*key), next);
     }
@@ -371,6 +384,9 @@ impl ControlHalf {
             if let Some(at) = state.noise.next_tick() {
                 self.timers.arm_by(Timer::Noise(key), at);
             }
+            if let Some(initiated) = state.noise.initiated().filter(|_| state.heard.is_none()) {
+                self.timers.arm_by(Timer::Reach(key), initiated + FIRST_RETRY);
+            }
             // A new keypair is probed at once: its moment has passed already.
             if let Some(established) = state.noise.established() {
                 self.timers.arm_by(Timer::Probe(key), established);
@@ -419,6 +435,8 @@ impl std::fmt::Debug for ControlHalf {
 
 /// How often an unreachable neighbor is tried: WireGuard whitepaper section 6.1, `REKEY_TIMEOUT`.
 const RETRY: Duration = Duration::from_secs(5);
+/// How soon a neighbor that was never heard is tried again, at first. Chosen: above most round trips; it doubles.
+const FIRST_RETRY: Duration = Duration::from_millis(250);
 /// Milliseconds of random delay on top: whitepaper section 6.1.
 const RETRY_JITTER_MS: u64 = 333;
 /// How soon an embedder that asks again gets another initiation. Chosen: above any round trip.

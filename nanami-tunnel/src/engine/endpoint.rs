@@ -52,6 +52,11 @@ impl Endpoint {
         }
     }
 
+    /// Initiations since something authentic came.
+    pub(crate) fn attempts(&self) -> usize {
+        self.attempts
+    }
+
     pub(crate) fn is_known(&self) -> bool {
         self.heard_from.is_some() || !self.hints.is_empty()
     }

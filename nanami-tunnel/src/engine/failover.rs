@@ -55,11 +55,12 @@ impl Failover {
         (life.heard, life.misses) = (true, 0);
     }
 
-    /// The place in `carriers` that should carry, given that `carrying` does.
+    /// The place in `carriers` that should carry, given that `carrying` does. One that is not watched is neither dead nor
+    /// alive: it is not left, and nothing is moved to it.
     pub(crate) fn choose(&self, now: Instant, carriers: &[PublicKey], carrying: usize) -> usize {
         let life = |place: usize| carriers.get(place).and_then(|key| self.carriers.get(key));
         let is_alive = |place: usize| life(place).is_some_and(Life::is_alive);
-        if life(carrying).is_none_or(|life| life.is_dead(now)) {
+        if life(carrying).is_some_and(|life| life.is_dead(now)) {
             return (0..carriers.len()).find(|place| is_alive(*place)).unwrap_or(carrying);
         }
         let is_settled = |place: usize| life(place).is_some_and(|life| life.is_settled(now));
@@ -117,6 +118,14 @@ mod tests {
         assert_eq!(failover.choose(now, &carriers(), 0), 0);
         failover.round(now, &owner, None);
         assert_eq!(failover.choose(now, &carriers(), 0), 1);
+    }
+
+    #[test]
+    fn silence_of_a_carrier_that_cannot_be_asked_means_nothing() {
+        let (now, [_, standby], mut failover) = (Instant::now(), carriers(), Failover::default());
+        failover.watch(now, &[standby]);
+        failover.round(now, &standby, Some(now));
+        assert_eq!(failover.choose(now + Duration::from_secs(60), &carriers(), 0), 0);
     }
 
     #[test]

@@ -120,6 +120,28 @@ fn probes_measure_the_link_without_any_rule_and_pings_do_not_pass() {
 }
 
 #[test]
+fn an_end_that_gets_its_map_later_is_reached_soon_after() {
+    let mut world = World::new([map_of(0).with_neighbor(neighbor(1)), map_of(1)]);
+    let syn = tcp("10.0.0.1:4000", "10.0.0.2:443", SYN);
+    world.send(0, &syn);
+    world.pass(Duration::from_millis(400));
+    let later =
+        map_of(1).with_neighbor(neighbor(0)).with_filter(web()).with_generation(Default::default(), 1u64.generation());
+    world.nodes[1].control.apply(world.now, &later).unwrap();
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.received(1), [syn]);
+}
+
+#[test]
+fn a_neighbor_that_stays_away_is_tried_ever_more_seldom() {
+    let mut world = World::new([map_of(0).with_neighbor(neighbor(1)), map_of(1)]);
+    world.send(0, &udp("10.0.0.1:1", "10.0.0.2:2", b"?"));
+    world.pass(Duration::from_secs(3));
+    let first = world.counters(1).unknown_key;
+    assert!((3..=6).contains(&first), "{first}");
+}
+
+#[test]
 fn only_the_newest_packets_wait_for_a_keypair() {
     let mut world = World::new([map_of(0).with_neighbor(neighbor(1)), map_of(1)]);
     for port in 1..=100u16 {
