@@ -1,0 +1,142 @@
+//! Writes the inputs of binary formats into the corpora: `cargo run -p nanami-fuzz --bin seeds`.
+//!
+//! Run it after a format has changed; inputs that were found by fuzzing have other names and stay.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io};
+
+use nanami_fuzz::targets::streams;
+use nanami_model::message::{Hint, ToControl, ToPeer};
+use nanami_model::{
+    Attempt, Digest, Epoch, Filter, ForwardRule, Generation, JoinKeyId, JoinSecret, JoinString, LinkReport, Neighbor,
+    NetworkMap, PeerId, PolicyId, PrivateKey, PublicKey, Report, Service, Services, TakenOver, Usage, name,
+};
+
+fn main() -> io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let seeds: Vec<(&str, &str, Vec<u8>)> = [texts(), maps(), reports(), messages(), channels()].concat();
+    for (target, seed, bytes) in seeds {
+        let path: PathBuf = folder.join(target).join(seed);
+        fs::create_dir_all(path.parent().expect("a corpus has a folder"))?;
+        fs::write(&path, &bytes)?;
+        println!("{}: {} bytes", path.display(), bytes.len());
+    }
+    Ok(())
+}
+
+/// Texts with a check or an encoding that nobody writes by hand.
+fn texts() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let secret = || JoinSecret::new(JoinKeyId::from_bytes([5; 10]), [6; 20]);
+    let join = |authority: &str| {
+        let join = JoinString::new(authority, name!("acme"), key(7), secret()).expect("a host and a port");
+        join.expose().into_bytes()
+    };
+    vec![
+        ("id", "peer", PeerId::from_bytes([1; 10]).to_string().into_bytes()),
+        ("id", "join-key", JoinKeyId::from_bytes([0xff; 10]).to_string().into_bytes()),
+        ("id", "policy", PolicyId::from_bytes(*b"0123456789").to_string().into_bytes()),
+        ("key", "bytes", key(1).as_bytes().to_vec()),
+        ("key", "text", key(1).to_string().into_bytes()),
+        ("join_string", "v4", join("127.0.0.1:8080")),
+        ("join_string", "v6", join("[::1]:1")),
+        ("join_string", "name", join("control.example.org:65535")),
+        ("join_string", "key-alone", secret().expose().into_bytes()),
+    ]
+}
+
+fn maps() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let least = NetworkMap::new(["10.42.0.1".parse().expect("an address")]);
+    vec![("network_map", "least", least.encode()), ("network_map", "gateway", map().encode())]
+}
+
+fn reports() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    vec![("report", "empty", Report::default().encode()), ("report", "full", report().encode())]
+}
+
+fn messages() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let (peer, name) = (PeerId::from_bytes([1; 10]), name!("ci-runner"));
+    let secret = JoinSecret::new(JoinKeyId::from_bytes([5; 10]), [6; 20]);
+    let endpoints = ["127.0.0.1:1", "[fd00::1]:2"].map(|at| at.parse().expect("an endpoint")).to_vec();
+    vec![
+        ("message", "hello", ToControl::Hello { join: None }.encode()),
+        ("message", "hello-join", ToControl::Hello { join: Some(secret) }.encode()),
+        ("message", "report", ToControl::Report(Box::new(report())).encode()),
+        ("message", "leave", ToControl::Leave.encode()),
+        ("message", "welcome", ToPeer::Welcome { peer, name, report_every: Duration::from_secs(10) }.encode()),
+        ("message", "map", ToPeer::Map(Box::new(map())).encode()),
+        ("message", "hints", ToPeer::Hints(vec![Hint { key: key(1), endpoints }]).encode()),
+        ("message", "refused", ToPeer::Refused.encode()),
+    ]
+}
+
+/// Streams that verify against the fixed keys of the target, each after the byte that says who hears it.
+fn channels() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    vec![
+        ("channel", "joining", streams::joining()),
+        ("channel", "answer", streams::answer()),
+        ("channel", "talking", streams::talking()),
+    ]
+}
+
+fn map() -> NetworkMap {
+    let cidr = |text: &str| text.parse().expect("a range");
+    let policy = Some(PolicyId::from_bytes([4; 10]));
+    let web = Services::new([Service::tcp(443), Service::tcp(6443)]).expect("two services");
+    NetworkMap::new(["10.42.0.2", "fd42::2"].map(|address| address.parse().expect("an address")))
+        .with_generation(Epoch::new(1), Generation::new(31))
+        .with_neighbor(
+            Neighbor::new(key(1), [cidr("10.42.0.1/32"), cidr("fd42::1/128")])
+                .with_identity(PeerId::from_bytes([1; 10]), name!("ci-runner"))
+                .with_keepalive(Duration::from_secs(25)),
+        )
+        .with_neighbor(
+            Neighbor::new(key(2), [cidr("10.42.0.3/32")])
+                .with_standby(cidr("10.60.0.0/16"), 1)
+                .with_accepted([cidr("10.61.0.0/16")]),
+        )
+        .with_filter(Filter::deny_all().accept(cidr("10.42.0.0/16"), web.clone()))
+        .with_forward(ForwardRule { from: cidr("10.42.0.0/16"), to: cidr("10.60.0.0/16"), services: web, policy })
+        .with_routes([cidr("10.60.0.0/16")])
+}
+
+fn report() -> Report {
+    let link = LinkReport {
+        key: key(1),
+        endpoint: Some("127.0.0.1:51820".parse().expect("an endpoint")),
+        handshake_age: Some(Duration::from_millis(1500)),
+        handshakes: 3,
+        rtt: Some(Duration::from_micros(180)),
+        received_bytes: 1,
+        sent_bytes: 2,
+    };
+    let silent = LinkReport { endpoint: None, handshake_age: None, rtt: None, key: key(2), ..link.clone() };
+    Report {
+        epoch: Epoch::new(1),
+        generation: Generation::new(39),
+        digests: vec![Digest::from_bytes([1; 32]); 6],
+        endpoints: vec!["[::1]:51820".parse().expect("an endpoint")],
+        links: vec![link, silent],
+        taken_over: vec![TakenOver { prefix: "10.60.0.0/16".parse().expect("a range"), by: key(2) }],
+        usage: vec![Usage {
+            policy: PolicyId::from_bytes([4; 10]),
+            from: Some(PeerId::from_bytes([3; 10])),
+            open: 1,
+            opened: 2,
+            last_use_age: Duration::from_secs(38),
+        }],
+        attempts: vec![Attempt {
+            from: None,
+            to: "10.42.0.5".parse().expect("an address"),
+            service: Service::tcp(22),
+            count: 14,
+            last_age: Duration::from_secs(38),
+        }],
+        attempts_overflow: 7,
+        dropped: vec![("unknown_key".to_owned(), 3)],
+    }
+}
+
+fn key(n: u8) -> PublicKey {
+    PrivateKey::from_bytes([n; 32]).public()
+}

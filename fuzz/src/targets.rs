@@ -1,0 +1,56 @@
+//! The targets, one file each. A target's file says where its bytes come from and what must hold for all of them.
+
+mod channel;
+mod cidr;
+mod datagram;
+mod document;
+mod id;
+mod join_string;
+mod key;
+mod message;
+mod name;
+mod network_map;
+mod packet;
+mod report;
+mod service;
+mod text;
+mod tunnel;
+
+pub use channel::streams;
+
+/// What a target made of an input. A corpus whose inputs are all refused tests little; the replay looks at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It went all the way in.
+    Taken,
+    /// It was refused on the way.
+    Refused,
+}
+
+/// A boundary where untrusted bytes become types.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name, and its folder below `corpus`.
+    pub name: &'static str,
+    /// Panics when something does not hold for these bytes.
+    pub run: fn(&[u8]) -> Outcome,
+    /// How many mutations a replay tries: fewer where an input is dear.
+    pub rounds: u32,
+}
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    Target { name: "channel", run: channel::target, rounds: 4000 },
+    Target { name: "cidr", run: cidr::target, rounds: 100_000 },
+    Target { name: "datagram", run: datagram::target, rounds: 4000 },
+    Target { name: "document", run: document::target, rounds: 2000 },
+    Target { name: "id", run: id::target, rounds: 100_000 },
+    Target { name: "join_string", run: join_string::target, rounds: 50_000 },
+    Target { name: "key", run: key::target, rounds: 50_000 },
+    Target { name: "message", run: message::target, rounds: 100_000 },
+    Target { name: "name", run: name::target, rounds: 100_000 },
+    Target { name: "network_map", run: network_map::target, rounds: 100_000 },
+    Target { name: "packet", run: packet::target, rounds: 4000 },
+    Target { name: "report", run: report::target, rounds: 100_000 },
+    Target { name: "service", run: service::target, rounds: 100_000 },
+];
