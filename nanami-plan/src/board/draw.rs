@@ -2,14 +2,14 @@
 
 use std::fmt::{self, Write as _};
 
-use nanami_model::{Destination, Entity, GatewayId, PeerId, Role};
+use nanami_model::{Entity, PeerId, Role};
 
-use super::layout::{Card, Frame, FrameKind, LEFT, LEGEND_H, Layout, Rect, Spot};
+use super::Board;
+use super::layout::{Frame, FrameKind, LEFT, LEGEND_H, Layout, Rect, Spot};
 use super::mark::{mark, meaning};
 use super::state::State;
-use super::wire::{HEAD, Lanes, Wire, wire};
+use super::wire::{Lanes, wire};
 use super::xml::{Escaped, shortened};
-use super::{Board, Link};
 
 /// Where a picture is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,24 +28,26 @@ pub(super) fn svg(board: &Board, audience: Audience) -> String {
     picture.control_plane();
     picture.frames();
     picture.serves();
-    let links: Vec<_> = board.sorted_links().filter_map(|link| Some((link, picture.ways(link)?))).collect();
-    links.iter().for_each(|(link, ways)| picture.link(link, ways));
+    let (strands, left_out) = board.strands();
+    let drawn: Vec<_> = strands.iter().filter_map(|strand| Some((strand, picture.ways(strand)?))).collect();
+    drawn.iter().for_each(|(strand, ways)| picture.strand(strand, ways));
     picture.cards();
-    links.iter().for_each(|(link, ways)| picture.tag(link, ways));
+    drawn.iter().for_each(|(strand, ways)| picture.tag(strand, ways));
+    picture.left_out(left_out);
     picture.legend();
     picture.line(format_args!("</svg>"));
     picture.out
 }
 
-struct Picture<'a> {
-    board: &'a Board,
-    layout: Layout,
-    audience: Audience,
+pub(super) struct Picture<'a> {
+    pub(super) board: &'a Board,
+    pub(super) layout: Layout,
+    pub(super) audience: Audience,
     out: String,
 }
 
 impl Picture<'_> {
-    fn line(&mut self, text: fmt::Arguments<'_>) {
+    pub(super) fn line(&mut self, text: fmt::Arguments<'_>) {
         self.out.write_fmt(text).expect("writing to a string does not fail");
         self.out.push('\n');
     }
@@ -160,114 +162,18 @@ impl Picture<'_> {
         }
     }
 
-    /// Which gateways a route is behind, and in which order they are used.
+    /// Which gateways a route is behind.
     fn serves(&mut self) {
         let intent = &self.board.intent;
         let mut lines = Vec::new();
         for (id, route) in intent.routes() {
             let Some(to) = self.layout.cards.get(&Spot::Route(id)) else { continue };
-            for (rank, gateway) in (1..).zip(route.gateways()) {
-                let Some(from) = self.gateway_card(*gateway) else { continue };
-                let wire = wire(&self.layout, &from, to, Lanes::middle());
-                lines.push((wire, rank));
-            }
+            let gateways = route.gateways().iter().filter_map(|id| self.gateway_card(*id));
+            lines.extend(gateways.map(|from| wire(&self.layout, &from, to, Lanes::middle()).path));
         }
-        for (Wire { path, .. }, _) in &lines {
+        for path in lines {
             self.line(format_args!("<path class=\"serves\" d=\"{path}\"/>"));
         }
-    }
-
-    fn gateway_card(&self, id: GatewayId) -> Option<Card> {
-        let peer = self.board.intent.get(id)?.peer();
-        self.layout.cards.get(&Spot::Peer(peer)).copied()
-    }
-
-    /// The lines of a link: the way in use first, then those of standbys.
-    fn ways(&self, link: &Link) -> Option<Vec<Vec<Wire>>> {
-        let to = match link.to {
-            Destination::Peer(id) => Spot::Peer(id),
-            Destination::Route(id) => Spot::Route(id),
-            Destination::Address(_) => return None,
-        };
-        let (from, to) = (self.layout.cards.get(&Spot::Peer(link.from))?, self.layout.cards.get(&to)?);
-        let lanes = Lanes::between(from, to);
-        let by = |gateway: &GatewayId| match self.gateway_card(*gateway) {
-            // A gateway that begins a flow itself is its own first hop.
-            Some(gateway) if gateway.rect != from.rect => {
-                vec![wire(&self.layout, from, &gateway, lanes), wire(&self.layout, &gateway, to, Lanes::middle())]
-            }
-            _ => vec![wire(&self.layout, from, to, Lanes::middle())],
-        };
-        Some(match link.via.as_slice() {
-            [] => vec![vec![wire(&self.layout, from, to, lanes)]],
-            via => via.iter().map(by).collect(),
-        })
-    }
-
-    fn link(&mut self, link: &Link, ways: &[Vec<Wire>]) {
-        let path = |wires: &Vec<Wire>| wires.iter().map(|wire| wire.path.as_str()).collect::<String>();
-        let used = ways.first().map(path).unwrap_or_default();
-        let standbys: String = ways.iter().skip(1).map(path).collect();
-        let label = Escaped(self.board.label(link)).to_string();
-        let (own, hit) = match self.audience {
-            Audience::Picture => (String::new(), String::new()),
-            Audience::Page => (
-                format!(
-                    " id=\"{}\" tabindex=\"0\" role=\"button\" aria-label=\"{label}\"{}",
-                    link_id(self.board, link),
-                    self.board.link_data(link)
-                ),
-                format!("<path class=\"hit\" d=\"{used}\"/>"),
-            ),
-        };
-        let standby = match standbys.as_str() {
-            "" => String::new(),
-            path => format!("<path class=\"standby\" d=\"{path}\"/>"),
-        };
-        let live = link.live.as_ref().map_or(String::new(), |_| format!("<path class=\"live\" d=\"{used}\"/>"));
-        let heads: String = ways.first().into_iter().flatten().map(arrow).collect();
-        self.line(format_args!(
-            "<g class=\"link {}\"{own}><title>{label}</title>{hit}{standby}<path class=\"tube\" d=\"{used}\"/>\
-             <path class=\"bore\" d=\"{used}\"/>{live}{heads}</g>",
-            link.state
-        ));
-    }
-
-    /// What is written on a link, above every line and card.
-    fn tag(&mut self, link: &Link, ways: &[Vec<Wire>]) {
-        let Some(Wire { label: (x, y), .. }) = ways.first().and_then(|wires| wires.first()) else { return };
-        let pill = self.pill(link, (*x, *y));
-        let (own, stub) = match self.audience {
-            Audience::Picture => (String::new(), String::new()),
-            Audience::Page => {
-                let stub = format!("<text class=\"stub\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\"/>");
-                (format!(" id=\"tag.{}\"", link_id(self.board, link)), stub)
-            }
-        };
-        self.line(format_args!("<g class=\"tag {}\"{own}>{pill}{stub}</g>", link.state));
-    }
-
-    /// The service and the state, on the line. A crowded board shows the state alone.
-    fn pill(&self, link: &Link, (x, y): (i32, i32)) -> String {
-        if !self.layout.roomy {
-            return format!("<circle class=\"pill\" cx=\"{x}\" cy=\"{y}\" r=\"8\"/>{}", mark(link.state, x, y));
-        }
-        let services: Vec<_> = link.services.iter().map(ToString::to_string).collect();
-        let first = services.first().map(String::as_str).unwrap_or_default();
-        let more = if services.len() > 1 { format!(" +{}", services.len() - 1) } else { String::new() };
-        let text = shortened(first, 13 - more.len()) + &more;
-        // 11 px of any monospace face are about 6.65 px wide.
-        let width = 30 + i32::try_from(text.chars().count()).unwrap_or(0) * 27 / 4;
-        let left = x - width / 2;
-        format!(
-            "<rect class=\"pill\" x=\"{left}\" y=\"{}\" width=\"{width}\" height=\"20\" rx=\"10\"/>{}\
-             <text class=\"mono\" x=\"{}\" y=\"{}\">{}</text>",
-            y - 10,
-            mark(link.state, left + 12, y),
-            left + 22,
-            y + 4,
-            Escaped(text)
-        )
     }
 
     fn cards(&mut self) {
@@ -361,19 +267,6 @@ impl Picture<'_> {
             ));
         }
     }
-}
-
-fn arrow(wire: &Wire) -> String {
-    let (x, y) = wire.end;
-    let back = if wire.upwards { y + HEAD } else { y - HEAD };
-    format!("<path class=\"head\" d=\"M{x} {y}L{} {back}H{}Z\"/>", x - 5, x + 5)
-}
-
-/// The id of a link's element; its label and its explanation have it too, behind a word of their own.
-pub(super) fn link_id(board: &Board, link: &Link) -> String {
-    let (from, to) = board.ends(link);
-    let kind = if matches!(link.to, Destination::Route(_)) { "route" } else { "peer" };
-    format!("link.{from}.{kind}.{to}")
 }
 
 fn many(count: usize, one: &str, more: &str) -> String {

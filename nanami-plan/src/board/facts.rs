@@ -1,68 +1,11 @@
 //! What the picture and the page say about nodes and links, in words and as data for filters.
 
-use nanami_model::{Destination, Entity, GroupId, PeerId, RouteId};
+use nanami_model::{Entity, GroupId, PeerId, RouteId};
 
+use super::Board;
 use super::state::State;
-use super::xml::Escaped;
-use super::{Board, Link};
 
 impl Board {
-    /// The links by the names of their ends; those without such an end are left out.
-    pub(super) fn sorted_links(&self) -> impl Iterator<Item = &Link> {
-        let mut links: Vec<_> = self.links.values().filter(|link| self.is_shown(link)).collect();
-        links.sort_by_key(|link| (self.ends(link), matches!(link.to, Destination::Route(_))));
-        links.into_iter()
-    }
-
-    fn is_shown(&self, link: &Link) -> bool {
-        let to = match link.to {
-            Destination::Peer(id) => self.intent.get(id).is_some(),
-            Destination::Route(id) => self.intent.get(id).is_some(),
-            Destination::Address(_) => false,
-        };
-        to && self.intent.get(link.from).is_some()
-    }
-
-    /// The names of both ends.
-    pub(super) fn ends(&self, link: &Link) -> (String, String) {
-        let to = match link.to {
-            Destination::Peer(id) => self.intent.name_of(id).map(ToString::to_string),
-            Destination::Route(id) => self.intent.name_of(id).map(ToString::to_string),
-            Destination::Address(address) => Some(address.to_string()),
-        };
-        let from = self.intent.name_of(link.from).map(ToString::to_string);
-        (from.unwrap_or_default(), to.unwrap_or_default())
-    }
-
-    /// A link in words, for titles and for those who do not see it.
-    pub(super) fn label(&self, link: &Link) -> String {
-        let (from, to) = self.ends(link);
-        let services = &link.services;
-        let gateways: Vec<_> =
-            link.via.iter().filter_map(|id| self.intent.name_of(*id)).map(ToString::to_string).collect();
-        let way = match gateways.as_slice() {
-            [] => "direct".to_owned(),
-            [used] => format!("via {used}"),
-            [used, standbys @ ..] => format!("via {used}, standby {}", standbys.join(", ")),
-        };
-        let live = link.live.as_deref().map_or("not live".to_owned(), |evidence| format!("live: {evidence}"));
-        format!("{from} to {to}, {services}, {way}, {}, {live}", link.state)
-    }
-
-    /// What filters ask of a link.
-    pub(super) fn link_data(&self, link: &Link) -> String {
-        let (from, to) = self.ends(link);
-        let path = if link.via.is_empty() { "direct" } else { "gateway" };
-        let to_kind = if matches!(link.to, Destination::Route(_)) { "route" } else { "peer" };
-        let via: String =
-            link.via.iter().filter_map(|id| self.intent.name_of(*id)).map(|name| format!(" {name}")).collect();
-        format!(
-            " data-from=\"peer.{from}\" data-to=\"{to_kind}.{to}\" data-via=\"{via} \" data-path=\"{path}\" data-status=\"{}\" data-names=\"{from} {to} {}\"",
-            link.state,
-            Escaped(&link.services)
-        )
-    }
-
     /// A peer in words.
     pub(super) fn peer_label(&self, id: PeerId) -> String {
         let Some(peer) = self.intent.get(id) else { return String::new() };
@@ -105,7 +48,8 @@ impl Board {
         let networks: String = peer.networks().iter().map(|id| self.word(*id)).collect();
         let addresses: String = peer.addresses().iter().map(|address| format!(" {address}")).collect();
         format!(
-            " id=\"peer.{name}\" data-names=\"{name}{addresses}\" data-groups=\"{groups} \" data-networks=\"{networks} \" data-status=\"{}\"",
+            " id=\"peer.{name}\" data-hub=\"{}\" data-names=\"{name}{addresses}\" data-groups=\"{groups} \" data-networks=\"{networks} \" data-status=\"{}\"",
+            self.end_id(self.hub(id)),
             self.state(id)
         )
     }
@@ -135,7 +79,7 @@ impl Board {
             count(intent.gateways().len(), "gateway"),
             count(intent.networks().len(), "network"),
             count(intent.routes().len(), "route"),
-            count(self.sorted_links().count(), "link"),
+            count(self.shown_links().count(), "link"),
         ]
         .join(", ")
     }

@@ -41,11 +41,12 @@ pub(super) enum Spot {
     Route(RouteId),
 }
 
-/// A card in its row.
+/// A card in its row; a frame with several rows of cards counts as a card too, where lines end at it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Card {
     pub(super) rect: Rect,
     pub(super) row: usize,
+    pub(super) last_row: usize,
     pub(super) column: i32,
 }
 
@@ -94,6 +95,8 @@ pub(super) struct Layout {
     pub(super) frames: Vec<Frame>,
     pub(super) cards: BTreeMap<Spot, Card>,
     pub(super) rows: Vec<Row>,
+    /// The frames of groups, each by its network and itself.
+    pub(super) hubs: BTreeMap<(Option<NetworkId>, Option<GroupId>), Card>,
     /// Whether there is room for a label on each link.
     pub(super) roomy: bool,
 }
@@ -108,6 +111,7 @@ impl Layout {
             frames: Vec::new(),
             cards: BTreeMap::new(),
             rows: Vec::new(),
+            hubs: BTreeMap::new(),
             roomy: intent.peers().len() <= ROOMY_PEERS,
         };
         let regions = regions(intent);
@@ -129,7 +133,8 @@ impl Layout {
         if regions.is_empty() {
             return top;
         }
-        let route_rows = if intent.routes().len() == 0 { 0 } else { 1 };
+        let per_row = usize::try_from(content / PITCH).unwrap_or(1).max(1);
+        let route_rows = intent.routes().len().div_ceil(per_row) as i32;
         let gateway_top = top + route_rows * (ROUTE_H + ROUTE_CHANNEL);
         let (mut x, mut y, mut end) = (0, gateway_top, 0);
         let mut lines: Vec<Vec<(&Cluster, i32)>> = vec![Vec::new()];
@@ -163,14 +168,14 @@ impl Layout {
         self.tiers.push(Tier { title: "Gateways by region", y: gateway_top + 22 });
         if route_rows > 0 {
             self.tiers.push(Tier { title: "Routes", y: top + 22 });
-            let row = self.place_routes(intent, content, top);
-            self.rows.push(row);
+            let rows = self.place_routes(intent, content, top, route_rows as usize);
+            self.rows.extend(rows);
         }
         self.rows.extend(rows);
         y
     }
 
-    fn place_routes(&mut self, intent: &Intent, content: i32, top: i32) -> Row {
+    fn place_routes(&mut self, intent: &Intent, content: i32, top: i32, count: usize) -> Vec<Row> {
         let center = |layout: &Self, route: &nanami_model::Route| {
             let gateways = route.gateways().iter().filter_map(|id| intent.get(*id));
             let cards = gateways.filter_map(|gateway| layout.cards.get(&Spot::Peer(gateway.peer())));
@@ -179,20 +184,22 @@ impl Layout {
         };
         let mut routes: Vec<_> = intent.routes().map(|(id, route)| (center(self, route), id)).collect();
         routes.sort_by_key(|(center, id)| (*center, intent.name_of(*id).cloned()));
-        let pitch = (content / i32::try_from(routes.len()).unwrap_or(1)).min(PITCH);
-        let (mut row, mut left) = (Row::default(), LEFT);
-        let last = LEFT + content;
-        let count = i32::try_from(routes.len()).unwrap_or(0);
-        for (i, (center, id)) in (0i32..).zip(routes) {
-            let room = last - (count - i) * pitch;
-            let x = (center - CARD_W / 2).min(room).max(left);
-            let rect = Rect { x, y: top, w: CARD_W.min(pitch - 8), h: ROUTE_H };
-            let index = self.rows.len();
-            self.put(Spot::Route(id), rect, index, &mut row);
-            left = x + pitch;
+        let mut rows = Vec::new();
+        for line in 0..count {
+            // Neighbors go into different rows, so that each row is spread over its gateways.
+            let routes: Vec<_> = routes.iter().skip(line).step_by(count).collect();
+            let y = top + line as i32 * (ROUTE_H + ROUTE_CHANNEL);
+            let (mut row, mut left, mut room) = (Row::default(), LEFT, LEFT + content - routes.len() as i32 * PITCH);
+            for (center, id) in routes {
+                let x = (center - CARD_W / 2).min(room).max(left);
+                let rect = Rect { x, y, w: CARD_W, h: ROUTE_H };
+                self.put(Spot::Route(*id), rect, self.rows.len() + line, &mut row);
+                (left, room) = (x + PITCH, room + PITCH);
+            }
+            row.channel = (y + ROUTE_H, y + ROUTE_H + ROUTE_CHANNEL);
+            rows.push(row);
         }
-        row.channel = (top + ROUTE_H, top + ROUTE_H + ROUTE_CHANNEL);
-        row
+        rows
     }
 
     fn place_peers(&mut self, bands: &[Band], top: i32) -> i32 {
@@ -239,6 +246,11 @@ impl Layout {
                     row.channel = (card.bottom(), card.bottom() + CHANNEL);
                     self.rows[index] = row;
                 }
+                if let (FrameKind::Network(network), FrameKind::Group(group)) = (network.kind, group.kind) {
+                    let column = (left - LEFT) / PITCH;
+                    let last_row = row_index + lines as usize - 1;
+                    self.hubs.insert((network, group), Card { rect, row: row_index, last_row, column });
+                }
                 left += group.width() + GROUP_GAP;
             }
             row_index += lines as usize;
@@ -258,7 +270,7 @@ impl Layout {
         let column = i32::try_from(row.taken.len()).unwrap_or(i32::MAX);
         (row.top, row.bottom) = (rect.y, rect.bottom());
         row.taken.push((rect.x, rect.right()));
-        self.cards.insert(spot, Card { rect, row: row_index, column });
+        self.cards.insert(spot, Card { rect, row: row_index, last_row: row_index, column });
     }
 }
 

@@ -6,15 +6,17 @@
 //!
 //! Three tiers, from the top: the control plane with its policy engine, gateways by region with the routes behind them, peers
 //! by network. Groups are shown by enclosure. A link is what one peer may reach, drawn along the way that its packets take:
-//! the outline says planned, the fill says live.
+//! the outline says planned, the fill says live. A crowded board bundles the links between two groups.
 
 mod draw;
 mod facts;
 mod layout;
+mod lines;
 mod mark;
 mod page;
 mod project;
 mod state;
+mod strand;
 mod wire;
 mod xml;
 

@@ -6,6 +6,7 @@
   const nodes = [...svg.querySelectorAll(".card")], links = [...svg.querySelectorAll(".link[id]")];
   const tag = (link) => document.getElementById("tag." + link.id);
   const mark = (link, name, on) => { for (const part of [link, tag(link)]) part.classList.toggle(name, on); };
+  const total = links.reduce((sum, link) => sum + Number(link.dataset.count), 0);
   let chosen = "";
   root.classList.add("scripted");
 
@@ -18,7 +19,7 @@
     tube.style.strokeDasharray = "";
     link.classList.toggle("at-from", leaving && atFrom);
     if (!leaving) return;
-    const length = tube.getTotalLength(), end = link.dataset[atFrom ? "to" : "from"].replace(/^[a-z]+\./, "");
+    const length = tube.getTotalLength(), end = link.dataset[atFrom ? "toName" : "fromName"];
     const at = tube.getPointAtLength(atFrom ? STUB + 8 : Math.max(0, length - STUB - 8));
     tube.style.strokeDasharray = atFrom ? `${STUB} ${length}` : `0 ${Math.max(0, length - STUB)} ${STUB}`;
     text.textContent = atFrom ? "to " + end : "from " + end;
@@ -29,28 +30,28 @@
   // What is filtered out is dimmed, never removed; a link that leaves the selection says where it goes.
   const filter = () => {
     const want = Object.fromEntries(fields.map((name) => [name, form.elements[name].value.trim().toLowerCase()]));
-    const ofNodes = want.group || want.network, found = new Set();
+    const ofNodes = want.group || want.network;
     const says = (element) => !want.text || element.dataset.names.toLowerCase().includes(want.text);
     for (const node of nodes) {
       const data = node.dataset, route = node.classList.contains("route");
       const member = (!want.group || has(data.groups, want.group)) && (!want.network || has(data.networks, want.network));
       const fits = member && says(node) && (route || !want.status || data.status === want.status) && !want.path;
-      if (member && (fits || want.path)) found.add(node.id);
       node.dataset.member = member ? "yes" : "no";
       node.classList.toggle("out", !fits);
     }
-    const member = (id) => document.getElementById(id)?.dataset.member !== "no";
+    const hubs = new Set(nodes.filter((node) => node.dataset.member === "yes").map((node) => node.dataset.hub));
+    const member = (id) => (id.startsWith("hub.") ? hubs.has(id) : document.getElementById(id)?.dataset.member !== "no");
     let shown = 0;
     for (const link of links) {
-      const data = link.dataset, fits = (!want.path || data.path === want.path) && (!want.status || data.status === want.status) && says(link);
+      const data = link.dataset, fits = (!want.path || data.path === want.path) && (!want.status || has(data.status, want.status)) && says(link);
       const ends = [member(data.from), member(data.to)], inside = !ofNodes || (ends[0] && ends[1]);
       const leaving = Boolean(ofNodes) && fits && ends[0] !== ends[1];
       mark(link, "leaving", leaving);
       stub(link, ends[0], leaving);
       mark(link, "out", !(fits && inside) && !leaving);
       if (fits && inside) {
-        shown += 1;
-        if (want.path || want.text || want.status) for (const end of [data.from, data.to, ...data.via.trim().split(" ").map((name) => "peer." + name)]) document.getElementById(end)?.classList.remove("out");
+        shown += Number(data.count);
+        if (want.path || want.text || want.status) for (const end of [data.from, data.to, ...data.stops.trim().split(" ")]) document.getElementById(end)?.classList.remove("out");
       }
     }
     const active = fields.some((name) => want[name]);
@@ -58,7 +59,7 @@
     if (!active) for (const element of nodes) element.classList.remove("out");
     const kept = nodes.filter((node) => !node.classList.contains("out") && !node.classList.contains("route")).length;
     const peers = nodes.filter((node) => !node.classList.contains("route")).length;
-    output.value = `${active ? kept : peers} of ${peers} peers, ${active ? shown : links.length} of ${links.length} links`;
+    output.value = `${active ? kept : peers} of ${peers} peers, ${active ? shown : total} of ${total} links`;
   };
 
   const show = (id) => {

@@ -3,7 +3,8 @@
 //! **Invariant**: one file, nothing fetched, no script but its own; a content security policy in the page says so too. Without
 //! the script the picture and every explanation are still there.
 
-use super::draw::{Audience, link_id, svg};
+use super::draw::{Audience, svg};
+use super::strand::Strand;
 use super::xml::Escaped;
 use super::{Board, State};
 
@@ -19,7 +20,7 @@ pub(super) fn html(board: &Board) -> String {
         board.intent.networks().filter_map(|(id, _)| board.intent.name_of(id)).map(ToString::to_string).collect(),
     );
     let states = options(State::ALL.iter().map(ToString::to_string).collect());
-    let explanations: String = board.sorted_links().map(|link| explanation(board, link)).collect();
+    let explanations: String = board.strands().0.iter().map(|strand| explanation(board, strand)).collect();
     format!(
         include_str!("page.html"),
         name = name,
@@ -33,17 +34,38 @@ pub(super) fn html(board: &Board) -> String {
     )
 }
 
-fn explanation(board: &Board, link: &super::Link) -> String {
-    let (from, to) = board.ends(link);
-    let id = link_id(board, link);
-    let (text, command) = match &link.explanation {
-        Some((text, command)) => (text.clone(), format!("<p class=\"command\"><code>{}</code></p>", Escaped(command))),
-        None => (board.label(link), String::new()),
+fn explanation(board: &Board, strand: &Strand<'_>) -> String {
+    let (text, command) = match strand.single() {
+        None => (listing(board, strand), String::new()),
+        Some(link) => match &link.explanation {
+            Some((text, command)) => {
+                (text.clone(), format!("<p class=\"command\"><code>{}</code></p>", Escaped(command)))
+            }
+            None => (board.link_label(link), String::new()),
+        },
     };
     format!(
-        "<article id=\"why.{id}\"><h2>{} <span aria-hidden=\"true\">\u{2192}</span><span class=\"unseen\">to</span> {}</h2><pre tabindex=\"0\">{}</pre>{command}</article>\n",
-        Escaped(from),
-        Escaped(to),
+        "<article id=\"why.{}\"><h2>{} <span aria-hidden=\"true\">\u{2192}</span><span class=\"unseen\">to</span> {}</h2>\
+         <pre tabindex=\"0\">{}</pre>{command}</article>\n",
+        board.strand_id(strand),
+        Escaped(board.end_name(strand.from)),
+        Escaped(board.end_name(strand.to)),
         Escaped(text)
     )
 }
+
+/// What a bundle holds: its first links, and how many more there are.
+fn listing(board: &Board, strand: &Strand<'_>) -> String {
+    let mut lines = vec![board.strand_label(strand), String::new()];
+    let mut links: Vec<_> = strand.links().map(|link| board.link_label(link)).collect();
+    links.sort();
+    let more = links.len().saturating_sub(LISTED);
+    lines.extend(links.into_iter().take(LISTED));
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines.join("\n")
+}
+
+/// chosen: a screenful (OUTPUT.md, rule 2).
+const LISTED: usize = 24;

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use nanami_model::{Entity, Policy, Service, name};
 
@@ -40,6 +41,11 @@ fn six_states() -> Board {
 
 /// A workspace of 200 peers in four networks, nine groups and four regions, with policies between groups and to routes.
 fn large() -> Intent {
+    static LARGE: LazyLock<Intent> = LazyLock::new(build_large);
+    LARGE.clone()
+}
+
+fn build_large() -> Intent {
     use std::fmt::Write;
     let mut text = String::from("[workspace]\nname = \"large\"\n[users]\nno = { role = \"owner\" }\n[groups]\n");
     (0..9).for_each(|g| writeln!(text, "team-{g} = {{}}").unwrap());
@@ -132,22 +138,52 @@ fn the_page_fetches_nothing() {
 fn every_link_can_be_reached_named_and_explained() {
     let board = six_states();
     let page = board.to_html();
-    for link in board.sorted_links() {
-        let id = draw::link_id(&board, link);
+    for strand in board.strands().0 {
+        let id = board.strand_id(&strand);
         for element in [
-            format!("<g class=\"link {}\" id=\"{id}\" tabindex=\"0\" role=\"button\" aria-label=\"", link.state),
+            format!("<g class=\"link {}\" id=\"{id}\" tabindex=\"0\" role=\"button\" aria-label=\"", strand.state()),
             format!("<article id=\"why.{id}\">"),
             format!("id=\"tag.{id}\""),
         ] {
             assert_eq!(page.matches(&element).count(), 1, "{element}");
         }
     }
-    assert_eq!(board.sorted_links().count(), 6);
+    assert_eq!(board.strands().0.len(), 6);
+}
+
+/// Everybody in two networks may reach everybody there.
+fn crowded() -> Board {
+    static CROWDED: LazyLock<Board> = LazyLock::new(build_crowded);
+    CROWDED.clone()
+}
+
+fn build_crowded() -> Board {
+    let large = large();
+    let mut draft = large.draft();
+    let networks = ["net-0", "net-2"].map(|n| large.id::<nanami_model::NetworkId>(n).unwrap());
+    for (name, from, to) in [("in", 1, 1), ("across", 0, 1)] {
+        let (from, to) = (networks[from], networks[to]);
+        draft.add(Policy::allow(name.parse().unwrap(), from, to, Service::ANY));
+    }
+    planned(&large.apply(large.owner(), &draft.into_changes()).unwrap())
+}
+
+#[test]
+fn a_crowded_board_bundles_its_links_and_loses_none() {
+    let board = crowded();
+    let (strands, left_out) = board.strands();
+    let links = board.shown_links().count();
+    assert!(links > 2_000, "{links}");
+    assert_eq!(strands.iter().map(|strand| strand.len()).sum::<usize>(), links);
+    assert_eq!(left_out, 0);
+    let page = board.to_html();
+    assert!(page.len() < 2_000_000, "{} bytes", page.len());
+    assert!(page.contains(&format!("{links} links")) && page.contains("group team-1 in net-0 to group team-"));
 }
 
 #[test]
 fn elements_are_closed_in_order() {
-    for picture in [planned(&acme()).to_svg(), six_states().to_svg(), planned(&large()).to_svg()] {
+    for picture in [planned(&acme()), six_states(), planned(&large()), crowded()].map(|board| board.to_svg()) {
         let mut open = Vec::new();
         for part in picture.split('<').skip(1) {
             let (tag, _) = part.split_once('>').expect("every < has its >");
@@ -175,16 +211,21 @@ fn points(path: &str) -> Vec<(f64, f64)> {
             'M' => vec![pairs[0]],
             _ => from.into_iter().chain(pairs).collect(),
         };
-        for step in 0..=64 {
-            let t = f64::from(step) / 64.0;
-            let mut level = curve.clone();
-            while level.len() > 1 {
-                level = level
-                    .windows(2)
-                    .map(|p| (p[0].0 + (p[1].0 - p[0].0) * t, p[0].1 + (p[1].1 - p[0].1) * t))
-                    .collect();
-            }
-            points.push(level[0]);
+        // Every curve as the cubic that it equals.
+        let along = |a: (f64, f64), b: (f64, f64), t: f64| (a.0 + (b.0 - a.0) * t, a.1 + (b.1 - a.1) * t);
+        let [a, b, c, d] = match *curve.as_slice() {
+            [a] => [a; 4],
+            [a, d] => [a, along(a, d, 1.0 / 3.0), along(a, d, 2.0 / 3.0), d],
+            [a, q, d] => [a, along(a, q, 2.0 / 3.0), along(d, q, 2.0 / 3.0), d],
+            [a, b, c, d] => [a, b, c, d],
+            _ => panic!("{path}"),
+        };
+        let steps = ((a.0 - d.0).abs().max((a.1 - d.1).abs()) / 8.0).ceil() as usize + 1;
+        for step in 0..=steps {
+            let t = step as f64 / steps as f64;
+            let u = 1.0 - t;
+            let weigh = |a: f64, b: f64, c: f64, d: f64| u * u * (u * a + 3.0 * t * b) + t * t * (3.0 * u * c + t * d);
+            points.push((weigh(a.0, b.0, c.0, d.0), weigh(a.1, b.1, c.1, d.1)));
         }
         rest = &rest[end..];
     }
@@ -198,29 +239,26 @@ fn paths<'a>(picture: &'a str, class: &str) -> Vec<&'a str> {
 
 #[test]
 fn no_line_passes_through_a_node() {
-    for (intent, links) in [(acme(), 5), (large(), 120)] {
-        let board = planned(&intent);
+    for (board, links) in [(planned(&acme()), 5), (planned(&large()), 120), (crowded(), 100)] {
+        let intent = board.intent.clone();
         let layout = Layout::of(&intent);
+        let rects: Vec<_> = layout.cards.iter().map(|(spot, card)| (card.rect, *spot)).collect();
         let picture = board.to_svg();
         let lines = [paths(&picture, "tube"), paths(&picture, "standby")].concat();
         assert!(lines.len() > links);
         // The legend's samples are the only lines with a plain horizontal stroke.
         for line in lines.into_iter().filter(|line| !line.contains('H')) {
             for (x, y) in points(line) {
-                let inside = |rect: &Rect| {
-                    let (left, right) = (f64::from(rect.x) + 1.0, f64::from(rect.right()) - 1.0);
-                    let (top, bottom) = (f64::from(rect.y) + 1.0, f64::from(rect.bottom()) - 1.0);
-                    left < x && x < right && top < y && y < bottom
-                };
-                let hit = layout.cards.iter().find(|(_, card)| inside(&card.rect));
-                assert!(
-                    hit.is_none(),
-                    "{line} at {x} {y} is inside {:?}",
-                    hit.map(|(spot, card)| (label(&intent, *spot), card.rect))
-                );
+                let point = (x.round() as i32, y.round() as i32);
+                let hit = rects.iter().find(|(rect, _)| is_inside(rect, point));
+                assert!(hit.is_none(), "{line} at {point:?} is in {:?}", hit.map(|(_, spot)| label(&intent, *spot)));
             }
         }
     }
+}
+
+fn is_inside(rect: &Rect, (x, y): (i32, i32)) -> bool {
+    rect.y + 1 < y && y < rect.bottom() - 1 && rect.x + 1 < x && x < rect.right() - 1
 }
 
 fn label(intent: &Intent, spot: Spot) -> String {

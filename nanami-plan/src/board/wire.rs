@@ -19,6 +19,14 @@ pub(super) struct Wire {
     pub(super) upwards: bool,
 }
 
+impl Wire {
+    /// No line: what stays within one frame has just a label, at the frame's upper right corner.
+    pub(super) fn none(frame: &Card) -> Self {
+        let at = (frame.rect.right() - 34, frame.rect.y + 2);
+        Self { path: String::new(), label: at, end: at, upwards: true }
+    }
+}
+
 /// By what lines with an end in common keep apart: where the way of the whole link ends and begins.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lanes {
@@ -41,10 +49,12 @@ impl Lanes {
 
 /// Draws the line.
 pub(super) fn wire(layout: &Layout, from: &Card, to: &Card, lanes: Lanes) -> Wire {
-    match to.row.cmp(&from.row) {
-        std::cmp::Ordering::Equal => arc(layout, from, to),
-        std::cmp::Ordering::Less => up(layout, from, to, lanes),
-        std::cmp::Ordering::Greater => down(layout, from, to, lanes),
+    if to.last_row < from.row {
+        up(layout, from, to, lanes)
+    } else if to.row > from.last_row {
+        down(layout, from, to, lanes)
+    } else {
+        arc(layout, from, to)
     }
 }
 
@@ -57,7 +67,7 @@ fn arc(layout: &Layout, from: &Card, to: &Card) -> Wire {
     let far = (to.column - from.column).abs().min(4);
     let (x1, x2) = (from.rect.center() + sign * (56 - 7 * far), to.rect.center() - sign * (26 - 6 * far));
     let y = from.rect.bottom();
-    let channel = layout.rows.get(from.row).map_or((y, y + ARC), |row| row.channel);
+    let channel = layout.rows.get(from.last_row).map_or((y, y + ARC), |row| row.channel);
     let room = channel.1 - y - 14;
     let depth = (channel.0 - y + ARC + ARC_STEP * (columns - 1)).min(room);
     // A cubic whose controls hang at 4/3 of the depth reaches just the depth.
@@ -71,7 +81,7 @@ fn up(layout: &Layout, from: &Card, to: &Card, lanes: Lanes) -> Wire {
     let lane = lanes.start;
     let start = (from.rect.right() - 16 - lane % 4 * 10, from.rect.y);
     let end = (to.rect.center() + (lanes.end % 5 - 2) * 14, to.rect.bottom());
-    let between: Vec<&Row> = layout.rows[to.row + 1..from.row].iter().rev().collect();
+    let between: Vec<&Row> = layout.rows[to.last_row + 1..from.row].iter().rev().collect();
     let mut pen = Pen::at(start);
     let mut at = start;
     for row in between {
@@ -91,7 +101,7 @@ fn down(layout: &Layout, from: &Card, to: &Card, lanes: Lanes) -> Wire {
     let end = (to.rect.right() - 54 - lanes.end % 3 * 8, to.rect.y);
     let mut pen = Pen::at(start);
     let mut at = start;
-    for (row, next) in layout.rows[from.row..to.row].iter().zip(&layout.rows[from.row + 1..to.row]) {
+    for (row, next) in layout.rows[from.last_row..to.row].iter().zip(&layout.rows[from.last_row + 1..to.row]) {
         let gap = beside(next, at.0, end.0, lane);
         pen.elbow(row.channel.0 + 10 + lane % 4 * 5, gap);
         at = (gap, next.bottom + 6);

@@ -1,0 +1,132 @@
+//! Drawing strands: outline and fill, arrow heads, and what is written on them.
+
+use nanami_model::GatewayId;
+
+use super::draw::{Audience, Picture};
+use super::layout::{Card, Spot};
+use super::mark::mark;
+use super::strand::{End, Strand};
+use super::wire::{HEAD, Lanes, Wire, wire};
+use super::xml::{Escaped, shortened};
+
+impl Picture<'_> {
+    pub(super) fn gateway_card(&self, id: GatewayId) -> Option<Card> {
+        let peer = self.board.intent.get(id)?.peer();
+        self.layout.cards.get(&Spot::Peer(peer)).copied()
+    }
+
+    fn card(&self, end: End) -> Option<Card> {
+        let spot = match end {
+            End::Peer(id) => Spot::Peer(id),
+            End::Route(id) => Spot::Route(id),
+            End::Hub(network, group) => return self.layout.hubs.get(&(network, group)).copied(),
+        };
+        self.layout.cards.get(&spot).copied()
+    }
+
+    /// The lines of a strand: the way in use first, then those of standbys. Within one frame there is none.
+    pub(super) fn ways(&self, strand: &Strand<'_>) -> Option<Vec<Vec<Wire>>> {
+        let (from, to) = (self.card(strand.from)?, self.card(strand.to)?);
+        let lanes = Lanes::between(&from, &to);
+        let by = |gateway: &GatewayId| match self.gateway_card(*gateway) {
+            // A gateway that begins a flow itself is its own first hop.
+            Some(gateway) if gateway.rect != from.rect => {
+                vec![wire(&self.layout, &from, &gateway, lanes), wire(&self.layout, &gateway, &to, Lanes::middle())]
+            }
+            _ => vec![wire(&self.layout, &from, &to, Lanes::middle())],
+        };
+        Some(match strand.via() {
+            [] if from.rect == to.rect => vec![vec![Wire::none(&from)]],
+            [] => vec![vec![wire(&self.layout, &from, &to, lanes)]],
+            via => via.iter().map(by).collect(),
+        })
+    }
+
+    pub(super) fn strand(&mut self, strand: &Strand<'_>, ways: &[Vec<Wire>]) {
+        let path = |wires: &Vec<Wire>| wires.iter().map(|wire| wire.path.as_str()).collect::<String>();
+        let used = ways.first().map(path).unwrap_or_default();
+        let standbys: String = ways.iter().skip(1).map(path).collect();
+        let label = Escaped(self.board.strand_label(strand)).to_string();
+        let (own, hit) = match self.audience {
+            Audience::Picture => (String::new(), String::new()),
+            Audience::Page => {
+                let (id, data) = (self.board.strand_id(strand), self.board.strand_data(strand));
+                let own = format!(" id=\"{id}\" tabindex=\"0\" role=\"button\" aria-label=\"{label}\"{data}");
+                (own, format!("<path class=\"hit\" d=\"{used}\"/>"))
+            }
+        };
+        let standby = match standbys.as_str() {
+            "" => String::new(),
+            path => format!("<path class=\"standby\" d=\"{path}\"/>"),
+        };
+        let live = if strand.is_live() { format!("<path class=\"live\" d=\"{used}\"/>") } else { String::new() };
+        let heads: String = ways.first().into_iter().flatten().map(arrow).collect();
+        self.line(format_args!(
+            "<g class=\"link {}\"{own}><title>{label}</title>{hit}{standby}<path class=\"tube\" d=\"{used}\"/>\
+             <path class=\"bore\" d=\"{used}\"/>{live}{heads}</g>",
+            strand.state()
+        ));
+    }
+
+    /// What is written on a strand, above every line and card.
+    pub(super) fn tag(&mut self, strand: &Strand<'_>, ways: &[Vec<Wire>]) {
+        let Some(Wire { label: (x, y), .. }) = ways.first().and_then(|wires| wires.first()) else { return };
+        let pill = self.pill(strand, (*x, *y));
+        let (own, stub) = match self.audience {
+            Audience::Picture => (String::new(), String::new()),
+            Audience::Page => {
+                let stub = format!("<text class=\"stub\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\"/>");
+                (format!(" id=\"tag.{}\"", self.board.strand_id(strand)), stub)
+            }
+        };
+        self.line(format_args!("<g class=\"tag {}\"{own}>{pill}{stub}</g>", strand.state()));
+    }
+
+    /// The service and the state, on the line; of a bundle, how many links it is. A crowded board shows the state alone.
+    fn pill(&self, strand: &Strand<'_>, (x, y): (i32, i32)) -> String {
+        let state = strand.state();
+        let text = match strand.single() {
+            None => format!("\u{d7}{}", strand.len()),
+            Some(_) if !self.layout.roomy => {
+                return format!("<circle class=\"pill\" cx=\"{x}\" cy=\"{y}\" r=\"8\"/>{}", mark(state, x, y));
+            }
+            Some(link) => {
+                let services: Vec<_> = link.services.iter().map(ToString::to_string).collect();
+                let first = services.first().map(String::as_str).unwrap_or_default();
+                let more = if services.len() > 1 { format!(" +{}", services.len() - 1) } else { String::new() };
+                shortened(first, 13 - more.len()) + &more
+            }
+        };
+        // 11 px of any monospace face are about 6.65 px wide.
+        let width = 30 + i32::try_from(text.chars().count()).unwrap_or(0) * 27 / 4;
+        let left = x - width / 2;
+        format!(
+            "<rect class=\"pill\" x=\"{left}\" y=\"{}\" width=\"{width}\" height=\"20\" rx=\"10\"/>{}\
+             <text class=\"mono\" x=\"{}\" y=\"{}\">{}</text>",
+            y - 10,
+            mark(state, left + 12, y),
+            left + 22,
+            y + 4,
+            Escaped(text)
+        )
+    }
+
+    /// Says what there was no room for.
+    pub(super) fn left_out(&mut self, strands: usize) {
+        if strands > 0 {
+            let right = self.layout.width - 32;
+            self.line(format_args!(
+                "<text class=\"sub count\" x=\"{right}\" y=\"100\" text-anchor=\"end\">{strands} bundles of links are not drawn</text>"
+            ));
+        }
+    }
+}
+
+fn arrow(wire: &Wire) -> String {
+    if wire.path.is_empty() {
+        return String::new();
+    }
+    let (x, y) = wire.end;
+    let back = if wire.upwards { y + HEAD } else { y - HEAD };
+    format!("<path class=\"head\" d=\"M{x} {y}L{} {back}H{}Z\"/>", x - 5, x + 5)
+}
