@@ -59,11 +59,15 @@ impl Picture<'_> {
             "" => String::new(),
             path => format!("<path class=\"standby\" d=\"{path}\"/>"),
         };
-        let live = if strand.is_live() { format!("<path class=\"live\" d=\"{used}\"/>") } else { String::new() };
+        let stroke = |wire: &Wire| {
+            let live =
+                if strand.is_live() { format!("<path class=\"live\" d=\"{}\"/>", wire.path) } else { String::new() };
+            format!("<path class=\"tube\" d=\"{0}\"/><path class=\"bore\" d=\"{0}\"/>{live}", wire.path)
+        };
+        let strokes: String = ways.first().into_iter().flatten().map(stroke).collect();
         let heads: String = ways.first().into_iter().flatten().map(arrow).collect();
         self.line(format_args!(
-            "<g class=\"link {}\"{own}><title>{label}</title>{hit}{standby}<path class=\"tube\" d=\"{used}\"/>\
-             <path class=\"bore\" d=\"{used}\"/>{live}{heads}</g>",
+            "<g class=\"link {}\"{own}><title>{label}</title>{hit}{standby}{strokes}{heads}</g>",
             strand.state()
         ));
     }

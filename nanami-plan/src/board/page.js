@@ -15,10 +15,11 @@
   // A link that leaves the selection is drawn as a stub at the end that stays, with the name of the other end.
   const STUB = 46;
   const stub = (link, atFrom, leaving) => {
-    const text = tag(link).querySelector(".stub"), tube = link.querySelector(".tube");
-    tube.style.strokeDasharray = "";
+    const text = tag(link).querySelector(".stub"), tubes = [...link.querySelectorAll(".tube")];
+    for (const tube of tubes) tube.style.strokeDasharray = leaving ? "0 1" : "";
     link.classList.toggle("at-from", leaving && atFrom);
     if (!leaving) return;
+    const tube = atFrom ? tubes[0] : tubes[tubes.length - 1];
     const length = tube.getTotalLength(), end = link.dataset[atFrom ? "toName" : "fromName"];
     const at = tube.getPointAtLength(atFrom ? STUB + 8 : Math.max(0, length - STUB - 8));
     tube.style.strokeDasharray = atFrom ? `${STUB} ${length}` : `0 ${Math.max(0, length - STUB)} ${STUB}`;
