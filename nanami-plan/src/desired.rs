@@ -13,7 +13,7 @@ use nanami_model::{Cidr, Destination, Intent, Neighbor, NetworkMap, PeerId, Rout
 use crate::access::Access;
 use crate::paths::{Way, Ways};
 use crate::selection::Selection;
-use crate::share::{Sharing, Tie, Whom};
+use crate::share::{Share, Sharing, Tie, Whom};
 use crate::territory;
 
 /// The complete state of the network that follows from an intent. A cheap clone.
@@ -103,6 +103,11 @@ impl Desired {
                 .with_forwards(share.forward.iter().cloned())
                 .with_routes(share.routes.iter().copied()),
         )
+    }
+
+    /// What a peer does once everybody has joined.
+    pub(crate) fn share(&self, peer: PeerId) -> Share {
+        Sharing::of(self, peer, Whom::Planned)
     }
 
     pub(crate) fn between(&self, a: PeerId, b: PeerId) -> &Way {

@@ -45,4 +45,9 @@ impl Names {
             [first, rest @ ..] => format!("via {}, standby {}", self.of(*first), self.list(rest)),
         }
     }
+
+    /// Whether there is no older revision.
+    pub(crate) fn is_first(&self) -> bool {
+        self.before.is_none()
+    }
 }

@@ -33,6 +33,19 @@ pub(crate) struct Tie {
     pub(crate) carries: bool,
 }
 
+impl Share {
+    /// Every prefix with the neighbors that it is sent to, the egress owner first.
+    pub(crate) fn prefixes(&self) -> BTreeMap<Cidr, Vec<PeerId>> {
+        let mut ranked: BTreeMap<Cidr, BTreeMap<u8, PeerId>> = BTreeMap::new();
+        for (id, tie) in &self.ties {
+            for (prefix, rank) in &tie.prefixes {
+                ranked.entry(*prefix).or_default().insert(*rank, *id);
+            }
+        }
+        ranked.into_iter().map(|(prefix, ranks)| (prefix, ranks.into_values().collect())).collect()
+    }
+}
+
 /// Whom a share takes as there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whom {

@@ -21,6 +21,10 @@ pub(crate) fn lines(effect: &Effect, limit: Limit, evidence: &dyn Fn(&Passage) -
     let gained = |p: &Passage| names.way(&p.way);
     let lost = |p: &Passage| evidence(p).unwrap_or_else(|| names.way(&p.way));
     list(&mut table, names, limit, "gained", effect.gained(), &gained);
+    if names.is_first() {
+        // Before the first revision there is nothing that could be lost or kept.
+        return std::iter::once("Reachability".to_owned()).chain(table.lines()).collect();
+    }
     list(&mut table, names, limit, "lost", effect.lost(), &lost);
     if !effect.rerouted().is_empty() {
         let moved = |p: &Passage| {

@@ -1,0 +1,142 @@
+//! What differs between two intents, object by object.
+//!
+//! **Invariant**: goes by ids; every object that is in one and not in the other, or not the same, is listed once, but for join
+//! keys and regions: the former mean nothing for the network, the latter come and go with their gateways.
+
+use std::collections::BTreeMap;
+
+use nanami_model::{Activity, Intent, Label, Name, Object, ObjectId, Selector, Verdict};
+
+use crate::names::Names;
+
+/// One object that comes, goes or becomes another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Edit {
+    kind: EditKind,
+    label: Label,
+    name: Name,
+    /// What it says, cell by cell, for texts.
+    pub(crate) cells: Vec<String>,
+    /// The object itself, for the id of a plan.
+    pub(crate) print: String,
+}
+
+/// What happens to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EditKind {
+    /// It comes.
+    Add,
+    /// It becomes another.
+    Update,
+    /// It goes.
+    Remove,
+}
+
+impl Edit {
+    /// What happens to the object.
+    pub fn kind(&self) -> EditKind {
+        self.kind
+    }
+
+    /// The object.
+    pub fn object(&self) -> &Label {
+        &self.label
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The place of its kind in the order in which people name them.
+    pub(crate) fn rank(&self) -> usize {
+        let kinds = ["user", "group", "network", "peer", "gateway", "route", "policy", "assertion"];
+        let kind = self.label.id().kind();
+        kinds.iter().position(|known| *known == kind).unwrap_or(kinds.len())
+    }
+
+    pub(crate) fn sign(&self) -> &'static str {
+        match self.kind {
+            EditKind::Add => "+",
+            EditKind::Update => "~",
+            EditKind::Remove => "-",
+        }
+    }
+}
+
+/// The edits that lead from one intent to another; without a former one, everything that is there but its owner.
+pub(crate) fn between(before: Option<&Intent>, after: &Intent) -> Vec<Edit> {
+    let names = Names::new(after, before);
+    let old = before.map(objects).unwrap_or_default();
+    let new = objects(after);
+    let owner = match after.owner() {
+        nanami_model::Actor::User(id) if before.is_none() => Some(ObjectId::User(id)),
+        _ => None,
+    };
+    let edit = |kind, object: &Object, intent: &Intent| {
+        let (label, name) = (intent.label(object.id()), object.name().clone());
+        Edit { kind, label, name, cells: describe(object, intent, &names), print: format!("{object:?}") }
+    };
+    let mut edits = Vec::new();
+    for (id, object) in new.iter().filter(|(id, _)| Some(**id) != owner) {
+        match old.get(id) {
+            None => edits.push(edit(EditKind::Add, object, after)),
+            Some(was) if was != object => edits.push(edit(EditKind::Update, object, after)),
+            Some(_) => {}
+        }
+    }
+    if let Some(before) = before {
+        edits
+            .extend(old.iter().filter(|(id, _)| !new.contains_key(id)).map(|(_, o)| edit(EditKind::Remove, o, before)));
+    }
+    edits.sort_by_cached_key(|edit| (edit.kind, edit.rank(), edit.name.clone()));
+    edits
+}
+
+fn objects(intent: &Intent) -> BTreeMap<ObjectId, Object> {
+    let ids = std::iter::empty()
+        .chain(intent.users().map(|(id, _)| ObjectId::from(id)))
+        .chain(intent.groups().map(|(id, _)| id.into()))
+        .chain(intent.networks().map(|(id, _)| id.into()))
+        .chain(intent.peers().map(|(id, _)| id.into()))
+        .chain(intent.gateways().map(|(id, _)| id.into()))
+        .chain(intent.routes().map(|(id, _)| id.into()))
+        .chain(intent.policies().map(|(id, _)| id.into()))
+        .chain(intent.assertions().map(|(id, _)| id.into()));
+    ids.filter_map(|id| Some((id, intent.object(id)?))).collect()
+}
+
+/// What an object says, in cells that align with those of its like.
+fn describe(object: &Object, intent: &Intent, names: &Names) -> Vec<String> {
+    let list = |ids: &[nanami_model::GatewayId]| names.list(ids);
+    match object {
+        Object::Policy(_, policy) => {
+            let deny = if policy.verdict() == Verdict::Deny { "deny " } else { "" };
+            let arrow = if policy.direction() == nanami_model::Direction::BothWays { "<->" } else { "->" };
+            let pair = format!("{} {arrow} {}", names.of(policy.from()), names.of(policy.to()));
+            let behind = match policy.to() {
+                Selector::Route(id) => intent.get(id).map(|route| format!("behind {}", list(route.gateways()))),
+                _ if !policy.via().is_empty() => Some(format!("via {}", list(policy.via()))),
+                _ => None,
+            };
+            vec![pair, format!("{deny}{}", policy.services()), behind.unwrap_or_default()]
+        }
+        Object::Route(_, route) => {
+            let prefixes = route.prefixes().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            vec![prefixes, String::new(), format!("behind {}", list(route.gateways()))]
+        }
+        Object::Gateway(_, gateway) => {
+            let draining = if gateway.activity() == Activity::Draining { "draining" } else { "" };
+            vec![format!("in {}", names.of(gateway.region())), draining.to_owned()]
+        }
+        Object::Peer(_, peer) => {
+            let key = if peer.key().is_some() { "" } else { "pending" };
+            vec![format!("in {}", names.list(peer.networks())), key.to_owned()]
+        }
+        Object::Network(_, network) => {
+            let pools = network.pools().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            vec![pools, String::new(), format!("owned by {}", names.of(network.owner()))]
+        }
+        _ => Vec::new(),
+    }
+}

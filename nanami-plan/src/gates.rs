@@ -1,0 +1,59 @@
+//! What each step waits for.
+//!
+//! **Invariant**: a gate points to a lower stage of another peer, and to a step that is there; so there is no circle
+//! (PLANNING.md T3).
+
+use std::collections::BTreeSet;
+
+use nanami_model::{Destination, PeerId};
+
+use crate::desired::Desired;
+use crate::stage::Stage;
+use crate::step::{Action, Gate, Step};
+
+/// Sets what each step waits for, of the steps that there are.
+pub(crate) fn gate(steps: &mut [Step], after: &Desired) {
+    let there: BTreeSet<(PeerId, Stage)> = steps.iter().map(|step| (step.peer, step.stage)).collect();
+    for step in steps {
+        let waits = step.actions.iter().flat_map(|action| waits(step.peer, action, after));
+        let gates: BTreeSet<Gate> = waits
+            .filter(|gate| {
+                gate.peer != step.peer && gate.stage < step.stage && there.contains(&(gate.peer, gate.stage))
+            })
+            .collect();
+        step.gates = gates.into_iter().collect();
+    }
+}
+
+fn waits(at: PeerId, action: &Action, after: &Desired) -> Vec<Gate> {
+    let gate = |peer, stage| Gate { peer, stage };
+    let hops = |from: PeerId, to: Destination| -> Vec<PeerId> {
+        let carriers = after.way(from, to).gateways().iter().filter_map(|id| after.intent().get(*id)).map(|g| g.peer());
+        carriers.collect()
+    };
+    match action {
+        // The new hop must forward, and the far end take what it forwards, before anything goes there.
+        Action::Move { to, by, .. } => {
+            let far = if let Destination::Peer(to) = to { Some(gate(*to, Stage::Prepare)) } else { None };
+            [gate(*by, Stage::Prepare)].into_iter().chain(far).collect()
+        }
+        // A hop stops once nobody sends there any more.
+        Action::StopForwarding { from, to, .. } => {
+            let far = if let Destination::Peer(to) = to { Some(gate(*to, Stage::Move)) } else { None };
+            [gate(*from, Stage::Move)].into_iter().chain(far).collect()
+        }
+        Action::Disconnect { to } => vec![gate(*to, Stage::Move)],
+        // What is granted works from the first packet on.
+        Action::Accept { from, .. } => opens(*from, &hops(*from, Destination::Peer(at))),
+        Action::Forward { from, to, .. } => {
+            let far = if let Destination::Peer(to) = to { Some(*to) } else { None };
+            opens(*from, &[hops(*from, *to), far.into_iter().collect()].concat())
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn opens(from: PeerId, hops: &[PeerId]) -> Vec<Gate> {
+    let begins = [Stage::Prepare, Stage::Move].map(|stage| Gate { peer: from, stage });
+    begins.into_iter().chain(hops.iter().map(|hop| Gate { peer: *hop, stage: Stage::Prepare })).collect()
+}

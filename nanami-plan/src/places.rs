@@ -1,0 +1,50 @@
+//! What prefixes mean in one state.
+//!
+//! **Invariant**: an exact look-up each way; what is nobody's is `None`.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use nanami_model::{Cidr, Destination, PeerId, RouteId};
+
+use crate::desired::Desired;
+
+/// Whose the prefixes of one state are.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    hosts: BTreeMap<IpAddr, PeerId>,
+    routes: BTreeMap<Cidr, RouteId>,
+    territories: BTreeMap<Cidr, RouteId>,
+}
+
+impl Places {
+    pub(crate) fn of(desired: &Desired) -> Self {
+        let intent = desired.intent();
+        let hosts = intent.peers().flat_map(|(id, peer)| peer.addresses().iter().map(move |at| (*at, id))).collect();
+        let routes = intent.routes().flat_map(|(id, route)| route.prefixes().iter().map(move |p| (*p, id))).collect();
+        let ranges = |id| desired.territory(id).iter().map(move |range| (*range, id));
+        let territories = intent.routes().flat_map(|(id, _)| ranges(id)).collect();
+        Self { hosts, routes, territories }
+    }
+
+    /// The peer that has the address of a host prefix.
+    pub(crate) fn peer(&self, prefix: &Cidr) -> Option<PeerId> {
+        prefix.is_host().then(|| self.hosts.get(&prefix.address()).copied()).flatten()
+    }
+
+    /// What a prefix of a neighbor leads to.
+    pub(crate) fn destination(&self, prefix: &Cidr) -> Option<Destination> {
+        let route = || self.routes.get(prefix).copied().map(Destination::Route);
+        self.peer(prefix).map(Destination::Peer).or_else(route)
+    }
+
+    /// What the destinations of a forward rule are.
+    pub(crate) fn target(&self, prefix: &Cidr) -> Option<Destination> {
+        let territory = || self.territories.get(prefix).copied().map(Destination::Route);
+        self.peer(prefix).map(Destination::Peer).or_else(territory)
+    }
+
+    pub(crate) fn is_route(&self, prefix: &Cidr) -> bool {
+        self.routes.contains_key(prefix)
+    }
+}

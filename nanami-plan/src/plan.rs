@@ -1,0 +1,190 @@
+//! The plan: what a change means, and what every peer does for it.
+//!
+//! **Invariant**: the same base, state, observation and time give the same plan, byte for byte; between a state and itself there is
+//! nothing to do (PLANNING.md I1, I21). Observed evidence never changes what is planned, only what is said about it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use nanami_model::{NetworkMap, Observed, PeerId, Timestamp, UserId};
+
+use crate::base::Base;
+use crate::changes::{self, Edit};
+use crate::check::Findings;
+use crate::desired::Desired;
+use crate::effect::{Effect, Passage};
+use crate::guarantee::{self, Exposure, Guarantee, Precondition};
+use crate::names::Names;
+use crate::stage::Stage;
+use crate::step::Step;
+use crate::steps;
+use crate::usage::Evidence;
+
+/// What a change means, and what every peer does for it. `Display` is the text for people, `{:#}` the unabridged one.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub(crate) base: Base,
+    pub(crate) desired: Desired,
+    pub(crate) author: Option<UserId>,
+    pub(crate) edits: Vec<Edit>,
+    pub(crate) effect: Effect,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) guarantees: Vec<Guarantee>,
+    pub(crate) residual: Vec<Exposure>,
+    pub(crate) external: Vec<Precondition>,
+    pub(crate) evidence: Evidence,
+    id: PlanId,
+}
+
+/// What a plan is called. It follows from the edits and their effect, so that a plan that somebody approved is the plan that is
+/// carried out. The text shows the first 16 bits, `p-7f3a`; whoever compares plans compares all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlanId([u8; 32]);
+
+impl PlanId {
+    /// The whole id.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for PlanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "p-{:02x}{:02x}", self.0[0], self.0[1])
+    }
+}
+
+/// Plans the change from a base to a state.
+pub fn plan(base: &Base, desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
+    let edits = changes::between(base.intent(), desired.intent());
+    let effect = Effect::between(base.desired.as_ref(), desired);
+    let names = Names::new(desired.intent(), base.intent());
+    let steps = steps::between(base, desired, &names);
+    let evidence = Evidence::of(&effect, base, observed, now);
+    let id = PlanId(identify(desired, &edits, &effect));
+    Plan {
+        guarantees: guarantee::guarantees(base, desired, &effect),
+        residual: guarantee::exposures(base, desired, &effect, observed, now),
+        external: guarantee::preconditions(desired, &effect),
+        base: base.clone(),
+        desired: desired.clone(),
+        author: None,
+        edits,
+        effect,
+        steps,
+        evidence,
+        id,
+    }
+}
+
+fn identify(desired: &Desired, edits: &[Edit], effect: &Effect) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("nanami 2026 plan id v1");
+    let mut part = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    part(desired.intent().name().as_str());
+    for edit in edits {
+        part(edit.sign());
+        part(&edit.print);
+    }
+    let passages = |part: &mut dyn FnMut(&str), word: &str, flows: crate::effect::Flows<'_>| {
+        part(word);
+        flows.iter().for_each(|passage: &Passage| part(&format!("{passage:?}")));
+    };
+    passages(&mut part, "gained", effect.gained());
+    passages(&mut part, "lost", effect.lost());
+    passages(&mut part, "rerouted", effect.rerouted());
+    passages(&mut part, "disturbed", effect.disturbed());
+    *hasher.finalize().as_bytes()
+}
+
+impl Plan {
+    /// Says who proposes the change.
+    pub fn by(self, author: UserId) -> Self {
+        Self { author: Some(author), ..self }
+    }
+
+    /// What the plan is called.
+    pub fn id(&self) -> PlanId {
+        self.id
+    }
+
+    /// Whether there is nothing to do: no object changes, and no peer's map.
+    pub fn is_empty(&self) -> bool {
+        self.edits.is_empty() && self.steps.is_empty()
+    }
+
+    /// The objects that come, go or become others.
+    pub fn edits(&self) -> &[Edit] {
+        &self.edits
+    }
+
+    /// What is gained, lost, rerouted and disturbed.
+    pub fn effect(&self) -> &Effect {
+        &self.effect
+    }
+
+    /// The state that the plan leads to.
+    pub fn desired(&self) -> &Desired {
+        &self.desired
+    }
+
+    /// What peers do in a stage, by name.
+    pub fn steps(&self, stage: Stage) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(move |step| step.stage() == stage)
+    }
+
+    /// The peers that change, by name.
+    pub fn peers(&self) -> impl ExactSizeIterator<Item = PeerId> {
+        let mut peers: Vec<_> = self.steps.iter().map(|step| (&step.name, step.peer)).collect();
+        peers.sort();
+        peers.dedup();
+        peers.into_iter().map(|(_, peer)| peer).collect::<Vec<_>>().into_iter()
+    }
+
+    /// What holds while the change is made.
+    pub fn guarantees(&self) -> &[Guarantee] {
+        &self.guarantees
+    }
+
+    /// What stays possible longer than it should.
+    pub fn residual(&self) -> &[Exposure] {
+        &self.residual
+    }
+
+    /// What somebody else must see to.
+    pub fn external(&self) -> &[Precondition] {
+        &self.external
+    }
+
+    /// Re-derives every promise about the maps that the plan hands out; only then are there maps.
+    ///
+    /// # Errors
+    /// [`Findings`] with every promise that is broken; a bug of ours, never the caller's.
+    pub fn check(self) -> Result<CheckedPlan, Findings> {
+        self.desired.check()?;
+        Ok(CheckedPlan(self))
+    }
+}
+
+/// A plan whose maps keep every promise.
+#[derive(Debug, Clone)]
+pub struct CheckedPlan(Plan);
+
+impl CheckedPlan {
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.0
+    }
+
+    /// The maps of the peers that have joined and whose map is another one than before, whole, without generations.
+    pub fn maps(&self) -> impl Iterator<Item = (PeerId, NetworkMap)> {
+        let before = |id| self.0.base.desired.as_ref().and_then(|desired| desired.map_for(id));
+        let all = self.0.desired.intent().peers().map(|(id, _)| id).collect::<BTreeSet<_>>();
+        all.into_iter().filter_map(move |id| {
+            let map = self.0.desired.map_for(id)?;
+            before(id).is_none_or(|was| was.digests() != map.digests()).then_some((id, map))
+        })
+    }
+}

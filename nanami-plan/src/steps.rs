@@ -1,0 +1,205 @@
+//! From two states to the steps between them: share by share, each difference with its stage and its reason.
+//!
+//! **Invariant**: nothing differs between two shares that no step names, so who has no step keeps their map. What is lost goes in
+//! Tighten; what stays allowed is prepared, moved and retired; what is gained opens last (PLANNING.md section 4.1).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nanami_model::{Destination, Intent, Label, ObjectId, Peer, PeerId, PolicyId};
+
+use crate::base::Base;
+use crate::desired::Desired;
+use crate::gates::gate;
+use crate::names::Names;
+use crate::places::Places;
+use crate::share::Share;
+use crate::stage::Stage;
+use crate::step::{Action, Reason, Step};
+
+/// The steps that lead from a base to a state, by stage, then by the names of peers.
+pub(crate) fn between(base: &Base, after: &Desired, names: &Names) -> Vec<Step> {
+    let tunnels = [base.desired.as_ref().map(tunnels).unwrap_or_default(), tunnels(after)];
+    let places = [base.desired.as_ref().map(Places::of).unwrap_or_default(), Places::of(after)];
+    let mut steps = Vec::new();
+    for (peer, _) in after.intent().peers() {
+        let (was, is) = (base.share(peer), after.share(peer));
+        let mut difference =
+            Difference { base, after, peer, tunnels: &tunnels, places: &places, found: BTreeMap::new() };
+        difference.run(&was, &is);
+        for ((stage, reason), actions) in difference.found {
+            let sentences = actions.iter().map(|action| action.sentence(peer, names)).collect();
+            let Some(name) = names.get(peer).cloned() else { continue };
+            let actions = actions.into_iter().collect();
+            steps.push(Step { peer, name, stage, actions, sentences, reason, gates: Vec::new() });
+        }
+    }
+    steps.sort_by(|a, b| (a.stage, &a.name, &a.reason).cmp(&(b.stage, &b.name, &b.reason)));
+    gate(&mut steps, after);
+    steps
+}
+
+/// For each pair of peers that has a tunnel: the first policy by name that needs it.
+fn tunnels(desired: &Desired) -> BTreeMap<(PeerId, PeerId), PolicyId> {
+    let order: BTreeMap<_, _> = desired.intent().policies().enumerate().map(|(n, (id, _))| (id, n)).collect();
+    let mut needed: BTreeMap<(PeerId, PeerId), PolicyId> = BTreeMap::new();
+    for (from, to, grants) in desired.access().iter() {
+        let Some(policy) = grants.first().map(|grant| grant.policy) else { continue };
+        let mut need = |a: PeerId, b: PeerId| {
+            for pair in [(a, b), (b, a)] {
+                let first = needed.entry(pair).or_insert(policy);
+                if order[&policy] < order[first] {
+                    *first = policy;
+                }
+            }
+        };
+        let way = desired.way(from, to);
+        for gateway in way.gateways().iter().filter_map(|id| desired.intent().get(*id)) {
+            need(from, gateway.peer());
+            if let Destination::Peer(to) = to {
+                need(to, gateway.peer());
+            }
+        }
+        if let (true, Destination::Peer(to)) = (way.is_direct(), to) {
+            need(from, to);
+        }
+    }
+    needed
+}
+
+/// What differs at one peer.
+pub(crate) struct Difference<'a> {
+    pub(crate) base: &'a Base,
+    pub(crate) after: &'a Desired,
+    pub(crate) peer: PeerId,
+    tunnels: &'a [BTreeMap<(PeerId, PeerId), PolicyId>; 2],
+    /// Before and after.
+    pub(crate) places: &'a [Places; 2],
+    found: BTreeMap<(Stage, Reason), BTreeSet<Action>>,
+}
+
+impl Difference<'_> {
+    fn run(&mut self, was: &Share, is: &Share) {
+        self.itself(was, is);
+        self.ties(was, is);
+        self.prefixes(was, is);
+        self.rules(was, is);
+    }
+
+    pub(crate) fn add(&mut self, stage: Stage, reason: Reason, action: Action) {
+        self.found.entry((stage, reason)).or_default().insert(action);
+    }
+
+    fn label(&self, id: impl Into<ObjectId>) -> Label {
+        let id = id.into();
+        match self.base.intent() {
+            Some(before) if self.after.intent().name_of(id).is_none() => before.label(id),
+            _ => self.after.intent().label(id),
+        }
+    }
+
+    pub(crate) fn because(&self, id: impl Into<ObjectId>) -> Reason {
+        Reason::Because(self.label(id))
+    }
+
+    /// The peer's own keys and those of others, before and after.
+    fn joined(&self, peer: PeerId) -> Option<Reason> {
+        let key = |intent: &Intent| intent.get(peer).and_then(Peer::key);
+        let (was, is) = (self.base.intent().and_then(key), key(self.after.intent()));
+        match (was, is) {
+            (None, Some(_)) if self.base.intent().is_some_and(|i| i.get(peer).is_some()) => {
+                Some(Reason::Joined(self.label(peer)))
+            }
+            (Some(was), Some(is)) if was != is => Some(Reason::Rekeyed(self.label(peer))),
+            _ => None,
+        }
+    }
+
+    fn itself(&mut self, was: &Share, is: &Share) {
+        let mut own = self.after.intent().get(self.peer).into_iter().flat_map(|p| p.networks());
+        let place = own.next().map_or_else(|| self.because(self.peer), |network| self.because(*network));
+        if self.base.intent().is_none_or(|intent| intent.get(self.peer).is_none()) {
+            return self.add(Stage::Prepare, place, Action::Start);
+        }
+        if let Some(reason) = self.joined(self.peer) {
+            self.add(Stage::Prepare, reason, Action::Start);
+        }
+        if was.addresses != is.addresses {
+            self.add(Stage::Prepare, place.clone(), Action::Renumber);
+        }
+        let pools = |share: &Share| {
+            share
+                .routes
+                .iter()
+                .filter(|r| !self.places.iter().any(|places| places.is_route(r)))
+                .copied()
+                .collect::<BTreeSet<_>>()
+        };
+        if pools(was) != pools(is) {
+            self.add(Stage::Prepare, place, Action::Ranges);
+        }
+    }
+
+    fn ties(&mut self, was: &Share, is: &Share) {
+        let [before, after] = self.tunnels;
+        for to in is.ties.keys().copied() {
+            let reason = after.get(&(self.peer, to)).map(|policy| self.because(*policy));
+            match (was.ties.contains_key(&to), reason, self.joined(to)) {
+                (false, Some(reason), _) => self.add(Stage::Prepare, reason, Action::Connect { to }),
+                (true, _, Some(reason @ Reason::Rekeyed(_))) => self.add(Stage::Move, reason, Action::Rekey { to }),
+                (true, _, Some(reason)) => self.add(Stage::Prepare, reason, Action::Connect { to }),
+                _ => {}
+            }
+        }
+        for to in was.ties.keys().copied().filter(|to| !is.ties.contains_key(to)) {
+            if let Some(policy) = before.get(&(self.peer, to)) {
+                self.add(Stage::Retire, self.because(*policy), Action::Disconnect { to });
+            }
+        }
+    }
+
+    fn prefixes(&mut self, was: &Share, is: &Share) {
+        let kept = |to: &PeerId| was.ties.contains_key(to) && is.ties.contains_key(to);
+        let (was, is) = (was.prefixes(), is.prefixes());
+        let none = Vec::new();
+        let [before, after] = self.places;
+        for prefix in was.keys().chain(is.keys()).collect::<BTreeSet<_>>() {
+            let (old, new) = (was.get(prefix).unwrap_or(&none), is.get(prefix).unwrap_or(&none));
+            let to = after.destination(prefix).or_else(|| before.destination(prefix));
+            let Some(to) = to.filter(|_| old != new) else { continue };
+            let Some(reason) = self.asks_for(to) else { continue };
+            // A tunnel that comes or goes brings the addresses of its other end, and takes them along.
+            let itself = |by: &[PeerId]| matches!(to, Destination::Peer(id) if by == [id] && !kept(&id));
+            match (old.first(), new.first()) {
+                (None, Some(_)) if itself(new) => {}
+                (Some(_), None) if itself(old) => {}
+                (None, Some(_)) => self.add(Stage::Prepare, reason, Action::Route { to, by: new.clone() }),
+                (Some(_), None) => self.add(Stage::Retire, reason, Action::Unroute { to }),
+                (Some(from), Some(by)) if from != by => {
+                    self.add(Stage::Move, reason, Action::Move { to, from: *from, by: *by });
+                }
+                _ => {
+                    let only =
+                        |a: &[PeerId], b: &[PeerId]| a.iter().filter(|id| !b.contains(id)).copied().collect::<Vec<_>>();
+                    let (come, go) = (only(new, old), only(old, new));
+                    if !come.is_empty() || go.is_empty() {
+                        let by = if go.is_empty() && come.is_empty() { new[1..].to_vec() } else { come };
+                        self.add(Stage::Prepare, reason.clone(), Action::StandBy { to, by });
+                    }
+                    if !go.is_empty() {
+                        self.add(Stage::Retire, reason, Action::StandDown { to, by: go });
+                    }
+                }
+            }
+        }
+    }
+
+    /// The first policy that joins this peer and a destination, after the change or else before it.
+    fn asks_for(&self, to: Destination) -> Option<Reason> {
+        let between = |desired: &Desired| {
+            let back = if let Destination::Peer(to) = to { desired.access().grants(to, self.peer.into()) } else { &[] };
+            desired.access().grants(self.peer, to).iter().chain(back).map(|grant| grant.policy).next()
+        };
+        let policy = between(self.after).or_else(|| between(self.base.desired.as_ref()?))?;
+        Some(self.because(policy))
+    }
+}

@@ -1,0 +1,267 @@
+//! The plan as people read it: what changes, what that means, who must approve, what peers do, what is promised.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use nanami_model::{GroupId, Intent, ObjectId, Permission, Role};
+
+use super::rollout::{self, Row};
+use super::{Limit, Table, count, duration, wrap};
+use crate::assertion::AssertionsFailed;
+use crate::changes::EditKind;
+use crate::effect::Passage;
+use crate::guarantee::{Guarantee, Precondition};
+use crate::names::Names;
+use crate::plan::Plan;
+use crate::stage::Stage;
+
+/// The longest text that is not asked to be complete.
+const LINES: usize = 24;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Text::new(self, f.alternate());
+        let mut lines = text.lines(Limit::NONE, Limit::NONE);
+        // Lists give way until the page holds them, those of the rollout before what it is for.
+        let rows = (1..=8).rev().flat_map(|reach| (2..=12).rev().map(move |rest| (reach, rest)));
+        let mut rows = rows.chain((1..=8).rev().map(|reach| (reach, 1))).filter(|_| !f.alternate());
+        while lines.len() > LINES
+            && let Some((reach, rest)) = rows.next()
+        {
+            lines = text.lines(Limit::rows(reach), Limit::rows(rest));
+        }
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+struct Text<'a> {
+    plan: &'a Plan,
+    full: bool,
+    limit: Limit,
+    stages: Vec<(Stage, Vec<Row>)>,
+    asserted: Result<(), AssertionsFailed>,
+}
+
+impl<'a> Text<'a> {
+    fn new(plan: &'a Plan, full: bool) -> Self {
+        let rows = |stage| if full { rollout::each(plan.steps(stage)) } else { rollout::gathered(plan.steps(stage)) };
+        let stages = Stage::ALL.map(|stage| (stage, rows(stage))).to_vec();
+        Self { plan, full, limit: Limit::NONE, stages, asserted: plan.desired.check_assertions(&[]) }
+    }
+
+    fn lines(&mut self, reach: Limit, rest: Limit) -> Vec<String> {
+        self.limit = rest;
+        if self.plan.is_empty() {
+            return vec![self.heading()];
+        }
+        let reach = self.reachability(reach);
+        let sections = [vec![self.heading()], self.changes(), reach, self.judgement(), self.rollout(), self.next()];
+        let sections = sections.into_iter().filter(|lines| !lines.is_empty());
+        sections.collect::<Vec<_>>().join(&String::new())
+    }
+
+    fn names(&self) -> &Names {
+        &self.plan.effect.names
+    }
+
+    fn after(&self) -> &Intent {
+        self.plan.desired.intent()
+    }
+
+    fn heading(&self) -> String {
+        let (after, plan) = (self.after(), self.plan);
+        if plan.is_empty() {
+            return format!(
+                "Nothing to do for {}: revision {} is what is planned already.",
+                after.name(),
+                after.revision()
+            );
+        }
+        let before = plan.base.intent().map_or(nanami_model::Revision::ZERO, Intent::revision);
+        let by = plan.author.map(|user| format!(" by {}", self.names().of(user))).unwrap_or_default();
+        let (name, revision, edits) = (after.name(), after.revision(), count(plan.edits.len(), "change"));
+        format!("Plan {} for {name}, revision {before} -> {revision}: {edits}{by}. Not applied.", plan.id())
+    }
+
+    fn changes(&self) -> Vec<String> {
+        let edits = &self.plan.edits;
+        if edits.len() > self.limit.most(8) && !self.full {
+            return self.summary();
+        }
+        let mut table = Table::new(2);
+        for edit in edits {
+            let head = format!("{} {} {}", edit.sign(), edit.object().id().kind(), edit.name());
+            table.row(std::iter::once(head).chain(edit.cells.iter().cloned()));
+        }
+        table.lines()
+    }
+
+    /// So many of each kind.
+    fn summary(&self) -> Vec<String> {
+        let mut counted: BTreeMap<(EditKind, usize, &str), (&'static str, usize)> = BTreeMap::new();
+        for edit in &self.plan.edits {
+            counted.entry((edit.kind(), edit.rank(), edit.object().id().kind())).or_insert((edit.sign(), 0)).1 += 1;
+        }
+        let mut lines = Vec::new();
+        for kind in [EditKind::Add, EditKind::Update, EditKind::Remove] {
+            let of_kind: Vec<_> = counted.iter().filter(|((k, ..), _)| *k == kind).collect();
+            let Some((_, (sign, _))) = of_kind.first() else { continue };
+            let texts: Vec<_> = of_kind.iter().map(|((.., word), (_, n))| count(*n, word)).collect();
+            lines.extend(wrap(&format!("  {sign} "), &texts.join(", ")));
+        }
+        lines
+    }
+
+    fn reachability(&self, limit: Limit) -> Vec<String> {
+        let evidence = |passage: &Passage| match self.plan.evidence.about(passage) {
+            None => Some("use unknown".to_owned()),
+            Some(used) => Some(match used.last {
+                None => format!("{}, never used", count(usize::try_from(used.open).unwrap_or(usize::MAX), "open flow")),
+                Some(age) => {
+                    let open = count(usize::try_from(used.open).unwrap_or(usize::MAX), "open flow");
+                    format!("{open}, last used {} ago", duration(age))
+                }
+            }),
+        };
+        super::effect::lines(&self.plan.effect, limit, &evidence)
+    }
+
+    /// Assertions and approval: what stands between the plan and its being applied.
+    fn judgement(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let total = self.after().assertions().len();
+        match &self.asserted {
+            Ok(()) if total == 0 => lines.extend(wrap(ASSERTIONS, "none")),
+            Ok(()) => lines.extend(wrap(ASSERTIONS, &format!("{total} of {total} hold once it is applied"))),
+            Err(failed) => {
+                let broken = failed.broken();
+                let held = total.saturating_sub(broken.len());
+                lines.extend(wrap(ASSERTIONS, &format!("{held} of {total} hold, so it will not be applied")));
+                let (shown, more) = self.limit.split(broken.len());
+                for broken in &broken[..shown] {
+                    lines.extend(wrap("  BROKEN      ", &broken.to_string().replacen("assertion ", "", 1)));
+                }
+                if more > 0 {
+                    lines.push(format!("              … and {more} more"));
+                }
+            }
+        }
+        let approvals: Vec<_> = self.plan.effect.approvals().iter().map(|group| self.approval(*group)).collect();
+        let approvals = match (approvals.len(), self.full) {
+            (0, _) => "not needed".to_owned(),
+            (n, false) if n > 3 => format!("{}; and {} more", approvals[..2].join("; "), count(n - 2, "group")),
+            _ => approvals.join("; "),
+        };
+        lines.extend(wrap("Approval      ", &approvals));
+        lines
+    }
+
+    /// Which group must approve, for what it owns, and who can.
+    fn approval(&self, group: GroupId) -> String {
+        let intents = [Some(self.after()), self.plan.base.intent()];
+        let owned = intents.into_iter().flatten().find_map(|intent| {
+            let own = intent.networks().filter(|(_, network)| network.owner() == group);
+            let names: Vec<_> = own.map(|(_, network)| nanami_model::Entity::name(network).to_string()).collect();
+            (!names.is_empty()).then(|| names.join(", "))
+        });
+        let owned = owned.map(|names| format!(" (owns {names})")).unwrap_or_default();
+        format!("{}{owned}: waiting for {}", self.names().of(group), approvers(self.after(), group).join(" or "))
+    }
+
+    fn rollout(&self) -> Vec<String> {
+        let plan = self.plan;
+        if plan.steps.is_empty() {
+            return vec!["Rollout       no peer's map changes".to_owned()];
+        }
+        let pending = |id: &nanami_model::PeerId| self.after().get(*id).is_some_and(|peer| peer.key().is_none());
+        let (changed, waiting) = (plan.peers().len(), plan.peers().filter(pending).count());
+        let how = match waiting {
+            0 => "each takes its new map whole, at its own moment".to_owned(),
+            all if all == changed => "each takes its map when it joins".to_owned(),
+            some => format!("each takes its new map whole, at its own moment; {some} when they join"),
+        };
+        let of = self.after().peers().len();
+        let mut lines = vec![format!("Rollout       {changed} of {} change; {how}", count(of, "peer"))];
+        lines.extend(self.stages());
+        lines.extend(wrap("Guarantees    ", &self.guarantees()));
+        let rest = plan.residual.iter().map(|exposure| ("Until then    ", exposure.to_string()));
+        let rest: Vec<_> = rest.chain(self.elsewhere().map(|text| ("Elsewhere     ", text))).collect();
+        let (shown, more) = self.limit.split(rest.len());
+        lines.extend(rest[..shown].iter().flat_map(|(head, text)| wrap(head, text)));
+        if more > 0 {
+            let head = if shown == 0 { rest[0].0 } else { "              " };
+            lines.push(format!("{head}… and {more} more"));
+        }
+        lines
+    }
+
+    /// What somebody else must see to, in one sentence.
+    fn elsewhere(&self) -> Option<String> {
+        let text = |declared: bool| {
+            let of = |p: &Precondition| match p {
+                Precondition::ReturnPath { route, declared: d } if *d == declared => Some(route.id()),
+                _ => None,
+            };
+            let routes: Vec<ObjectId> = self.plan.external.iter().filter_map(of).collect();
+            (!routes.is_empty()).then(|| self.names().list(&routes))
+        };
+        let declared = text(true).map(|routes| format!("answers from {routes} return as declared"));
+        let unstated = text(false).map(|routes| format!("how answers from {routes} return, nobody has said"));
+        let texts: Vec<_> = declared.into_iter().chain(unstated).collect();
+        (!texts.is_empty()).then(|| texts.join("; "))
+    }
+
+    fn stages(&self) -> Vec<String> {
+        let mut table = Table::new(2);
+        for (stage, rows) in &self.stages {
+            let (shown, more) = self.limit.split(rows.len());
+            let label = |n: usize| if n == 0 { stage.to_string() } else { String::new() };
+            for (n, row) in rows.iter().take(shown).enumerate() {
+                table.row([label(n), row.who.clone(), row.what.clone(), row.why.clone()]);
+            }
+            if more > 0 {
+                table.row([label(shown), format!("… and {more} more")]);
+            }
+        }
+        table.lines()
+    }
+
+    fn guarantees(&self) -> String {
+        let before = self.plan.base.intent().map_or(nanami_model::Revision::ZERO, Intent::revision);
+        let held = |guarantee| self.plan.guarantees.contains(&guarantee);
+        let first = match held(Guarantee::NoOverGrant) {
+            true => format!("G1 nothing passes that neither revision {before} nor {} allows", self.after().revision()),
+            false => "G1 does not hold: an address means somebody else".to_owned(),
+        };
+        let disturbed = self.plan.effect.disturbed().count();
+        let second = match held(Guarantee::KeptContinue) {
+            true => "G2 kept flows continue".to_owned(),
+            false => format!("G2 does not hold for {}", count(disturbed, "kept flow")),
+        };
+        format!("{first}; {second}")
+    }
+
+    fn next(&self) -> Vec<String> {
+        let needed = self.plan.effect.approvals();
+        let asserted = self.asserted.is_ok();
+        let text = match (asserted, needed.is_empty()) {
+            (false, _) => "change it until its assertions hold".to_owned(),
+            (true, true) => "apply it".to_owned(),
+            (true, false) if needed.len() > 3 => format!("approval for {} groups, then apply it", needed.len()),
+            (true, false) => format!("approval for {}, then apply it", self.names().list(needed)),
+        };
+        wrap("Next          ", &text)
+    }
+}
+
+const ASSERTIONS: &str = "Assertions    ";
+
+/// Who may approve for a group: its admins, or where there is none the owners of the workspace; by name.
+pub(crate) fn approvers(intent: &Intent, group: GroupId) -> Vec<String> {
+    let named = |keep: &dyn Fn(&nanami_model::User) -> bool| -> Vec<String> {
+        let kept = intent.users().filter(|(_, user)| keep(user));
+        kept.map(|(_, user)| nanami_model::Entity::name(user).to_string()).collect()
+    };
+    let admins = named(&|user| user.roles().any(|(on, role)| on == group && role.permits(Permission::Approve)));
+    if admins.is_empty() { named(&|user| user.role() == Some(Role::Owner)) } else { admins }
+}
