@@ -30,6 +30,13 @@ impl fmt::Display for Plan {
         {
             lines = text.lines(Limit::rows(reach), Limit::rows(rest));
         }
+        // What is busy in every way gives up the space between its sections, the last first.
+        while !f.alternate()
+            && lines.len() > LINES
+            && let Some(blank) = lines.iter().rposition(String::is_empty)
+        {
+            lines.remove(blank);
+        }
         f.write_str(&lines.join("\n"))
     }
 }
@@ -236,7 +243,7 @@ impl<'a> Text<'a> {
         let disturbed = self.plan.effect.disturbed().count();
         let second = match held(Guarantee::KeptContinue) {
             true => "G2 kept flows continue".to_owned(),
-            false => format!("G2 does not hold for {}", count(disturbed, "kept flow")),
+            false => format!("G2 not for {}", count(disturbed, "kept flow")),
         };
         format!("{first}; {second}")
     }
