@@ -42,7 +42,7 @@ pub(crate) fn run(tally: &mut Tally) -> Result<()> {
             command.args(["test", "--release", "--package", name, "--no-fail-fast"]).env("CARGO_NET_OFFLINE", "true");
             command
         };
-        libtest::run(test, tally)?;
+        libtest::run(test, &[], tally)?;
     }
     Ok(())
 }

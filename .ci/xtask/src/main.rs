@@ -18,7 +18,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 usage: cargo xtask COMMAND
 
-  test [SUITE]   every test, in order: workspace, alone, quickstart; or one of them
+  test [SUITE]   every test, or one suite: workspace, alone, interop, soak, quickstart
   purity         model and plan read no clock, socket, file or randomness; crates know only whom they may
   guarantees     every test that docs/GUARANTEES.md names exists
   help           this text

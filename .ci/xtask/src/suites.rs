@@ -1,7 +1,8 @@
 //! The suites of `cargo xtask test`, in the order in which they run.
 //!
-//! A suite names the programs it needs. A test that needs more than cargo belongs to a test target with `test = false`
-//! in its manifest, so that a plain `cargo test` leaves it out, and to a suite here that runs it with `--test NAME`.
+//! A suite names the programs it needs. A test that needs more than cargo, or minutes, is `#[ignore = "why"]` in a test
+//! target of its own, so that a plain `cargo test` leaves it out, and a suite here runs it. An ignored test that no suite
+//! has run is a skipped one.
 
 use anyhow::{Result, bail};
 
@@ -12,17 +13,39 @@ use crate::{alone, guarantees, libtest, quickstart, shell};
 struct Suite {
     name: &'static str,
     tools: &'static [Tool],
+    runs: Runs,
     run: fn(&mut Tally) -> Result<()>,
 }
 
+/// Where a suite runs when nobody asks for it by name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Runs {
+    Everywhere,
+    /// It needs root's rights over the network.
+    AsRoot,
+    /// It takes longer than somebody at a keyboard waits.
+    InCi,
+}
+
 const SUITES: &[Suite] = &[
-    Suite { name: "workspace", tools: &[CC], run: workspace },
-    Suite { name: "alone", tools: alone::TOOLS, run: alone::run },
-    Suite { name: "quickstart", tools: &[CC], run: quickstart::run },
+    Suite { name: "workspace", tools: &[CC], runs: Runs::Everywhere, run: workspace },
+    Suite { name: "alone", tools: alone::TOOLS, runs: Runs::Everywhere, run: alone::run },
+    Suite { name: "interop", tools: INTEROP, runs: Runs::AsRoot, run: |tally| ignored("interop", tally) },
+    Suite { name: "soak", tools: &[CC], runs: Runs::InCi, run: |tally| ignored("soak", tally) },
+    Suite { name: "quickstart", tools: &[CC], runs: Runs::Everywhere, run: quickstart::run },
 ];
 
 /// SQLite and the cryptography are partly C.
 const CC: Tool = Tool { program: "cc", package: "build-essential" };
+
+/// Another implementation of WireGuard, and what drives it.
+const INTEROP: &[Tool] = &[
+    CC,
+    Tool { program: "wireguard-go", package: "wireguard-go" },
+    Tool { program: "wg", package: "wireguard-tools" },
+    Tool { program: "ip", package: "iproute2" },
+    Tool { program: "unshare", package: "util-linux" },
+];
 
 /// Runs all suites, or the one of this name; `true` means that the run was good.
 pub(crate) fn run(only: Option<&str>) -> Result<bool> {
@@ -31,20 +54,30 @@ pub(crate) fn run(only: Option<&str>) -> Result<bool> {
         let names = SUITES.iter().map(|suite| suite.name).collect::<Vec<_>>().join(", ");
         bail!("no suite {:?}; there are {names}", only.unwrap_or_default());
     }
+    let strict = std::env::var_os("CI").is_some_and(|value| value == "true");
     let mut tally = Tally::default();
     for suite in chosen {
-        shell::part(suite.name, || perform(suite, &mut tally));
+        if suite.runs != Runs::InCi || strict || only.is_some() {
+            shell::part(suite.name, || perform(suite, &mut tally));
+        }
     }
+    if only.is_none() {
+        guarantees::verify(&mut tally)?;
+    }
+    tally.finish();
     for remark in tally.remarks() {
         println!("{remark}");
     }
-    let strict = std::env::var_os("CI").is_some_and(|value| value == "true");
     println!("{tally}");
     Ok(tally.is_good(strict))
 }
 
 fn perform(suite: &Suite, tally: &mut Tally) {
-    if let Err(why) = tools::ensure(suite.tools) {
+    let ready = tools::ensure(suite.tools).and_then(|()| match suite.runs {
+        Runs::AsRoot if !tools::is_root() => Err("only root may".to_owned()),
+        _ => Ok(()),
+    });
+    if let Err(why) = ready {
         tally.skip(format!("{}: {why}", suite.name));
         return;
     }
@@ -57,14 +90,23 @@ fn perform(suite: &Suite, tally: &mut Tally) {
     }
 }
 
-/// Every test of every crate, doc tests and the replay of the fuzz corpora among them; then whether every test that
-/// docs/GUARANTEES.md names was really one of those that passed.
+/// Every test of every crate, doc tests and the replay of the fuzz corpora among them.
 fn workspace(tally: &mut Tally) -> Result<()> {
     let test = || {
         let mut command = shell::cargo();
         command.args(["test", "--release", "--workspace", "--no-fail-fast"]);
         command
     };
-    libtest::run(test, tally)?;
-    guarantees::verify(tally)
+    libtest::run(test, &[], tally)
+}
+
+/// The ignored tests of a test target. Chosen from the whole workspace, so that nothing is built a second time with
+/// other features.
+fn ignored(target: &'static str, tally: &mut Tally) -> Result<()> {
+    let test = || {
+        let mut command = shell::cargo();
+        command.args(["test", "--release", "--workspace", "--no-fail-fast", "--test", target]);
+        command
+    };
+    libtest::run(test, &["--ignored"], tally)
 }
