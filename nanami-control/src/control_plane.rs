@@ -33,7 +33,6 @@ pub struct ControlPlane {
 pub(crate) struct Shared {
     store: Arc<dyn ErasedStore>,
     pub(crate) clock: Arc<dyn Clock>,
-    #[expect(dead_code, reason = "the operators' half comes with the next change")]
     pub(crate) identity: Arc<dyn ErasedIdentity>,
     pub(crate) key: PrivateKey,
     authority: OnceLock<String>,

@@ -36,7 +36,6 @@ pub trait Identity: Send + Sync + 'static {
 
 /// [`Identity`] behind a pointer.
 pub(crate) trait ErasedIdentity: Send + Sync + 'static {
-    #[expect(dead_code, reason = "the operators' half comes with the next change")]
     fn authenticate<'a>(
         &'a self,
         request: &'a http::request::Parts,

@@ -6,7 +6,11 @@
 
 #[cfg(feature = "agent")]
 pub mod agent;
+#[cfg(any(feature = "client", feature = "server"))]
+pub mod api;
 pub mod channel;
+#[cfg(feature = "client")]
+mod client;
 #[cfg(feature = "server")]
 mod clock;
 #[cfg(feature = "server")]
@@ -32,11 +36,15 @@ pub mod service;
 mod service;
 #[cfg(feature = "server")]
 mod snapshot;
+#[cfg(feature = "server")]
+mod status;
 #[cfg(any(feature = "server", feature = "sqlite", feature = "contract"))]
 pub mod store;
 #[cfg(any(feature = "agent", feature = "server"))]
 mod wire;
 
+#[cfg(feature = "client")]
+pub use client::{Client, ClientError};
 #[cfg(any(feature = "agent", feature = "server"))]
 pub use files::{Files, KeyStore, StateStore};
 #[cfg(feature = "server")]

@@ -170,6 +170,67 @@ async fn with_mover(hub: &Arc<Hub>, stale: Stale) -> Result<Stale, StoreError> {
     }
 }
 
+impl fmt::Display for Proposal {
+    /// In the form of OUTPUT.md; `{:#}` leaves nothing out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, after) = (&self.candidate.before, self.intent());
+        let by = match self.candidate.saved.by {
+            Actor::User(user) => before.name_of(user).map_or_else(|| user.to_string(), Name::to_string),
+            _ => "control".to_owned(),
+        };
+        let (id, changes) = (self.id(), self.changes());
+        writeln!(
+            f,
+            "Plan {id} for {}, revision {} -> {}: {changes} {} by {by}. Not applied.",
+            after.name(),
+            before.revision(),
+            after.revision(),
+            if changes == 1 { "change" } else { "changes" },
+        )?;
+        if let Some(reason) = self.reason() {
+            writeln!(f, "  {reason:?}")?;
+        }
+        write!(f, "\nReachability\n")?;
+        if f.alternate() {
+            writeln!(f, "{:#}\n", self.effect())?;
+        } else {
+            writeln!(f, "{}\n", self.effect())?;
+        }
+        let assertions = after.assertions().len();
+        match self.check_assertions() {
+            Ok(()) => writeln!(f, "Assertions    {assertions} of {assertions} hold")?,
+            Err(failed) => {
+                let holding = assertions.saturating_sub(failed.broken().len());
+                writeln!(f, "Assertions    {holding} of {assertions} hold: apply will be refused")?;
+                failed.broken().iter().try_for_each(|broken| writeln!(f, "  FAIL        {broken}"))?;
+            }
+        }
+        self.write_approval(f)?;
+        let peers = self.recipients().count();
+        writeln!(f, "Rollout       {peers} of {} peers change", after.peers().len())?;
+        match self.waiting_for() {
+            [] => write!(f, "\nNext          nanami apply {id}"),
+            _ => write!(f, "\nNext          nanami approve {id}, then nanami apply {id}"),
+        }
+    }
+}
+
+impl Proposal {
+    fn write_approval(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |names: &[Name], word: &str| names.iter().map(Name::as_str).collect::<Vec<_>>().join(word);
+        let approved = self.approved_by();
+        if !approved.is_empty() {
+            writeln!(f, "Approval      given by {}", names(&approved, ", "))?;
+        } else if self.waiting_for().is_empty() {
+            writeln!(f, "Approval      none needed")?;
+        }
+        for waiting in self.waiting_for() {
+            writeln!(f, "Approval      {}: waiting for {}", waiting.group, names(&waiting.could, " or "))?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Debug for Proposal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Proposal").field("id", &self.id()).field("base", &self.base()).finish_non_exhaustive()

@@ -4,7 +4,9 @@
 //! a request's head and for a channel's handshake, size of a body and of a frame.
 
 mod connections;
+mod operators;
 mod peers;
+mod problem;
 
 use std::{
     convert::Infallible,
@@ -36,7 +38,7 @@ pub struct Router(axum::Router);
 
 impl Router {
     pub(crate) fn new(shared: Arc<Shared>) -> Router {
-        let router = axum::Router::new().route("/v1/channel/{workspace}", get(peers::upgrade));
+        let router = operators::routes().route("/v1/channel/{workspace}", get(peers::upgrade));
         Router(router.with_state(shared))
     }
 }
