@@ -53,8 +53,14 @@ pub(super) async fn join(with: &JoinString, key: PrivateKey, options: AgentOptio
             Err(error) => return Err(unreachable(io::Error::new(io::ErrorKind::InvalidData, error).into())),
         }
     };
-    let saved =
-        Saved { control: authority, control_key: with.control(), workspace: with.workspace().clone(), peer, map: None };
+    let saved = Saved {
+        control: authority,
+        control_key: with.control(),
+        workspace: with.workspace().clone(),
+        peer,
+        map: None,
+        hints: Vec::new(),
+    };
     options.states.save(&saved.encode()).map_err(state_error("the state cannot be kept"))?;
     info!(target: "nanami::agent", %peer, "joined");
     wire.close().await;
@@ -94,7 +100,7 @@ impl Shell {
     pub(super) fn start(self) -> Agent {
         let first = AgentView {
             map: self.saved.map.clone().map(Arc::new),
-            hints: Arc::from([]),
+            hints: self.saved.hints.clone().into(),
             control: ControlLink::Connecting,
             refused: None,
         };
@@ -168,14 +174,16 @@ impl Shell {
                 }
                 Output::Map(map) => {
                     self.saved.map = Some(map.clone());
-                    if let Err(error) = self.options.states.save(&self.saved.encode()) {
-                        // The tunnel must not wait for a full disk; the next map tries again.
-                        warn!(target: "nanami::agent", %error, "map not saved");
-                    }
+                    self.keep();
                     debug!(target: "nanami::agent", generation = %map.generation(), "map taken");
                     view.send_modify(|view| view.map = Some(Arc::new(map)));
                 }
-                Output::Hints(hints) => _ = view.send_if_modified(|view| take_hints(view, hints)),
+                Output::Hints(hints) => {
+                    if view.send_if_modified(|view| take_hints(view, hints)) {
+                        self.saved.hints = view.borrow().hints.to_vec();
+                        self.keep();
+                    }
+                }
                 Output::Attached(peer) => {
                     info!(target: "nanami::agent", %peer, "attached");
                     let since = self.clock.now();
@@ -190,6 +198,13 @@ impl Shell {
                     view.send_modify(|view| view.refused = Some(why));
                 }
             }
+        }
+    }
+
+    /// The tunnel must not wait for a full disk: what is not saved now is saved with the next map or hint.
+    fn keep(&self) {
+        if let Err(error) = self.options.states.save(&self.saved.encode()) {
+            warn!(target: "nanami::agent", %error, "state not saved");
         }
     }
 

@@ -3,9 +3,12 @@
 //! **Invariant: reading never panics and allocates no more than the bytes that are there.** A version byte, then fields in
 //! a fixed order, each with a length of four bytes (big endian). No secret is in it.
 
-use nanami_model::{Name, NetworkMap, PeerId, PublicKey};
+use nanami_model::{
+    Name, NetworkMap, PeerId, PublicKey,
+    message::{Hint, ToPeer},
+};
 
-/// Where control is, who we are there, and the last map that we took.
+/// Where control is, who we are there, the last map that we took, and where its neighbors were.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Saved {
     /// `HOST:PORT`, as the join string spelled it.
@@ -14,6 +17,8 @@ pub(crate) struct Saved {
     pub(crate) workspace: Name,
     pub(crate) peer: PeerId,
     pub(crate) map: Option<NetworkMap>,
+    /// Without these a node that starts again while control is away could only wait to be found.
+    pub(crate) hints: Vec<Hint>,
 }
 
 /// The bytes are no state of ours.
@@ -26,6 +31,7 @@ pub(crate) struct BadState {
 impl Saved {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let map = self.map.as_ref().map(NetworkMap::encode).unwrap_or_default();
+        let hints = ToPeer::Hints(self.hints.clone()).encode();
         let mut bytes = vec![VERSION];
         for field in [
             self.control.as_bytes(),
@@ -33,6 +39,7 @@ impl Saved {
             self.workspace.as_str().as_bytes(),
             &self.peer.to_bytes(),
             &map,
+            &hints,
         ] {
             let length = u32::try_from(field.len()).expect("a map fits a message, which is below 4 GiB");
             bytes.extend_from_slice(&length.to_be_bytes());
@@ -53,7 +60,11 @@ impl Saved {
             [] => None,
             map => Some(NetworkMap::decode(map).map_err(|_| bad("map"))?),
         };
-        if rest.is_empty() { Ok(Saved { control, control_key, workspace, peer, map }) } else { Err(bad("length")) }
+        let Ok(ToPeer::Hints(hints)) = ToPeer::decode(take(&mut rest)?) else { return Err(bad("hints")) };
+        match rest.is_empty() {
+            true => Ok(Saved { control, control_key, workspace, peer, map, hints }),
+            false => Err(bad("length")),
+        }
     }
 }
 
@@ -89,6 +100,7 @@ mod tests {
             workspace: name!("acme"),
             peer: PeerId::from_bytes([3; 10]),
             map: Some(map),
+            hints: vec![Hint { key: key(2), endpoints: vec!["127.0.0.1:4001".parse().unwrap()] }],
         }
     }
 

@@ -20,6 +20,8 @@ pub(super) async fn run(agent: Agent, tunnel: Tunnel, applied: watch::Sender<App
     let mut events = tunnel.events();
     let view = views.borrow_and_update().clone();
     take(&tunnel, &applied, &view).await;
+    // Neighbors may still seal for keypairs of a life before this one: a handshake now is what they wait for.
+    view.hints.iter().for_each(|hint| tunnel.probe_now(hint.key));
     let mut next_report = Instant::now();
     loop {
         tokio::select! {

@@ -1,0 +1,102 @@
+//! A workspace, its control plane and its nodes in one process: what an embedder does.
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use nanami::control::store::Sqlite;
+use nanami::control::{ControlPlane, LiveWorkspace};
+use nanami::model::{Actor, Group, GroupId, JoinKey, Network, Peer, PeerId, Policy, Service, User, name};
+use nanami::tunnel::{DialError, TunnelOptions};
+use nanami::{Node, NodeOptions};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+/// A control plane with a workspace of two peers, one of which may reach the other.
+async fn control(dir: &Path) -> (ControlPlane, LiveWorkspace) {
+    let control = ControlPlane::builder(Sqlite::at(dir.join("control/nanami.db"))).start().await.unwrap();
+    let live = control.open_workspace(name!("acme"), User::new(name!("netops"))).await.unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let serving = control.clone();
+    tokio::spawn(async move { serving.serve(listener).await });
+    if live.intent().id::<GroupId>("all").is_err() {
+        let intent = live.intent();
+        let mut draft = intent.draft();
+        let all = draft.add(Group::new(name!("all")));
+        let net = draft.add(Network::new(name!("net"), all, ["10.42.0.0/24".parse().unwrap()]));
+        let [api, db] =
+            [name!("api"), name!("db")].map(|n| draft.add(Peer::new(n).with_groups([all]).with_networks([net])));
+        draft.add(Policy::allow(name!("api-to-db"), api, db, Service::tcp(5432)));
+        let proposal = live.propose(draft.into_changes()).await.unwrap();
+        proposal.apply().await.unwrap();
+    }
+    (control, live)
+}
+
+async fn join(live: &LiveWorkspace, dir: &Path, peer: &str) -> Node {
+    let id = live.intent().id::<PeerId>(peer).unwrap();
+    let key = JoinKey::one_off(format!("for-{peer}").parse().unwrap()).for_peer(id);
+    let string = loop {
+        // The address is known once the server listens.
+        match live.create_join_key(key.clone()).await {
+            Ok(string) => break string,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    Node::join(&string, options(dir, peer)).await.unwrap()
+}
+
+fn options(dir: &Path, peer: &str) -> NodeOptions {
+    NodeOptions::in_dir(dir.join(peer))
+        .with_tunnel(TunnelOptions::default().with_listen((Ipv4Addr::LOCALHOST, 0).into()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_join_dial_and_start_again_without_control() {
+    let dir = tempfile::tempdir().unwrap();
+    let (control, live) = control(dir.path()).await;
+    assert!(matches!(live.intent().owner(), Actor::User(_)));
+    let (api, db) = (join(&live, dir.path(), "api").await, join(&live, dir.path(), "db").await);
+    let knows = |node: &Node| {
+        let node = node.clone();
+        async move { node.map_where(|map| map.neighbors().len() == 1).await }
+    };
+    knows(&api).await;
+    knows(&db).await;
+    say_hello(&api, &db).await;
+    assert_eq!(api.dial(("db", 22)).await.unwrap_err(), DialError::Denied);
+    assert_eq!(api.dial(("10.42.0.99", 22)).await.unwrap_err(), DialError::NoRoute);
+    assert_eq!(api.dial(("nobody", 22)).await.unwrap_err(), DialError::NoRoute);
+
+    control.stop().await;
+    say_hello(&api, &db).await;
+    let generation = db.map().generation();
+    let hint = db.tunnel().local_addr();
+    db.stop().await;
+    let db = Node::resume(
+        NodeOptions::in_dir(dir.path().join("db")).with_tunnel(TunnelOptions::default().with_listen(hint)),
+    )
+    .await
+    .unwrap();
+    assert_eq!(db.map().generation(), generation);
+    say_hello(&api, &db).await;
+}
+
+async fn say_hello(from: &Node, to: &Node) {
+    let mut listener = to.listen(5432).unwrap();
+    let server = tokio::spawn(async move {
+        let mut stream = listener.accept().await.unwrap();
+        let mut hello = [0; 5];
+        stream.read_exact(&mut hello).await.unwrap();
+        stream.write_all(&hello).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let _end = stream.read(&mut [0]).await;
+    });
+    let mut stream = from.dial(("db", 5432)).await.unwrap();
+    stream.write_all(b"hello").await.unwrap();
+    let mut answer = [0; 5];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"hello");
+    drop(stream);
+    server.await.unwrap();
+}
