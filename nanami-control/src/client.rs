@@ -68,13 +68,21 @@ impl Client {
         Client { authority: authority.to_owned(), workspace, token: Zeroizing::new(token.to_owned()) }
     }
 
-    /// Proposes the workspace as this document describes it.
+    /// Proposes the workspace as this document describes it; what the document does not mention goes.
     ///
     /// # Errors
     /// [`ClientError`]; every mistake of the document, every rule and permission at once.
     pub async fn propose(&self, document: &str, reason: Option<&str>) -> Result<PlanView, ClientError> {
         let query = reason.map(|reason| format!("?reason={}", percent(reason))).unwrap_or_default();
         self.json(Method::POST, &format!("plans{query}"), document.as_bytes().to_vec()).await
+    }
+
+    /// The same for a document that was read at `base` and edited: refused as stale when the workspace has moved on.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn propose_on(&self, base: Revision, document: &str) -> Result<PlanView, ClientError> {
+        self.json(Method::POST, &format!("plans?base={base}"), document.as_bytes().to_vec()).await
     }
 
     /// A proposed plan, beside the current revision.

@@ -120,6 +120,26 @@ pub(crate) async fn propose(
     Ok(Proposal::new(Arc::clone(hub), by, candidate))
 }
 
+/// Looks at the changes that lead to a document, on whatever revision is current then. With `base`, only on that one.
+pub(crate) async fn propose_document(
+    hub: &Arc<Hub>,
+    by: Actor,
+    wanted: Intent,
+    base: Option<Revision>,
+    reason: Option<String>,
+) -> Result<Result<Proposal, Revision>, ProposeError> {
+    let candidate = hub.look(move |core, now| {
+        let head = core.intent().revision();
+        if base.is_some_and(|base| base != head) {
+            return Ok(Err(head));
+        }
+        let changes = core.intent().changes_to(&wanted);
+        let changes = reason.iter().fold(changes, |changes, reason| changes.with_reason(reason));
+        core.candidate(now, by, changes).map(Ok)
+    });
+    Ok(candidate.await?.map(|candidate| Proposal::new(Arc::clone(hub), by, candidate)))
+}
+
 /// The proposal of this id.
 pub(crate) async fn find(hub: &Arc<Hub>, by: Actor, plan: &str) -> Result<Proposal, ApplyError> {
     let found = hub.look(|core, _| core.proposal(plan)).await;

@@ -22,7 +22,7 @@ use crate::{
     control_plane::{OpenError, Shared, sees},
     hub::Hub,
     live::LiveWorkspace,
-    proposal::Proposal,
+    proposal::{Proposal, propose_document},
     service::audit::{Act, Record},
     status,
 };
@@ -147,9 +147,11 @@ async fn revoke_join_key(
 #[derive(Deserialize)]
 struct Why {
     reason: Option<String>,
+    base: Option<Revision>,
 }
 
-/// The body is the workspace's document as it should be; names are identity.
+/// The body is the workspace's document as it should be; names are identity, and what it does not mention goes. Whoever
+/// edited what they had read says on which `base`, and takes nothing back that came in between.
 async fn propose(
     State(shared): State<Arc<Shared>>,
     Path(workspace): Path<String>,
@@ -166,9 +168,11 @@ async fn propose(
         let detail = format!("the document is of workspace {}", wanted.name());
         return Err(Problem::new("document.other_workspace", detail, "send it to the workspace that it names"));
     }
-    let changes = live.intent().changes_to(&wanted);
-    let changes = why.reason.iter().fold(changes, |changes, reason| changes.with_reason(reason));
-    let proposal = live.propose(changes).await?;
+    let proposed = propose_document(&live.hub, live.by, wanted, why.base, why.reason).await?;
+    let proposal = proposed.map_err(|head| {
+        let detail = format!("the document was made for another revision than {head}, the current one");
+        Problem::new("plan.stale", detail, "read the document again, and make your change to that")
+    })?;
     proposal.submit().await?;
     Ok(show(StatusCode::CREATED, &proposal, text))
 }

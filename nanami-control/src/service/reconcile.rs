@@ -120,6 +120,7 @@ impl Workspace {
     /// [`Refused`] with everything that is against them.
     pub fn candidate(&self, now: Timestamp, by: Actor, changes: ChangeSet) -> Result<Candidate, Refused> {
         let intent = &self.fold.intent;
+        let changes = with_keys(changes, intent);
         let what_if = self.desired.what_if(&intent.apply(by, &changes)?);
         let before = changes.iter().filter_map(|change| intent.object(change.id())).collect();
         let saved = Saved {
@@ -290,6 +291,19 @@ fn rebased(saved: &Saved, head: &Intent) -> Option<ChangeSet> {
 fn only_joined(was: &Peer, is: &Peer) -> bool {
     let Some(key) = is.key() else { return false };
     was.key().is_none() && was.clone().with_key(key) == *is
+}
+
+/// A peer that has joined since the changes were collected keeps its key: no update makes a peer pending again.
+fn with_keys(changes: ChangeSet, head: &Intent) -> ChangeSet {
+    let keep = |change: &Change| match change {
+        Change::Update(Object::Peer(id, wanted)) if wanted.key().is_none() => {
+            let key = head.get(*id).and_then(Peer::key);
+            Change::Update(Object::Peer(*id, key.into_iter().fold(wanted.clone(), Peer::with_key)))
+        }
+        change => change.clone(),
+    };
+    let kept = changes.iter().map(keep).collect::<ChangeSet>();
+    changes.reason().into_iter().fold(kept, |changes, reason| changes.with_reason(reason))
 }
 
 /// What a plan is known by. The same changes by the same user on the same revision are the same plan.
