@@ -59,15 +59,18 @@ impl Picture<'_> {
             "" => String::new(),
             path => format!("<path class=\"standby\" d=\"{path}\"/>"),
         };
+        let live = |wire: &Wire| format!("<path class=\"live\" d=\"{}\"/>", wire.path);
         let stroke = |wire: &Wire| {
-            let live =
-                if strand.is_live() { format!("<path class=\"live\" d=\"{}\"/>", wire.path) } else { String::new() };
+            let live = if strand.live() == Some(0) { live(wire) } else { String::new() };
             format!("<path class=\"tube\" d=\"{0}\"/><path class=\"bore\" d=\"{0}\"/>{live}", wire.path)
         };
+        // A standby that has taken over: its line is filled beside the outline that stays planned.
+        let standing_in = strand.live().filter(|rank| *rank > 0).and_then(|rank| ways.get(rank));
+        let standing_in: String = standing_in.into_iter().flatten().map(live).collect();
         let strokes: String = ways.first().into_iter().flatten().map(stroke).collect();
         let heads: String = ways.first().into_iter().flatten().map(arrow).collect();
         self.line(format_args!(
-            "<g class=\"link {}\"{own}><title>{label}</title>{hit}{standby}{strokes}{heads}</g>",
+            "<g class=\"link {}\"{own}><title>{label}</title>{hit}{standby}{strokes}{standing_in}{heads}</g>",
             strand.state()
         ));
     }

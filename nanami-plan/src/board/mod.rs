@@ -13,6 +13,7 @@ mod facts;
 mod layout;
 mod lines;
 mod mark;
+mod observe;
 mod page;
 mod project;
 mod state;
@@ -73,7 +74,8 @@ pub struct Link {
     services: Services,
     via: Vec<GatewayId>,
     state: State,
-    live: Option<String>,
+    /// The rank of the gateway that carries it, 0 where there is none, and what says so.
+    live: Option<(usize, String)>,
     explanation: Option<(String, String)>,
 }
 
@@ -95,7 +97,13 @@ impl Link {
 
     /// Says that the tunnels of the link have handshakes; `evidence` is a few words such as `handshake 9 s ago, 3 ms`.
     pub fn with_live(self, evidence: impl Into<String>) -> Self {
-        Self { live: Some(evidence.into()), ..self }
+        Self { live: Some((0, evidence.into())), ..self }
+    }
+
+    /// Says the same of a standby that has taken over: the outline stays where the plan has it, the fill goes by this gateway.
+    pub fn with_live_by(self, gateway: GatewayId, evidence: impl Into<String>) -> Self {
+        let rank = self.via.iter().position(|id| *id == gateway).unwrap_or(0);
+        Self { live: Some((rank, evidence.into())), ..self }
     }
 
     /// Sets the text of `explain` for the link, and the command that prints it.

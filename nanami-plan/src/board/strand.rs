@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use nanami_model::{Destination, GatewayId, GroupId, NetworkId, PeerId, RouteId};
 
+use super::observe::worst;
 use super::state::State;
 use super::xml::Escaped;
 use super::{Board, Link};
@@ -51,13 +52,12 @@ impl<'a> Strand<'a> {
 
     /// The state that most wants to be looked at.
     pub(super) fn state(&self) -> State {
-        let order = [State::Altered, State::Foreign, State::Unknown, State::Behind, State::Planned, State::Matching];
-        let has = |state: &State| self.links.iter().any(|link| link.state == *state);
-        order.into_iter().find(has).unwrap_or(State::Planned)
+        worst(self.links.iter().map(|link| link.state))
     }
 
-    pub(super) fn is_live(&self) -> bool {
-        self.links.iter().any(|link| link.live.is_some())
+    /// The rank of the gateway by which it is live, of a bundle that of the first live link; `None` if none is.
+    pub(super) fn live(&self) -> Option<usize> {
+        self.links.iter().find_map(|link| link.live.as_ref()).map(|(rank, _)| *rank)
     }
 }
 
@@ -160,7 +160,14 @@ impl Board {
             Destination::Address(address) => address.to_string(),
         };
         let from = self.end_name(End::Peer(link.from));
-        let live = link.live.as_deref().map_or("not live".to_owned(), |evidence| format!("live: {evidence}"));
+        let live = match &link.live {
+            None => "not live".to_owned(),
+            Some((0, evidence)) => format!("live: {evidence}"),
+            Some((rank, evidence)) => {
+                let by = self.via_names(&link.via).get(*rank).cloned().unwrap_or_default();
+                format!("live by standby {by}: {evidence}")
+            }
+        };
         format!("{from} to {to}, {}, {}, {}, {live}", link.services, self.way(&link.via), link.state)
     }
 
