@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use nanami_model::{Actor, Generation, Intent, Name, PeerId, Revision};
-use nanami_plan::{AssertionsFailed, Effect};
+use nanami_plan::{AssertionsFailed, Effect, Plan};
 
 use crate::{
     hub::Hub,
@@ -24,7 +24,7 @@ impl Proposal {
         Proposal { hub, by, candidate }
     }
 
-    /// What the plan is known by once it is submitted.
+    /// What the plan is known by once it is submitted; texts show the beginning, which is enough while it is one plan's.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.candidate.saved.plan
@@ -46,6 +46,12 @@ impl Proposal {
     #[must_use]
     pub fn changes(&self) -> usize {
         self.candidate.saved.changes.iter().len()
+    }
+
+    /// What it means, and what every peer does for it. `Display` is the text for people.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.candidate.plan
     }
 
     /// Who gains and loses what.
@@ -142,7 +148,7 @@ pub(crate) async fn propose_document(
 
 /// The proposal of this id.
 pub(crate) async fn find(hub: &Arc<Hub>, by: Actor, plan: &str) -> Result<Proposal, ApplyError> {
-    let found = hub.look(|core, _| core.proposal(plan)).await;
+    let found = hub.look(|core, now| core.proposal(now, plan)).await;
     let candidate = name_mover(hub, found).await?;
     Ok(Proposal::new(Arc::clone(hub), by, candidate))
 }
@@ -191,63 +197,21 @@ async fn with_mover(hub: &Arc<Hub>, stale: Stale) -> Result<Stale, StoreError> {
 }
 
 impl fmt::Display for Proposal {
-    /// In the form of OUTPUT.md; `{:#}` leaves nothing out.
+    /// The plan's text, and who has approved it; `{:#}` leaves nothing out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (before, after) = (&self.candidate.before, self.intent());
-        let by = match self.candidate.saved.by {
-            Actor::User(user) => before.name_of(user).map_or_else(|| user.to_string(), Name::to_string),
-            _ => "control".to_owned(),
-        };
-        let (id, changes) = (self.id(), self.changes());
-        writeln!(
-            f,
-            "Plan {id} for {}, revision {} -> {}: {changes} {} by {by}. Not applied.",
-            after.name(),
-            before.revision(),
-            after.revision(),
-            if changes == 1 { "change" } else { "changes" },
-        )?;
-        if let Some(reason) = self.reason() {
-            writeln!(f, "  {reason:?}")?;
-        }
-        write!(f, "\nReachability\n")?;
-        if f.alternate() {
-            writeln!(f, "{:#}\n", self.effect())?;
-        } else {
-            writeln!(f, "{}\n", self.effect())?;
-        }
-        let assertions = after.assertions().len();
-        match self.check_assertions() {
-            Ok(()) => writeln!(f, "Assertions    {assertions} of {assertions} hold")?,
-            Err(failed) => {
-                let holding = assertions.saturating_sub(failed.broken().len());
-                writeln!(f, "Assertions    {holding} of {assertions} hold: apply will be refused")?;
-                failed.broken().iter().try_for_each(|broken| writeln!(f, "  FAIL        {broken}"))?;
-            }
-        }
-        self.write_approval(f)?;
-        let peers = self.recipients().count();
-        writeln!(f, "Rollout       {peers} of {} peers change", after.peers().len())?;
-        match self.waiting_for() {
-            [] => write!(f, "\nNext          nanami apply {id}"),
-            _ => write!(f, "\nNext          nanami approve {id}, then nanami apply {id}"),
-        }
-    }
-}
-
-impl Proposal {
-    fn write_approval(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = |names: &[Name], word: &str| names.iter().map(Name::as_str).collect::<Vec<_>>().join(word);
+        fmt::Display::fmt(self.plan(), f)?;
         let approved = self.approved_by();
-        if !approved.is_empty() {
-            writeln!(f, "Approval      given by {}", names(&approved, ", "))?;
-        } else if self.waiting_for().is_empty() {
-            writeln!(f, "Approval      none needed")?;
+        if approved.is_empty() {
+            return Ok(());
         }
-        for waiting in self.waiting_for() {
-            writeln!(f, "Approval      {}: waiting for {}", waiting.group, names(&waiting.could, " or "))?;
+        let names = |names: &[Name], word: &str| names.iter().map(Name::as_str).collect::<Vec<_>>().join(word);
+        write!(f, "\nApproved      by {}", names(&approved, ", "))?;
+        match self.waiting_for() {
+            [] => write!(f, "; it may be applied"),
+            missing => missing.iter().try_for_each(|waiting| {
+                write!(f, "; {} still waits for {}", waiting.group, names(&waiting.could, " or "))
+            }),
         }
-        Ok(())
     }
 }
 

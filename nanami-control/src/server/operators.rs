@@ -243,9 +243,9 @@ async fn participant(
 }
 
 async fn named_by(hub: &Hub, plan: &str, user: &Name) -> Option<Actor> {
-    hub.look(|core, _| {
+    hub.look(|core, now| {
         let empty = core.intent().revision() == Revision::ZERO;
-        let candidate = core.proposal(plan).ok().filter(|_| empty)?;
+        let candidate = core.proposal(now, plan).ok().filter(|_| empty)?;
         actor(candidate.what_if.desired().intent(), user)
     })
     .await

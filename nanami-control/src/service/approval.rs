@@ -22,10 +22,8 @@ pub struct Missing {
 #[must_use]
 pub fn approvers(before: &Intent, after: &Intent, group: GroupId) -> Vec<UserId> {
     let intent = if before.revision() == Revision::ZERO { after } else { before };
-    let admins = |user: &nanami_model::User| {
-        let on_group = user.roles().any(|(on, role)| on == group && role.permits(Permission::Approve));
-        on_group || user.role() == Some(Role::Admin)
-    };
+    let admins =
+        |user: &nanami_model::User| user.roles().any(|(on, role)| on == group && role.permits(Permission::Approve));
     let named = who(intent, admins);
     if named.is_empty() { who(before, |user| user.role() == Some(Role::Owner)) } else { named }
 }

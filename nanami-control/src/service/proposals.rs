@@ -11,7 +11,7 @@ use super::audit::Approval;
 /// A change set that somebody proposed, as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Saved {
-    /// The plan's id, as people say it.
+    /// The plan's whole id. People say as much of it as tells it apart.
     pub plan: String,
     /// The revision on which the proposer saw the effect.
     pub base: Revision,
@@ -54,22 +54,25 @@ impl Proposals {
         bytes
     }
 
+    /// The proposal whose id begins with this text, which says at least [`SHORTEST`]; `None` when there are several.
     pub(super) fn get(&self, plan: &str) -> Option<&Saved> {
-        self.open.iter().find(|saved| saved.plan == plan)
+        let mut matching = self.open.iter().filter(|saved| plan.len() >= SHORTEST && saved.plan.starts_with(plan));
+        matching.next().filter(|_| matching.next().is_none())
     }
 
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Saved> {
         self.open.iter()
     }
 
-    /// With this proposal; one of the same plan stays as it is, approvals included. The oldest gives way to the
-    /// [`MAX_OPEN`]th.
+    /// With this proposal. One of the same plan that was looked at on the same objects stays as it is, approvals included;
+    /// one that was not gives way, for its approvals were for another sight. The oldest gives way to the [`MAX_OPEN`]th.
     pub(super) fn with(&self, saved: Saved) -> Proposals {
-        let mut open = self.open.clone();
-        if self.get(&saved.plan).is_none() {
-            open.push(saved);
-            open.drain(..open.len().saturating_sub(MAX_OPEN));
+        if self.get(&saved.plan).is_some_and(|known| known.before == saved.before && known.effect == saved.effect) {
+            return self.clone();
         }
+        let mut open = self.without(&saved.plan).open;
+        open.push(saved);
+        open.drain(..open.len().saturating_sub(MAX_OPEN));
         Proposals { open }
     }
 
@@ -92,6 +95,8 @@ impl Proposals {
 
 /// Chosen: more than people review at a time; a job that proposes every minute does not fill the disk.
 const MAX_OPEN: usize = 64;
+/// `p-` and four digits, as texts show it.
+const SHORTEST: usize = 6;
 const VERSION: u8 = 1;
 
 #[cfg(test)]
@@ -116,19 +121,35 @@ mod tests {
     #[test]
     fn they_come_back_and_a_repetition_keeps_the_approvals() {
         let approval = Approval { by: UserId::from_bytes([1; 10]), at: Timestamp::from_millis(2) };
-        let proposals = Proposals::default().with(saved("p-1")).with(saved("p-2")).approved("p-1", approval);
-        let again = proposals.with(saved("p-1")).approved("p-1", approval);
+        let proposals = Proposals::default().with(saved("p-1111")).with(saved("p-2222")).approved("p-1111", approval);
+        let again = proposals.with(saved("p-1111")).approved("p-1111", approval);
         assert_eq!(again, proposals);
-        assert_eq!(again.get("p-1").unwrap().approvals, [approval]);
+        assert_eq!(again.get("p-1111").unwrap().approvals, [approval]);
         assert_eq!(Proposals::decode(&again.encode()).unwrap(), again);
-        assert!(again.without("p-1").get("p-1").is_none());
+        assert!(again.without("p-1111").get("p-1111").is_none());
         assert!(Proposals::decode(&[]).is_err() && Proposals::decode(b"\x02{}").is_err());
     }
 
     #[test]
+    fn a_part_of_an_id_is_enough_while_it_tells_plans_apart() {
+        let proposals = Proposals::default().with(saved("p-abcd1")).with(saved("p-abcd2")).with(saved("p-ef011"));
+        assert_eq!(proposals.get("p-ef01").unwrap().plan, "p-ef011");
+        assert!(proposals.get("p-abcd").is_none() && proposals.get("p-ef0").is_none() && proposals.get("").is_none());
+        assert_eq!(proposals.get("p-abcd2").unwrap().plan, "p-abcd2");
+    }
+
+    #[test]
+    fn approvals_are_for_what_was_seen() {
+        let approval = Approval { by: UserId::from_bytes([1; 10]), at: Timestamp::from_millis(2) };
+        let proposals = Proposals::default().with(saved("p-1111")).approved("p-1111", approval);
+        let moved = proposals.with(Saved { effect: "another".into(), ..saved("p-1111") });
+        assert_eq!((moved.iter().len(), moved.get("p-1111").unwrap().approvals.len()), (1, 0));
+    }
+
+    #[test]
     fn the_oldest_gives_way() {
-        let proposals = (0..200).fold(Proposals::default(), |all, i| all.with(saved(&format!("p-{i}"))));
+        let proposals = (0..200).fold(Proposals::default(), |all, i| all.with(saved(&format!("p-{i:04}"))));
         assert_eq!(proposals.iter().len(), MAX_OPEN);
-        assert!(proposals.get("p-135").is_none() && proposals.get("p-136").is_some());
+        assert!(proposals.get("p-0135").is_none() && proposals.get("p-0136").is_some());
     }
 }

@@ -5,7 +5,7 @@
 //! assertion that does not hold is shown with a proposal and refuses its application.
 
 use nanami_model::{Actor, Change, ChangeSet, Intent, Name, Object, Peer, Refused, Revision, Timestamp};
-use nanami_plan::{AssertionsFailed, Effect, Passage, WhatIf};
+use nanami_plan::{AssertionsFailed, Base, Effect, Findings, Passage, Plan, WhatIf, plan};
 
 use super::{
     Step, Workspace,
@@ -21,6 +21,7 @@ pub struct Candidate {
     pub(crate) saved: Saved,
     pub(crate) before: Intent,
     pub(crate) what_if: WhatIf,
+    pub(crate) plan: Plan,
     pub(crate) missing: Vec<Waiting>,
 }
 
@@ -79,6 +80,9 @@ pub enum ApplyError {
     /// Its effect is another one than the one that was shown.
     #[error(transparent)]
     Stale(#[from] Stale),
+    /// The maps that would be handed out break a promise: a bug of ours, which stops here.
+    #[error("the maps of this plan break a promise")]
+    Invariant(#[source] Findings),
     /// Groups that have not consented yet.
     #[error("{}", waiting(.0))]
     NeedsApproval(Vec<Waiting>),
@@ -89,7 +93,7 @@ pub enum ApplyError {
 
 /// A plan whose effect has moved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("plan {plan} was made on revision {base} and does not stand at revision {head}: {}", moved(.by))]
+#[error("plan {} was made on revision {base} and does not stand at revision {head}: {}", short(.plan), moved(.by))]
 pub struct Stale {
     /// The plan.
     pub plan: String,
@@ -123,8 +127,9 @@ impl Workspace {
         let changes = with_keys(changes, intent);
         let what_if = self.desired.what_if(&intent.apply(by, &changes)?);
         let before = changes.iter().filter_map(|change| intent.object(change.id())).collect();
+        let seen = self.seen(now, by, &what_if);
         let saved = Saved {
-            plan: identify(intent.revision(), by, &changes),
+            plan: identify(&seen),
             base: intent.revision(),
             by,
             at: now,
@@ -134,8 +139,9 @@ impl Workspace {
             approvals: Vec::new(),
         };
         // Who proposes the same again looks at the same plan, with the approvals that it has.
-        let saved = self.fold.proposals.get(&saved.plan).cloned().unwrap_or(saved);
-        Ok(self.beside(saved, what_if))
+        let known = self.fold.proposals.with(saved.clone());
+        let saved = known.get(&saved.plan).cloned().unwrap_or(saved);
+        Ok(self.beside(saved, what_if, seen))
     }
 
     /// Keeps a proposal, so that others can approve and apply it by its id.
@@ -148,9 +154,9 @@ impl Workspace {
     ///
     /// # Errors
     /// [`ApplyError::Unknown`], [`ApplyError::Refused`], [`ApplyError::Stale`].
-    pub fn proposal(&self, plan: &str) -> Result<Candidate, ApplyError> {
+    pub fn proposal(&self, now: Timestamp, plan: &str) -> Result<Candidate, ApplyError> {
         let saved = self.fold.proposals.get(plan).ok_or_else(|| ApplyError::Unknown(plan.to_owned()))?;
-        self.look_again(saved.clone())
+        self.look_again(now, saved.clone())
     }
 
     /// Every open proposal, oldest first.
@@ -164,7 +170,7 @@ impl Workspace {
     /// [`ApproveError`]; a user who can give none of the consents that are needed is told so.
     pub fn approve(&self, now: Timestamp, by: Actor, plan: &str) -> Result<Step<Candidate>, ApproveError> {
         let unknown = || ApproveError::Unknown(plan.to_owned());
-        let candidate = self.proposal(plan).map_err(|error| match error {
+        let candidate = self.proposal(now, plan).map_err(|error| match error {
             ApplyError::Stale(stale) => ApproveError::Stale(stale),
             _ => unknown(),
         })?;
@@ -176,9 +182,9 @@ impl Workspace {
             let known = before.get(user).is_some();
             return Err(if known { ApproveError::Forbidden } else { unknown() });
         }
-        let proposals = self.fold.proposals.approved(plan, Approval { by: user, at: now });
-        let saved = proposals.get(plan).cloned().ok_or_else(unknown)?;
-        let reply = self.beside(saved, candidate.what_if);
+        let proposals = self.fold.proposals.approved(&candidate.saved.plan, Approval { by: user, at: now });
+        let saved = proposals.get(&candidate.saved.plan).cloned().ok_or_else(unknown)?;
+        let reply = self.beside(saved, candidate.what_if, candidate.plan);
         Ok(Step { write: None, proposals: Some(proposals), reply })
     }
 
@@ -188,12 +194,13 @@ impl Workspace {
     /// [`ApplyError`]; nothing has happened then.
     pub fn apply(&self, now: Timestamp, by: Actor, saved: &Saved) -> Result<Step<Record>, ApplyError> {
         let saved = self.fold.proposals.get(&saved.plan).unwrap_or(saved).clone();
-        let candidate = self.look_again(saved)?;
+        let candidate = self.look_again(now, saved)?;
         self.fold.intent.apply(by, &candidate.saved.changes)?;
         candidate.what_if.check_assertions(&[])?;
         if !candidate.missing.is_empty() {
             return Err(ApplyError::NeedsApproval(candidate.missing));
         }
+        candidate.plan.check().map_err(ApplyError::Invariant)?;
         let Saved { plan, by, approvals, changes, .. } = candidate.saved;
         let step = self.write(now, by, Act::Applied { plan: plan.clone(), approvals }, changes, ())?;
         let record = step.write.as_ref().map(|write| write.record.clone()).expect("an application writes a record");
@@ -202,7 +209,7 @@ impl Workspace {
     }
 
     /// Puts a saved proposal on the current revision: it must still apply, touch what it was made for, and mean the same.
-    fn look_again(&self, mut saved: Saved) -> Result<Candidate, ApplyError> {
+    fn look_again(&self, now: Timestamp, mut saved: Saved) -> Result<Candidate, ApplyError> {
         let head = self.fold.intent.revision();
         let stale = |saved: &Saved| Stale { plan: saved.plan.clone(), base: saved.base, head, by: None };
         saved.changes = rebased(&saved, &self.fold.intent).ok_or_else(|| stale(&saved))?;
@@ -210,10 +217,17 @@ impl Workspace {
         if fingerprint(what_if.effect()) != saved.effect {
             return Err(stale(&saved).into());
         }
-        Ok(self.beside(saved, what_if))
+        let seen = self.seen(now, saved.by, &what_if);
+        Ok(self.beside(saved, what_if, seen))
     }
 
-    fn beside(&self, saved: Saved, what_if: WhatIf) -> Candidate {
+    /// The plan that leads there from the current revision.
+    fn seen(&self, now: Timestamp, by: Actor, what_if: &WhatIf) -> Plan {
+        let seen = plan(&Base::settled(&self.desired), what_if.desired(), &self.observed, now);
+        if let Actor::User(user) = by { seen.by(user) } else { seen }
+    }
+
+    fn beside(&self, saved: Saved, what_if: WhatIf, plan: Plan) -> Candidate {
         let (before, after) = (&self.fold.intent, what_if.desired().intent());
         let groups = what_if.effect().approvals();
         let missing = approval::missing(before, after, groups, saved.by, &saved.approvals);
@@ -222,7 +236,7 @@ impl Workspace {
             could: missing.could.iter().filter_map(|user| name(before, after, *user)).collect(),
         };
         let missing = missing.into_iter().map(named).collect();
-        Candidate { saved, before: before.clone(), what_if, missing }
+        Candidate { saved, before: before.clone(), what_if, plan, missing }
     }
 }
 
@@ -246,7 +260,7 @@ pub fn moved_by(log: &[Entry], saved: &Saved) -> Option<String> {
     let mut workspace = Workspace::found(founded.workspace, founded.owner);
     for entry in log {
         workspace.replay(std::slice::from_ref(entry)).ok()?;
-        if entry.revision() <= saved.base || workspace.look_again(saved.clone()).is_ok() {
+        if entry.revision() <= saved.base || workspace.look_again(saved.at, saved.clone()).is_ok() {
             continue;
         }
         let record = Record::from_entry(entry).ok()?;
@@ -255,7 +269,7 @@ pub fn moved_by(log: &[Entry], saved: &Saved) -> Option<String> {
             _ => "control".to_owned(),
         };
         return Some(match record.act {
-            Act::Applied { plan, .. } => format!("plan {plan} by {who} (revision {})", entry.revision()),
+            Act::Applied { plan, .. } => format!("plan {} by {who} (revision {})", short(&plan), entry.revision()),
             _ => format!("revision {} by {who}", entry.revision()),
         });
     }
@@ -306,11 +320,14 @@ fn with_keys(changes: ChangeSet, head: &Intent) -> ChangeSet {
     changes.reason().into_iter().fold(kept, |changes, reason| changes.with_reason(reason))
 }
 
-/// What a plan is known by. The same changes by the same user on the same revision are the same plan.
-fn identify(base: Revision, by: Actor, changes: &ChangeSet) -> String {
-    let content = serde_json::to_vec(&(base, by, changes)).expect("changes hold strings, numbers and lists only");
-    let hash = blake3::derive_key("nanami 2026 plan id v1", &content);
-    format!("p-{}", hash[..5].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+/// What a plan is known by: its whole id, of which its text shows the beginning.
+fn identify(plan: &Plan) -> String {
+    format!("p-{}", plan.id().as_bytes()[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
+/// As much of a plan's id as texts show.
+pub(crate) fn short(plan: &str) -> &str {
+    plan.get(..6).unwrap_or(plan)
 }
 
 /// What an effect is compared by: everything that it gains, loses, reroutes and disturbs. What is merely kept may grow.
@@ -361,6 +378,7 @@ codes! {
         ApplyError::Refused(refused) => refused.code(), remedies(refused);
         ApplyError::Assertions(_) => "assertion.failed", "change the plan so that every assertion holds, or the assertion with its owner";
         ApplyError::Stale(_) => "plan.stale", "propose it again and look at its effect";
+        ApplyError::Invariant(_) => "plan.invariant", "report this: nothing was applied";
         ApplyError::NeedsApproval(_) => "plan.needs_approval", "ask one of those whom the plan waits for, then apply it again";
         ApplyError::Store(error) => error.code(), error.remedy();
     }
