@@ -11,8 +11,7 @@ use crate::names::Names;
 
 /// One thing that keeps a flow from passing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Blocker {
+pub(crate) enum Blocker {
     /// A peer to itself, a gateway to what is behind it, or an address that is nothing here.
     NoDestination,
     /// No policy allows it, or not all of it.

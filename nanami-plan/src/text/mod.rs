@@ -4,8 +4,12 @@
 //! align. The same value gives the same text.
 
 mod effect;
+mod explain;
+mod fix;
 pub(crate) mod plan;
+mod reach;
 mod rollout;
+mod status;
 mod table;
 
 pub(crate) use table::Table;
@@ -61,6 +65,13 @@ pub(crate) fn duration(span: std::time::Duration) -> String {
         7200..=172_799 => format!("{} h", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
     }
+}
+
+/// How much something is used, in words.
+pub(crate) fn used(used: crate::usage::Used) -> String {
+    let open = used.open.map(|open| format!("{open} open {}, ", if open == 1 { "flow" } else { "flows" }));
+    let last = used.last.map_or_else(|| "no use seen".to_owned(), |age| format!("last used {} ago", duration(age)));
+    open.unwrap_or_default() + &last
 }
 
 /// A text after a head, in as many lines as it takes; the further ones begin below the text.

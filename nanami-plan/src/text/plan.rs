@@ -6,7 +6,7 @@ use std::fmt;
 use nanami_model::{GroupId, Intent, ObjectId, Permission, Role};
 
 use super::rollout::{self, Row};
-use super::{Limit, Table, count, duration, wrap};
+use super::{Limit, Table, count, wrap};
 use crate::assertion::AssertionsFailed;
 use crate::changes::EditKind;
 use crate::effect::Passage;
@@ -120,16 +120,8 @@ impl<'a> Text<'a> {
     }
 
     fn reachability(&self, limit: Limit) -> Vec<String> {
-        let evidence = |passage: &Passage| match self.plan.evidence.about(passage) {
-            None => Some("use unknown".to_owned()),
-            Some(used) => Some(match used.last {
-                None => format!("{}, never used", count(usize::try_from(used.open).unwrap_or(usize::MAX), "open flow")),
-                Some(age) => {
-                    let open = count(usize::try_from(used.open).unwrap_or(usize::MAX), "open flow");
-                    format!("{open}, last used {} ago", duration(age))
-                }
-            }),
-        };
+        let used = |passage: &Passage| self.plan.evidence.about(passage);
+        let evidence = |passage: &Passage| Some(used(passage).map_or_else(|| "use unknown".to_owned(), super::used));
         super::effect::lines(&self.plan.effect, limit, &evidence)
     }
 

@@ -6,6 +6,7 @@ use super::COLUMNS;
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     indent: usize,
+    right: Vec<usize>,
     rows: Vec<Vec<String>>,
 }
 
@@ -17,7 +18,12 @@ const LAST: usize = 30;
 impl Table {
     /// A table whose lines begin with so many spaces.
     pub(crate) fn new(indent: usize) -> Self {
-        Self { indent, rows: Vec::new() }
+        Self { indent, right: Vec::new(), rows: Vec::new() }
+    }
+
+    /// Sets the columns whose cells stand at the right: numbers.
+    pub(crate) fn right(self, columns: impl IntoIterator<Item = usize>) -> Self {
+        Self { right: columns.into_iter().collect(), ..self }
     }
 
     pub(crate) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
@@ -34,11 +40,14 @@ impl Table {
                 let last = row[n + 1..].iter().all(String::is_empty);
                 let room = if last { COLUMNS.saturating_sub(text.chars().count()) } else { widths[n] };
                 let cell = clip(cell, room);
+                let rest = widths.get(n).map_or(0, |width| width.saturating_sub(cell.chars().count()));
+                let (before, after) = if self.right.contains(&n) { (rest, GAP) } else { (0, rest + GAP) };
+                text.push_str(&" ".repeat(before));
                 text.push_str(&cell);
                 if last {
                     break;
                 }
-                text.push_str(&" ".repeat(widths[n] - cell.chars().count() + GAP));
+                text.push_str(&" ".repeat(after));
             }
             text.trim_end().to_owned()
         };
