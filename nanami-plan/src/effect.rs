@@ -58,6 +58,15 @@ pub enum Disturbance {
     Rekeyed(PeerId),
 }
 
+impl Passage {
+    /// All that a state allows on one pair; `None` if that is nothing.
+    pub(crate) fn of(desired: &Desired, from: PeerId, to: Destination) -> Option<Self> {
+        let grants = desired.access().grants(from, to);
+        let side = Side { to, part: None, grants, way: desired.way(from, to) };
+        Some(side.passage(from, union(grants)?))
+    }
+}
+
 /// Some passages of an [`Effect`].
 #[derive(Debug, Clone, Copy)]
 pub struct Flows<'a> {

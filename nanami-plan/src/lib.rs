@@ -1,7 +1,16 @@
 //! Nanami's planner: from what people asked for to what every peer must know, and an explanation of it.
 //!
+//! ```text
+//! Intent ──compile──▶ Desired ──map_for──▶ the map of every peer
+//!                        ├──what_if──▶ Effect, assertions, recipients
+//!                        ├──plan(Base, ..)──▶ Plan: steps by stage, gates, promises
+//!                        └──beside(Observed, now)──▶ View: status, reach, explain, board
+//! ```
+//!
 //! [`compile`] turns an [`Intent`](nanami_model::Intent) into the [`Desired`] state: who may reach what ([`Access`]), which way
-//! packets go ([`Way`]), and the map of every peer.
+//! packets go ([`Way`]), and maps. [`Desired::check`] re-derives every promise about those maps from the maps alone. [`plan`]
+//! says what a change means ([`Effect`]) and what every peer does for it ([`Step`]); a [`View`] sets the state beside what was
+//! reported. `Display` of every result is the text that people read, `{:#}` the unabridged one.
 //!
 //! The crate is pure: it reads no clock, socket, file or randomness, and the same input gives the same bytes.
 #![forbid(unsafe_code)]

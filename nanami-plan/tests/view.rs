@@ -105,3 +105,17 @@ fn reach_says_who_gets_where_how_and_whether_it_is_used() {
     let of_lead: Vec<_> = view.reach(&Who::User(lead)).passages().map(|(p, _)| p.from).collect();
     assert_eq!(of_lead.len(), 3, "api-gateway and edge-router are platform's");
 }
+
+#[test]
+fn the_board_of_a_view_shows_each_state_and_what_explain_says() {
+    let desired = desired();
+    let mut observed = Observed::none().clone();
+    observed.record(peer(&desired, "db-cluster"), report_of(&desired, "db-cluster", 3), NOW).unwrap();
+    observed.record(peer(&desired, "api-gateway"), report_of(&desired, "api-gateway", 3), NOW).unwrap();
+    let view = desired.beside(&observed, NOW);
+    let flow = desired.intent().flow("api-gateway", "db-cluster", "tcp/5432".parse().unwrap()).unwrap();
+    let page = view.board().to_html();
+    let because = "Because   policy api-to-db";
+    assert!(view.explain(&flow).to_string().contains(because) && page.contains(because));
+    assert!(page.contains("data-status=\"matching\"") && page.contains("data-status=\"planned\""));
+}

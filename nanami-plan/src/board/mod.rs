@@ -18,6 +18,7 @@ mod page;
 mod project;
 mod state;
 mod strand;
+mod view;
 mod wire;
 mod xml;
 

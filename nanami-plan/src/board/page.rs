@@ -38,6 +38,7 @@ fn explanation(board: &Board, strand: &Strand<'_>) -> String {
     let (text, command) = match strand.single() {
         None => (listing(board, strand), String::new()),
         Some(link) => match &link.explanation {
+            Some((text, command)) if command.is_empty() => (text.clone(), String::new()),
             Some((text, command)) => {
                 (text.clone(), format!("<p class=\"command\"><code>{}</code></p>", Escaped(command)))
             }

@@ -8,6 +8,7 @@ use super::address_pairs;
 use crate::access::pairs;
 use crate::blocker::Blocker;
 use crate::desired::Desired;
+use crate::effect::Passage;
 use crate::names::Names;
 use crate::text::{count, duration};
 use crate::view::View;
@@ -245,8 +246,7 @@ fn observed(view: &View<'_>, flow: &Flow, denied: bool) -> Ground {
     if refused.count > 0 {
         return seen(attempts("disagrees"));
     }
-    let passages = view.passages().into_iter().filter(|p| p.from == flow.from && p.to == flow.to);
-    let used = passages.filter_map(|passage| view.usage(&passage)).next();
+    let used = Passage::of(desired, flow.from, flow.to).and_then(|passage| view.usage(&passage));
     seen(used.map_or_else(|| "unknown".to_owned(), |used| format!("agrees: {}, 0 refused", crate::text::used(used))))
 }
 
