@@ -7,10 +7,12 @@ mod document;
 mod id;
 mod join_string;
 mod key;
+mod log;
 mod message;
 mod name;
 mod network_map;
 mod packet;
+mod plan;
 mod report;
 mod service;
 mod text;
@@ -47,10 +49,12 @@ pub const TARGETS: &[Target] = &[
     Target { name: "id", run: id::target, rounds: 100_000 },
     Target { name: "join_string", run: join_string::target, rounds: 50_000 },
     Target { name: "key", run: key::target, rounds: 50_000 },
+    Target { name: "log", run: log::target, rounds: 2000 },
     Target { name: "message", run: message::target, rounds: 100_000 },
     Target { name: "name", run: name::target, rounds: 100_000 },
     Target { name: "network_map", run: network_map::target, rounds: 100_000 },
     Target { name: "packet", run: packet::target, rounds: 4000 },
+    Target { name: "plan", run: plan::target, rounds: 2000 },
     Target { name: "report", run: report::target, rounds: 100_000 },
     Target { name: "service", run: service::target, rounds: 100_000 },
 ];

@@ -18,7 +18,7 @@ macro_rules! replays {
     };
 }
 
-replays! { channel cidr datagram document id join_string key message name network_map packet report service }
+replays! { channel cidr datagram document id join_string key log message name network_map packet plan report service }
 
 #[test]
 fn every_target_has_its_test_and_every_corpus_its_target() {

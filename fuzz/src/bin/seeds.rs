@@ -6,16 +6,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
+use nanami_control::service::audit::{Act, Founded, Record};
 use nanami_fuzz::targets::streams;
 use nanami_model::message::{Hint, ToControl, ToPeer};
 use nanami_model::{
-    Attempt, Digest, Epoch, Filter, ForwardRule, Generation, JoinKeyId, JoinSecret, JoinString, LinkReport, Neighbor,
-    NetworkMap, PeerId, PolicyId, PrivateKey, PublicKey, Report, Service, Services, TakenOver, Usage, name,
+    Attempt, ChangeSet, Digest, Epoch, Filter, ForwardRule, Generation, Intent, JoinKeyId, JoinSecret, JoinString,
+    LinkReport, Neighbor, NetworkMap, PeerId, PolicyId, PrivateKey, PublicKey, Report, Revision, Service, Services,
+    TakenOver, Timestamp, Usage, User, name,
 };
 
 fn main() -> io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    let seeds: Vec<(&str, &str, Vec<u8>)> = [texts(), maps(), reports(), messages(), channels()].concat();
+    let seeds: Vec<(&str, &str, Vec<u8>)> = [texts(), maps(), reports(), messages(), channels(), logs()].concat();
     for (target, seed, bytes) in seeds {
         let path: PathBuf = folder.join(target).join(seed);
         fs::create_dir_all(path.parent().expect("a corpus has a folder"))?;
@@ -76,6 +78,27 @@ fn channels() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("channel", "joining", streams::joining()),
         ("channel", "answer", streams::answer()),
         ("channel", "talking", streams::talking()),
+    ]
+}
+
+/// The founding of acme, as control would have written it.
+fn logs() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let founded = Founded { workspace: name!("acme"), owner: name!("netops") };
+    let empty = Intent::new(founded.workspace.clone(), User::new(founded.owner.clone()));
+    let acme = Intent::from_toml(include_str!("../../../examples/acme.toml")).expect("the example is valid");
+    let record = |changes, founded| Record {
+        at: Timestamp::from_millis(1_700_000_000_000),
+        by: empty.owner(),
+        act: Act::Applied { plan: "p-0000".to_owned(), approvals: Vec::new() },
+        changes,
+        touched: Vec::new(),
+        founded,
+    };
+    let bytes = |record: Record| record.to_entry(Revision::new(1)).bytes().to_vec();
+    vec![
+        ("log", "acme", bytes(record(empty.changes_to(&acme), Some(founded.clone())))),
+        ("log", "nothing", bytes(record(ChangeSet::default(), Some(founded)))),
+        ("log", "not-founded", bytes(record(ChangeSet::default(), None))),
     ]
 }
 
