@@ -50,4 +50,9 @@ impl Names {
     pub(crate) fn is_first(&self) -> bool {
         self.before.is_none()
     }
+
+    /// The newer revision.
+    pub(crate) fn after(&self) -> &Intent {
+        &self.after
+    }
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use common::world;
 use golden::{assert_columns, assert_page, golden};
+use nanami_model::TakenOver;
 use nanami_model::{
     Destination, Flow, GatewayId, Group, GroupId, Intent, NetworkId, Observed, PeerId, Policy, Protocol, Service,
     Timestamp, name,
@@ -114,6 +115,16 @@ fn what_passes_shows_its_hops_with_what_they_report() {
     golden("explain_allowed", &explanation.to_string());
     let flow = acme.flow("ci-runner", "10.60.3.4", service("tcp/443")).unwrap();
     golden("explain_route", &view.explain(&flow).to_string());
+
+    let mut report = report_of(&desired, "ci-runner", 18);
+    let by = acme.get(acme.id::<PeerId>("eu-west").unwrap()).unwrap().key().unwrap();
+    report.taken_over = vec![TakenOver { prefix: "10.60.0.0/16".parse().unwrap(), by }];
+    let mut failed_over = observed.clone();
+    failed_over.record(ci, report, NOW).unwrap();
+    let view = desired.beside(&failed_over, NOW).with_generations(&generations);
+    let Explanation::Allowed(why) = view.explain(&flow) else { panic!("it is allowed") };
+    assert_eq!(why.carrying(), Some(via[1]));
+    golden("explain_standby", &why.to_string());
 }
 
 #[test]

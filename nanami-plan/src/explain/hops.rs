@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use nanami_model::{Destination, Flow, Generation, Path, PeerId, Protocol};
+use nanami_model::{Cidr, Destination, Flow, GatewayId, Generation, PeerId, Protocol};
 
 use crate::access::union;
 use crate::names::Names;
@@ -59,10 +59,7 @@ pub(super) fn of(view: &View<'_>, flow: &Flow, literal: Destination, way: &Way) 
             does,
         }
     };
-    let carrier = match way.path() {
-        Path::Gateway(id) => intent.get(id).map(|gateway| gateway.peer()),
-        _ => None,
-    };
+    let carrier = carrying(view, flow, way).and_then(|id| intent.get(id)).map(|gateway| gateway.peer());
     let sends = carrier.map_or_else(|| "sends directly".to_owned(), |peer| format!("sends by {}", names.of(peer)));
     let mut hops = vec![hop(None, flow.from, sends)];
     if let Some(carrier) = carrier {
@@ -73,7 +70,7 @@ pub(super) fn of(view: &View<'_>, flow: &Flow, literal: Destination, way: &Way) 
             hops.push(hop(Some(carrier.unwrap_or(flow.from)), to, format!("accepts {services}")));
         }
         to => {
-            let prefix = |p: &&nanami_model::Cidr| p.is_ipv4() == v4;
+            let prefix = |p: &&Cidr| p.is_ipv4() == v4;
             let range = match (literal, to) {
                 (Destination::Address(at), _) => at.to_string(),
                 (_, Destination::Route(id)) => {
@@ -88,6 +85,21 @@ pub(super) fn of(view: &View<'_>, flow: &Flow, literal: Destination, way: &Way) 
         }
     }
     hops
+}
+
+/// The gateway that carries the flow now: the first, or the standby that its client says has taken over.
+pub(super) fn carrying(view: &View<'_>, flow: &Flow, way: &Way) -> Option<GatewayId> {
+    let intent = view.desired().intent();
+    let key = |id: &GatewayId| intent.get(intent.get(*id)?.peer())?.key();
+    let leads = |prefix: &Cidr| match flow.to {
+        Destination::Peer(to) => intent.get(to).is_some_and(|p| p.addresses().iter().any(|a| prefix.contains(*a))),
+        Destination::Route(to) => intent.get(to).is_some_and(|route| route.prefixes().contains(prefix)),
+        Destination::Address(at) => prefix.contains(at),
+    };
+    let taken = view.believed(flow.from).map(|sighting| sighting.report.taken_over.as_slice()).unwrap_or_default();
+    let by: Vec<_> = taken.iter().filter(|taken| leads(&taken.prefix)).map(|taken| taken.by).collect();
+    let standby = way.standbys().iter().find(|id| key(id).is_some_and(|key| by.contains(&key)));
+    standby.or_else(|| way.gateways().first()).copied()
 }
 
 /// Whether the flow is told by its IPv4 addresses: where both ends have one.
@@ -109,7 +121,7 @@ fn family(view: &View<'_>, flow: &Flow, literal: Destination) -> bool {
 pub(super) fn standbys(view: &View<'_>, from: PeerId, way: &Way) -> Vec<String> {
     let intent = view.desired().intent();
     let names = Names::new(intent, None);
-    let told = |id: &nanami_model::GatewayId| {
+    let told = |id: &GatewayId| {
         let peer = intent.get(*id)?.peer();
         let state = match view.link(from, peer) {
             Some(link) if view.is_live(from, peer) => {

@@ -3,7 +3,7 @@
 //! **Invariant**: the verdict is access's, so it agrees with what maps enforce (PLANNING.md I25). A denial names everything that
 //! stands in the way, not just the first thing; what it suggests was applied to a copy, compiled, and seen to open the flow.
 
-use nanami_model::{Destination, Flow, Intent, PeerId, Revision};
+use nanami_model::{Destination, Flow, GatewayId, Intent, PeerId, Revision};
 
 use crate::access::missing;
 use crate::names::Names;
@@ -38,6 +38,7 @@ pub struct Why {
     pub(crate) chain: Vec<Ground>,
     pub(crate) hops: Vec<Hop>,
     pub(crate) way: Way,
+    pub(crate) carrying: Option<GatewayId>,
     pub(crate) standbys: Vec<String>,
 }
 
@@ -72,6 +73,11 @@ impl Why {
     /// The gateways on the way.
     pub fn way(&self) -> &Way {
         &self.way
+    }
+
+    /// The gateway that carries it now: the first one, or a standby that took over; `None` if it goes directly.
+    pub fn carrying(&self) -> Option<GatewayId> {
+        self.carrying
     }
 }
 
@@ -112,8 +118,9 @@ impl View<'_> {
         }
         let way = desired.way(asked.from, asked.to).clone();
         let hops = hops::of(self, &asked, flow.to, &way);
+        let carrying = hops::carrying(self, &asked, &way);
         let standbys = hops::standbys(self, asked.from, &way);
-        Explanation::Allowed(Why { subject, chain, hops, way, standbys })
+        Explanation::Allowed(Why { subject, chain, hops, way, carrying, standbys })
     }
 }
 

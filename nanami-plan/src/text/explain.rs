@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use nanami_model::{Activity, Gateway, GatewayId};
+
 use super::{Table, count, duration, fix, wrap};
 use crate::explain::{Explanation, Ground, Judged, Subject, Why, WhyNot, replies};
 
@@ -25,8 +27,10 @@ impl fmt::Display for Why {
         lines.push(String::new());
         let mut rest: Vec<(&str, String)> = Vec::new();
         if let Some(first) = self.way.gateways().first() {
-            let first = self.subject.names.of(*first);
-            rest.push(("chosen", format!("{first}: first in the list of gateways that are not draining")));
+            rest.push(("chosen", format!("{}: {}", self.subject.names.of(*first), self.chosen(*first))));
+            if let Some(now) = self.carrying.filter(|now| now != first) {
+                rest.push(("now", format!("{}: a standby, which took over", self.subject.names.of(now))));
+            }
             let standbys = if self.standbys.is_empty() { "none".to_owned() } else { self.standbys.join("; ") };
             rest.push(("standby", standbys));
         }
@@ -36,6 +40,16 @@ impl fmt::Display for Why {
         }
         lines.extend(rest.into_iter().flat_map(|(topic, text)| wrap(&format!("  {topic:<11}  "), &text)));
         f.write_str(&lines.join("\n"))
+    }
+}
+
+impl Why {
+    /// Why the first gateway is the first.
+    fn chosen(&self, first: GatewayId) -> &'static str {
+        match self.subject.names.after().get(first).map(Gateway::activity) {
+            Some(Activity::Draining) => "draining, and no other one is left",
+            _ => "the first of the list that is not draining",
+        }
     }
 }
 
