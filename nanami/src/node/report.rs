@@ -25,7 +25,6 @@ pub(super) fn of(tunnel: &Tunnel, now: Instant) -> Report {
         attempts: attempts.iter().take(Report::MAX_ATTEMPTS).map(|attempt| of_attempt(attempt, &map, now)).collect(),
         attempts_overflow: counters.attempts_overflow + untold,
         dropped: counters.iter().filter(|(_, n)| *n > 0).map(|(reason, n)| (reason.to_owned(), n)).collect(),
-        ..Report::default()
     }
 }
 

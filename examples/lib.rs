@@ -1,0 +1,1 @@
+//! Nanami's examples. Each is a program of its own: `cargo run --release --example quickstart`.

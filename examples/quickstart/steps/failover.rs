@@ -1,0 +1,110 @@
+//! [failover] A gateway dies under a transfer while control is away: the standby takes over, the connection goes on.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use nanami::tunnel::Event;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::console::{Figures, figures};
+use crate::fleet;
+use crate::transfer::{self, Honesty};
+use crate::world::World;
+
+/// The service in the VPC.
+const SERVICE: Ipv4Addr = Ipv4Addr::new(10, 60, 0, 10);
+/// The longest gap that is no failure. The goal is one second.
+const WORST_GAP: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(60);
+/// How long control may take to hear of the takeover once it runs again.
+const HEARD: Duration = Duration::from_secs(20);
+
+pub(super) async fn run(world: &mut World) -> anyhow::Result<Figures> {
+    let prefix = fleet::VPC.parse()?;
+    let service = world.vpc.host(SERVICE, prefix);
+    let mut listener = service.listen(443)?;
+    world.service = Some(service);
+    let receiver = tokio::spawn(async move { transfer::receive(listener.accept().await?).await });
+    if world.breaks("failover") {
+        drop(world.nodes.remove("eu-west"));
+    }
+
+    world.child()?.pause()?;
+    world.console.say("control is paused (SIGSTOP)");
+    let outcome = under_transfer(world).await;
+    world.child()?.resume()?;
+    let done = outcome?;
+    let gap = receiver.await??;
+    world.console.say(format_args!(
+        "{} MiB to 10.60.0.10 tcp/443 on one TCP connection, hash right, {} segments sent again",
+        done.bytes >> 20,
+        done.stats.retransmitted
+    ));
+    world
+        .console
+        .say(format_args!("us-east died without a word; eu-west took over; the gap was {} ms", gap.as_millis()));
+    ensure!(gap <= WORST_GAP, "the gap was {} ms", gap.as_millis());
+
+    let chosen = chosen(world).await?;
+    world.console.say(format_args!("control resumed, and reads: {chosen}"));
+    fleet::resume(world, "us-east").await?;
+    world.console.say("us-east starts again from its saved state");
+    Ok(figures([
+        ("bytes", json!(done.bytes)),
+        ("gap_ms", json!(gap.as_millis())),
+        ("goal_ms", json!(1000)),
+        ("retransmitted", json!(done.stats.retransmitted)),
+        ("status", json!(chosen)),
+    ]))
+}
+
+/// Waits until control has heard of the takeover, and sees how it reads: a choice that the plan ranked, or drift.
+async fn chosen(world: &World) -> anyhow::Result<String> {
+    let started = Instant::now();
+    loop {
+        let peers = world.child()?.peers().await?;
+        let client = peers.iter().find(|peer| peer.name.as_str() == "ci-runner").context("ci-runner is in status")?;
+        if let Some(takeover) = client.takeovers.first() {
+            let by = takeover.by.as_ref().map_or("nobody that control knows", |name| name.as_str());
+            let rank = takeover.rank.context("the takeover reads as drift: control finds no rank for it")?;
+            ensure!(
+                by == "eu-west" && client.state == "matching",
+                "{} by {by}, ci-runner {}",
+                takeover.prefix,
+                client.state
+            );
+            return Ok(format!("ci-runner {}, {} by {by}, rank {rank} of the plan", client.state, takeover.prefix));
+        }
+        ensure!(started.elapsed() < HEARD, "control did not hear of the takeover within {} s", HEARD.as_secs());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Sends to the service, and drops us-east when a fifth of it is there.
+async fn under_transfer(world: &mut World) -> anyhow::Result<transfer::Transferred> {
+    let client = world.node("ci-runner")?.clone();
+    let stream = timeout(LIMIT, client.dial(SocketAddr::from((SERVICE, 443)))).await.context("the dial hangs")?;
+    let stream = stream.context("ci-runner -> 10.60.0.10 tcp/443")?;
+    let mut events = client.events();
+    let bytes = world.bytes_for(Duration::from_secs(3));
+    let (sent, mut progress) = watch::channel(0);
+    let sender = tokio::spawn(transfer::send(stream, bytes, Honesty::Honest, sent));
+    progress.wait_for(|sent| *sent >= bytes / 5).await.context("the transfer ended early")?;
+    let us_east = world.nodes.remove("us-east").context("us-east runs")?;
+    let died = us_east.tunnel().public_key();
+    drop(us_east);
+    let took_over = async {
+        while let Some(event) = events.next().await {
+            if matches!(event, Event::OwnerChanged { from, .. } if from == died) {
+                return;
+            }
+        }
+    };
+    timeout(WORST_GAP, took_over).await.context("no standby took over within 5 s")?;
+    let left = bytes - *progress.borrow();
+    ensure!(left > 0, "the transfer was over before the standby took over: nothing is shown");
+    timeout(LIMIT, sender).await.context("the transfer hangs")??.context("ci-runner -> 10.60.0.10 tcp/443")
+}

@@ -1,0 +1,107 @@
+//! [refused] What no policy allows gets nowhere, at once, and leaves evidence.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use nanami::control::{Files, KeyStore};
+use nanami::model::{Cidr, Filter, Neighbor, NetworkMap, Service};
+use nanami::tunnel::{DialError, Netstack, Tunnel};
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::console::{Figures, figures};
+use crate::fleet;
+use crate::world::World;
+
+/// A refusal that takes longer is a time-out in disguise.
+const AT_ONCE: Duration = Duration::from_secs(1);
+/// How long the tampered node tries. A handshake that works takes a few milliseconds.
+const TRY: Duration = Duration::from_secs(2);
+
+pub(super) async fn run(world: &mut World) -> anyhow::Result<Figures> {
+    let (by_filter, denied) = other_port(world).await?;
+    let (by_route, no_route) = no_tunnel(world).await?;
+    let attempts = tampered(world).await?;
+    Ok(figures([
+        ("refused_ms", json!(by_filter.as_millis())),
+        ("denied_packets", json!(denied)),
+        ("no_tunnel_ms", json!(by_route.as_millis())),
+        ("no_route_packets", json!(no_route)),
+        ("unknown_key_handshakes", json!(attempts)),
+    ]))
+}
+
+/// The same tunnel, another port: refused by the receiver's filter, though somebody listens there.
+async fn other_port(world: &World) -> anyhow::Result<(Duration, u64)> {
+    let (from, to) = (world.node("ci-runner")?, world.node("k8s-ingress")?);
+    if world.breaks("refused") {
+        let open = Filter::deny_all().accept(Cidr::ALL_V4, Service::ANY);
+        let map = to.map();
+        let next = NetworkMap::clone(&map).with_filter(open).with_generation(map.epoch(), map.generation().next());
+        to.tunnel().apply(&next).await?;
+    }
+    let _listens = to.listen(22)?;
+    let (started, before) = (Instant::now(), to.tunnel().counters().denied);
+    let outcome = timeout(AT_ONCE, from.dial(("k8s-ingress", 22))).await;
+    let took = started.elapsed();
+    match outcome.context("ci-runner -> k8s-ingress tcp/22 is not refused within a second")? {
+        Err(DialError::Denied) => {}
+        Err(other) => bail!("ci-runner -> k8s-ingress tcp/22 fails, but not by policy: {other}"),
+        Ok(_) => bail!("ci-runner -> k8s-ingress tcp/22 passes, though no policy allows it"),
+    }
+    let counted = to.tunnel().counters().denied - before;
+    ensure!(counted > 0, "k8s-ingress refused, and did not count it");
+    world.console.say(format_args!(
+        "ci-runner -> k8s-ingress    tcp/22     refused by k8s-ingress after {} ms, counted there ({counted} packet{})",
+        took.as_millis(),
+        if counted == 1 { "" } else { "s" },
+    ));
+    Ok((took, counted))
+}
+
+/// No tunnel at all: refused on ci-runner itself.
+async fn no_tunnel(world: &World) -> anyhow::Result<(Duration, u64)> {
+    let from = world.node("ci-runner")?;
+    let to = SocketAddr::new(world.address_of("db-cluster")?, 5432);
+    let (started, before) = (Instant::now(), from.tunnel().counters().no_route);
+    let outcome = timeout(AT_ONCE, from.dial(to)).await;
+    let took = started.elapsed();
+    match outcome.context("ci-runner -> db-cluster tcp/5432 is not refused within a second")? {
+        Err(DialError::NoRoute) => {}
+        other => bail!("ci-runner -> db-cluster tcp/5432 should find no tunnel: {other:?}"),
+    }
+    let counted = from.tunnel().counters().no_route - before;
+    ensure!(counted > 0, "ci-runner refused, and did not count it");
+    world.console.say(format_args!(
+        "ci-runner -> db-cluster     tcp/5432   refused on ci-runner after {} ms: no tunnel leads there",
+        took.as_millis()
+    ));
+    Ok((took, counted))
+}
+
+/// Somebody on ci-runner's machine takes its key and configures a tunnel to db-cluster by hand.
+async fn tampered(world: &World) -> anyhow::Result<u64> {
+    let (honest, victim) = (world.node("ci-runner")?, world.node("db-cluster")?);
+    let key = Files::in_dir(fleet::state_dir(world, "ci-runner")).load()?.context("ci-runner has a key")?;
+    let target: IpAddr = world.address_of("db-cluster")?;
+    let by_hand = NetworkMap::new(honest.map().addresses().to_vec())
+        .with_neighbor(Neighbor::new(victim.tunnel().public_key(), [Cidr::host(target)]));
+    let (sockets, interface) = Netstack::new();
+    let tunnel = Tunnel::start(key, interface, &by_hand, fleet::tunnel_options()).await?;
+    tunnel.hints(victim.tunnel().public_key(), vec![victim.tunnel().local_addr()]);
+    let before = victim.tunnel().counters().unknown_key;
+    let outcome = timeout(TRY, sockets.dial(SocketAddr::new(target, 5432))).await;
+    ensure!(!matches!(outcome, Ok(Ok(_))), "a tampered ci-runner reaches db-cluster");
+    let received: u64 = tunnel.links().iter().map(|link| link.rx_bytes + link.handshakes).sum();
+    ensure!(received == 0, "db-cluster answered a tampered ci-runner");
+    let attempts = victim.tunnel().counters().unknown_key - before;
+    ensure!(attempts > 0, "db-cluster did not count the attempt");
+    tunnel.stop().await;
+    world.console.say(format_args!(
+        "a tampered ci-runner, db-cluster's key and addresses added by hand: no answer; db-cluster counted {attempts} \
+         handshake{} of a key that it does not know",
+        if attempts == 1 { "" } else { "s" },
+    ));
+    Ok(attempts)
+}

@@ -1,1 +1,0 @@
-//! Nanami's examples.
