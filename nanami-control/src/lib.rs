@@ -1,8 +1,38 @@
 //! Nanami's control protocol: the service, and the peer's agent.
 //!
+//! A control plane keeps workspaces on a store, lets operators change them by plans that are shown, approved and applied, turns
+//! key pairs into peers, and hands each peer its map. A peer's agent joins, watches and reports. Both ends are here,
+//! because a protocol is easiest to see and to change in one place:
+//!
 //! - [`channel`]: authenticated messages between a peer and control; sans-IO, both ends.
-//! - [`store`]: where control keeps what must survive it; SQLite is the embedded default.
-//! - [`agent`]: the peer's half: joins, watches for maps, reports.
+//! - `service`: what control decides for one workspace; sans-IO, public with the feature `unstable`.
+//! - `store`: where control keeps what must survive it; SQLite is the embedded default.
+//! - `server`: one port for peers and operators; `client` (feature `client`) is the operator's end.
+//! - `agent` (feature `agent`): the peer's half; neither planner nor store nor server below it.
+//!
+//! **Invariants: nothing is answered or distributed before it is durable; who speaks is what the channel or the identity
+//! proved, never what a message says; whoever is refused learns only that.**
+//!
+#![cfg_attr(all(feature = "server", feature = "sqlite"), doc = "```no_run")]
+#![cfg_attr(not(all(feature = "server", feature = "sqlite")), doc = "```ignore")]
+//! use nanami_control::{ControlPlane, Tokens, store::Sqlite};
+//! use nanami_model::{JoinKey, User, name};
+//! use tokio::net::TcpListener;
+//!
+//! # async fn embed() -> Result<(), Box<dyn std::error::Error>> {
+//! let tokens = Tokens::default();
+//! println!("operators: {}", tokens.issue(name!("netops"))?.expose());
+//! let control = ControlPlane::builder(Sqlite::at("nanami.db"))
+//!     .with_identity(tokens)
+//!     .with_public_url("http://127.0.0.1:8080".parse()?)
+//!     .start()
+//!     .await?;
+//! let acme = control.open_workspace(name!("acme"), User::new(name!("netops"))).await?;
+//! println!("a peer: {}", acme.create_join_key(JoinKey::one_off(name!("laptop"))).await?.expose());
+//! control.serve(TcpListener::bind("127.0.0.1:8080").await?).await?;
+//! # Ok(())
+//! # }
+//! ```
 
 #[cfg(feature = "agent")]
 pub mod agent;

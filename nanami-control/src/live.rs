@@ -123,6 +123,28 @@ impl LiveWorkspace {
     }
 }
 
+impl LiveWorkspace {
+    /// The workspace as it was at a revision. To go back to it, propose `changes_to` it.
+    ///
+    /// # Errors
+    /// A [`StoreError`]; a revision that has not been is the current one.
+    pub async fn intent_at(&self, revision: Revision) -> Result<Intent, StoreError> {
+        let corrupt = |error| StoreError::Corrupt(BoxError::from(error));
+        let mut past = self.hub.look(|core, _| core.beginning()).await;
+        loop {
+            let mut page = self.hub.entries(past.intent().revision(), PAGE).await?;
+            page.retain(|entry| entry.revision() <= revision);
+            if page.is_empty() {
+                return Ok(past.intent().clone());
+            }
+            past.replay(&page).map_err(corrupt)?;
+        }
+    }
+}
+
+/// Entries per read.
+const PAGE: usize = 256;
+
 impl fmt::Debug for LiveWorkspace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveWorkspace").field("name", self.hub.name()).field("by", &self.by).finish_non_exhaustive()

@@ -81,10 +81,36 @@ async fn sec_03_every_refusal_is_the_same_bytes() {
         assert_eq!(ToPeer::decode(&answer.0).unwrap(), ToPeer::Refused, "{case}");
     }
     assert_eq!(served.acme.intent().revision(), revision, "nothing was consumed");
+    let past = served.acme.intent_at(nanami_model::Revision::new(1)).await.unwrap();
+    assert_eq!((past.revision().value(), past.join_keys().len(), past.peers().len()), (1, 1, 0));
+    assert_eq!(served.acme.intent_at(nanami_model::Revision::ZERO).await.unwrap().join_keys().len(), 0);
     let good = knock(at, name!("acme"), control, 2, Some(copy(intact.secret()))).await;
     assert!(matches!(ToPeer::decode(&good.0).unwrap(), ToPeer::Welcome { .. }));
     served.stop().await;
     foreign.stop().await;
+}
+
+#[tokio::test]
+async fn sec_14_a_join_key_is_its_workspaces_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let served = Served::start(directory.path()).await;
+    let owner = nanami_model::User::new(name!("somebody"));
+    let other = served.control.open_workspace(name!("other"), owner).await.unwrap();
+    let foreign = other.create_join_key(JoinKey::one_off(name!("laptop"))).await.unwrap();
+    let (at, control) = (address(&foreign), served.control.key());
+    let crossed = knock(at, name!("acme"), control, 1, Some(copy(foreign.secret()))).await;
+    assert_eq!(ToPeer::decode(&crossed.0).unwrap(), ToPeer::Refused);
+    assert_eq!((served.acme.intent().peers().len(), other.intent().peers().len()), (0, 0));
+    let at_home = knock(at, name!("other"), control, 1, Some(copy(foreign.secret()))).await;
+    assert!(matches!(ToPeer::decode(&at_home.0).unwrap(), ToPeer::Welcome { .. }));
+    let crossed = knock(at, name!("acme"), control, 1, None).await;
+    assert_eq!(ToPeer::decode(&crossed.0).unwrap(), ToPeer::Refused, "a peer there is a stranger here");
+    // Who owns one is nobody in the other, and an owner's name alone opens nothing.
+    let stranger = nanami_model::User::new(name!("netops"));
+    assert_eq!(served.control.open_workspace(name!("other"), stranger).await.unwrap_err().code(), "workspace.unknown");
+    let actor = served.acme.intent().owner();
+    assert_eq!(served.control.workspace("other", actor).await.unwrap_err().code(), "workspace.unknown");
+    served.stop().await;
 }
 
 #[tokio::test]

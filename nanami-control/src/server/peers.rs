@@ -31,7 +31,7 @@ use crate::{
     PROTOCOL,
     channel::{Channel, Event},
     control_plane::Shared,
-    hub::Hub,
+    hub::{Hub, Refusal},
     service::join::{REPORT_EVERY, Welcomed},
     wire::{Wire, WireError},
 };
@@ -81,7 +81,12 @@ where
     let (key, join) = greeting.map_err(|_| SessionError::Slow)??;
     let hub = shared.hub(workspace.as_str());
     let welcomed = match &hub {
-        Some(hub) => hub.hello(source, key, join).await.ok(),
+        Some(hub) => match hub.hello(source, key, join).await {
+            Ok(welcomed) => Some(welcomed),
+            Err(Refusal::NotJoined(_)) => None,
+            // Nothing was decided: hanging up without a word says "come again", a refusal would say "never".
+            Err(Refusal::Store(error)) => return Err(error.into()),
+        },
         None => None,
     };
     if let (Some(hub), Some(welcomed)) = (&hub, welcomed) {
@@ -193,6 +198,8 @@ enum SessionError {
     Wire(#[from] WireError),
     #[error("message not understood")]
     Message(#[from] nanami_model::MessageError),
+    #[error("store failed")]
+    Store(#[from] crate::store::StoreError),
     #[error("a message came that has no place here")]
     Unexpected,
     #[error("peer was silent or took no bytes for too long")]

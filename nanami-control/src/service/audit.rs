@@ -97,7 +97,7 @@ pub struct BadRecord {
 impl Record {
     /// The record as the entry of `revision`.
     #[must_use]
-    pub fn to_entry(&self, revision: Revision) -> Entry {
+    pub(crate) fn to_entry(&self, revision: Revision) -> Entry {
         let mut bytes = vec![VERSION];
         serde_json::to_writer(&mut bytes, self).expect("records hold strings, numbers and lists only");
         Entry::new(revision, bytes)
@@ -107,7 +107,7 @@ impl Record {
     ///
     /// # Errors
     /// [`BadRecord`] for an unknown version or damaged bytes.
-    pub fn from_entry(entry: &Entry) -> Result<Record, BadRecord> {
+    pub(crate) fn from_entry(entry: &Entry) -> Result<Record, BadRecord> {
         let bad = |what| BadRecord { revision: entry.revision(), what };
         match entry.bytes().split_first() {
             Some((&VERSION, json)) => serde_json::from_slice(json).map_err(|error| bad(error.to_string())),

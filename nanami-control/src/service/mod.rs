@@ -105,6 +105,13 @@ impl Workspace {
         }
     }
 
+    /// The same workspace at revision 0, before any entry of its log.
+    #[must_use]
+    pub fn beginning(&self) -> Workspace {
+        let Founded { workspace, owner } = self.fold.founded.clone();
+        Workspace::found(workspace, owner)
+    }
+
     /// Who founded the workspace whose log begins with `first`.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Plans that were proposed and wait: for approval, for whoever applies them.
 //!
-//! **Invariant: at most [`MAX_OPEN`] are kept, in the order in which they came.** They lie in one slot of the store, which is
+//! **Invariant: at most 64 are kept, in the order in which they came.** They lie in one slot of the store, which is
 //! saved before anybody hears that a proposal or an approval was taken.
 
 use nanami_model::{Actor, ChangeSet, Object, Revision, Timestamp};
@@ -54,7 +54,7 @@ impl Proposals {
         bytes
     }
 
-    /// The proposal whose id begins with this text, which says at least [`SHORTEST`]; `None` when there are several.
+    /// The proposal whose id begins with this text, of which it says `p-` and four digits at least; `None` when there are several.
     pub(super) fn get(&self, plan: &str) -> Option<&Saved> {
         let mut matching = self.open.iter().filter(|saved| plan.len() >= SHORTEST && saved.plan.starts_with(plan));
         matching.next().filter(|_| matching.next().is_none())
@@ -65,7 +65,7 @@ impl Proposals {
     }
 
     /// With this proposal. One of the same plan that was looked at on the same objects stays as it is, approvals included;
-    /// one that was not gives way, for its approvals were for another sight. The oldest gives way to the [`MAX_OPEN`]th.
+    /// one that was not gives way, for its approvals were for another sight. The oldest gives way.
     pub(super) fn with(&self, saved: Saved) -> Proposals {
         if self.get(&saved.plan).is_some_and(|known| known.before == saved.before && known.effect == saved.effect) {
             return self.clone();

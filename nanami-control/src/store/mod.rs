@@ -4,7 +4,8 @@
 //! revision, from 1 on without a gap.** Compare-and-append at a revision is the only lock there is: two control
 //! instances on one store can race, one of them reads on and decides again.
 //!
-//! A store of your own implements [`Store`] with plain `async fn`s and passes [`contract::check`].
+//! A store of your own implements [`Store`] with plain `async fn`s and passes
+//! `contract::check` (feature `contract`).
 
 #[cfg(feature = "contract")]
 pub mod contract;
