@@ -157,6 +157,15 @@ pub struct AttemptStatus {
     pub last_age_ms: u64,
 }
 
+/// Why a flow passes, or does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExplanationView {
+    /// Whether it may pass.
+    pub allowed: bool,
+    /// The whole explanation for people: every link of the chain, what blocks, what would repair.
+    pub text: String,
+}
+
 /// Asks for a join key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinKeyRequest {

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::{net::TcpStream, time::timeout};
 use zeroize::Zeroizing;
 
-use crate::api::{AppliedView, HistoryView, JoinKeyMade, JoinKeyRequest, PlanView, Problem, Status};
+use crate::api::{AppliedView, ExplanationView, HistoryView, JoinKeyMade, JoinKeyRequest, PlanView, Problem, Status};
 
 /// One workspace of a control plane, as one user.
 pub struct Client {
@@ -123,6 +123,15 @@ impl Client {
     /// [`ClientError`].
     pub async fn status_text(&self) -> Result<String, ClientError> {
         self.text("status", "text/plain").await
+    }
+
+    /// Why a flow passes, or does not: `from` is a peer, `to` a peer, a route or an address, `service` as in `tcp/443`.
+    ///
+    /// # Errors
+    /// [`ClientError`]; an unknown name comes with the near ones.
+    pub async fn explain(&self, from: &str, to: &str, service: &str) -> Result<ExplanationView, ClientError> {
+        let query = format!("from={}&to={}&service={}", percent(from), percent(to), percent(service));
+        self.json(Method::GET, &format!("explanation?{query}"), Vec::new()).await
     }
 
     /// The workspace as a document.

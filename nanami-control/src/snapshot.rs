@@ -1,9 +1,9 @@
 //! Intent, desired and observed of one instant, owned.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use nanami_model::{Intent, Observed, Timestamp};
-use nanami_plan::Desired;
+use nanami_model::{Generation, Intent, Observed, PeerId, Timestamp};
+use nanami_plan::{Desired, View};
 
 use crate::service::{Workspace, distribute::Distribution};
 
@@ -13,12 +13,14 @@ pub struct Snapshot {
     desired: Desired,
     observed: Observed,
     distribution: Arc<Distribution>,
+    generations: BTreeMap<PeerId, Generation>,
     at: Timestamp,
 }
 
 impl Snapshot {
     pub(crate) fn of(core: &Workspace, at: Timestamp) -> Snapshot {
         Snapshot {
+            generations: core.distribution().generations().collect(),
             desired: core.desired().clone(),
             observed: core.observed().clone(),
             distribution: Arc::clone(core.distribution()),
@@ -48,6 +50,12 @@ impl Snapshot {
     #[must_use]
     pub fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// Desired beside observed, as of `now`: what explain, reach, status and the board look at.
+    #[must_use]
+    pub fn view(&self, now: Timestamp) -> View<'_> {
+        self.desired.beside(&self.observed, now).with_generations(&self.generations)
     }
 
     pub(crate) fn distribution(&self) -> &Distribution {

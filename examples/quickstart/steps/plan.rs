@@ -18,7 +18,7 @@ pub(super) fn run(world: &mut World) -> anyhow::Result<Figures> {
     let before = compile(&empty, &Selection::default());
     let what_if = before.what_if(&next);
     let plan = plan(&Base::settled(&before), what_if.desired(), Observed::none(), Timestamp::from_millis(0));
-    world.console.say(&plan);
+    world.console.say(format_args!("{plan:#}"));
     what_if.check_assertions(&[])?;
     let effect = plan.effect();
     ensure!(effect.lost().count() == 0, "nobody can lose what nobody had");

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use nanami::control::{Files, KeyStore};
-use nanami::model::{Cidr, Filter, Neighbor, NetworkMap, Service};
+use nanami::model::{Cidr, Filter, Intent, Neighbor, NetworkMap, Observed, Service, Timestamp};
+use nanami::plan::{Explanation, Selection, compile};
 use nanami::tunnel::{DialError, Netstack, Tunnel};
 use serde_json::json;
 use tokio::time::timeout;
@@ -23,12 +24,14 @@ pub(super) async fn run(world: &mut World) -> anyhow::Result<Figures> {
     let (by_filter, denied) = other_port(world).await?;
     let (by_route, no_route) = no_tunnel(world).await?;
     let attempts = tampered(world).await?;
+    let fixes = explained(world).await?;
     Ok(figures([
         ("refused_ms", json!(by_filter.as_millis())),
         ("denied_packets", json!(denied)),
         ("no_tunnel_ms", json!(by_route.as_millis())),
         ("no_route_packets", json!(no_route)),
         ("unknown_key_handshakes", json!(attempts)),
+        ("proven_fixes", json!(fixes)),
     ]))
 }
 
@@ -104,4 +107,24 @@ async fn tampered(world: &World) -> anyhow::Result<u64> {
         if attempts == 1 { "" } else { "s" },
     ));
     Ok(attempts)
+}
+
+/// The denial explained by control, with what it has heard; and each suggested fix tried on a copy.
+async fn explained(world: &World) -> anyhow::Result<usize> {
+    let explanation = world.child()?.client("auditor", "acme")?.explain("ci-runner", "db-cluster", "tcp/5432").await?;
+    world.console.say(format_args!("\n{}", explanation.text));
+    ensure!(!explanation.allowed, "control explains why the flow passes");
+    let intent = world.wanted()?;
+    let flow = intent.flow("ci-runner", "db-cluster", "tcp/5432".parse()?)?;
+    let explain = |intent: &Intent| {
+        let desired = compile(intent, &Selection::default());
+        desired.beside(Observed::none(), Timestamp::from_millis(0)).explain(&flow)
+    };
+    let Explanation::Denied(why_not) = explain(intent) else { bail!("the flow is allowed") };
+    ensure!(!why_not.fixes().is_empty(), "the explanation suggests nothing");
+    for fix in why_not.fixes() {
+        let repaired = intent.apply(intent.owner(), fix.changes())?;
+        ensure!(matches!(explain(&repaired), Explanation::Allowed(_)), "a suggested fix does not open the flow");
+    }
+    Ok(why_not.fixes().len())
 }

@@ -14,17 +14,17 @@ use axum::{
 };
 use http::{StatusCode, header, request::Parts};
 use nanami_model::{Actor, Intent, JoinKey, JoinKeyId, Name, PeerId, Revision, UserId};
+use nanami_plan::Explanation;
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::time::timeout;
 
 use crate::{
-    api::{AppliedView, HistoryView, JoinKeyMade, JoinKeyRequest, PlanView, Problem, WaitingView},
+    api::{AppliedView, ExplanationView, HistoryView, JoinKeyMade, JoinKeyRequest, PlanView, Problem, WaitingView},
     control_plane::{OpenError, Shared, sees},
     hub::Hub,
     live::LiveWorkspace,
     proposal::{Proposal, propose_document},
     service::audit::{Act, Record},
-    status,
 };
 
 type Answer = Result<Response, Problem>;
@@ -35,6 +35,7 @@ pub(super) fn routes() -> axum::Router<Arc<Shared>> {
         .route("/v1/workspaces/{workspace}/status", get(show_status))
         .route("/v1/workspaces/{workspace}/board.svg", get(board_svg))
         .route("/v1/workspaces/{workspace}/board.html", get(board_html))
+        .route("/v1/workspaces/{workspace}/explanation", get(explain))
         .route("/v1/workspaces/{workspace}/history", get(history))
         .route("/v1/workspaces/{workspace}/join-keys", post(create_join_key))
         .route("/v1/workspaces/{workspace}/join-keys/{name}", delete(revoke_join_key))
@@ -53,20 +54,50 @@ async fn show_status(State(shared): State<Arc<Shared>>, Path(workspace): Path<St
     let (parts, _) = request.into_parts();
     let text = wants_text(&parts);
     let live = caller(&shared, &workspace, parts).await?;
-    let status = live.snapshot().status(shared.clock.now());
-    Ok(if text { status::text(&status).into_response() } else { Json(status).into_response() })
+    let (snapshot, now) = (live.snapshot(), shared.clock.now());
+    Ok(if text {
+        snapshot.view(now).overview().to_string().into_response()
+    } else {
+        Json(snapshot.status(now)).into_response()
+    })
 }
 
 async fn board_svg(State(shared): State<Arc<Shared>>, Path(workspace): Path<String>, request: Request) -> Answer {
     let live = caller(&shared, &workspace, request.into_parts().0).await?;
-    let svg = live.snapshot().board(shared.clock.now()).to_svg();
+    let svg = live.snapshot().view(shared.clock.now()).board().to_svg();
     Ok(([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response())
 }
 
 async fn board_html(State(shared): State<Arc<Shared>>, Path(workspace): Path<String>, request: Request) -> Answer {
     let live = caller(&shared, &workspace, request.into_parts().0).await?;
-    let html = live.snapshot().board(shared.clock.now()).to_html();
+    let html = live.snapshot().view(shared.clock.now()).board().to_html();
     Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response())
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    from: String,
+    to: String,
+    service: String,
+}
+
+/// Why a flow passes, or does not, and what would repair that.
+async fn explain(
+    State(shared): State<Arc<Shared>>,
+    Path(workspace): Path<String>,
+    Query(asked): Query<Asked>,
+    request: Request,
+) -> Answer {
+    let (parts, _) = request.into_parts();
+    let text = wants_text(&parts);
+    let live = caller(&shared, &workspace, parts).await?;
+    let service = asked.service.parse().map_err(|error| bad(error, "write tcp/443, udp/53, icmp or any"))?;
+    let snapshot = live.snapshot();
+    let flow = snapshot.intent().flow(&asked.from, &asked.to, service)?;
+    let explanation = snapshot.view(shared.clock.now()).explain(&flow);
+    let view =
+        ExplanationView { allowed: matches!(explanation, Explanation::Allowed(_)), text: explanation.to_string() };
+    Ok(if text { view.text.into_response() } else { Json(view).into_response() })
 }
 
 #[derive(Deserialize)]
