@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use nanami_model::{AcceptRule, ForwardRule, NetworkMap, PolicyId, Protocol, Services};
+use nanami_model::{AcceptRule, Cidr, ForwardRule, NetworkMap, PolicyId, Protocol, Services};
 
 use super::packet::{FlowKey, FlowProtocol, Inner};
 use super::prefixes::Prefixes;
@@ -25,6 +25,9 @@ pub(crate) struct PacketFilter {
 pub(crate) struct Allowed {
     pub(crate) policy: Option<PolicyId>,
     pub(crate) direction: Direction,
+    /// The range of the rule that the packet goes to, and the one that it comes from.
+    pub(crate) toward: Cidr,
+    pub(crate) back: Cidr,
 }
 
 /// Whether a packet goes the way of a rule or answers it.
@@ -49,7 +52,8 @@ impl PacketFilter {
 
     /// Whether a packet to this host itself passes.
     pub(crate) fn accepts(&self, packet: &Inner<'_>) -> Option<Allowed> {
-        self.accepts_service(packet.source, packet.service())
+        let allowed = self.accepts_service(packet.source, packet.service())?;
+        Some(Allowed { toward: Cidr::host(packet.destination), ..allowed })
     }
 
     /// Whether the packets of a flow that came in pass.
@@ -65,7 +69,8 @@ impl PacketFilter {
     fn accepts_service(&self, source: IpAddr, service: Option<(Protocol, u16)>) -> Option<Allowed> {
         let mut rules = self.accept.covering(source).flatten();
         let rule = rules.find(|rule| covers(&rule.services, service))?;
-        Some(Allowed { policy: rule.policy, direction: Direction::Asks })
+        let policy = rule.policy;
+        Some(Allowed { policy, direction: Direction::Asks, toward: Cidr::host(source), back: rule.from })
     }
 
     /// Whether a packet between two other hosts is forwarded: by a rule, or as a reply to what one allows. An ICMP error
@@ -74,7 +79,8 @@ impl PacketFilter {
         if let Some(quoted) = packet.quoted() {
             // The quoted packet went the other way; routers between may speak for the destination.
             let allowed = self.forwards_plain(&quoted)?;
-            return (quoted.source == packet.destination).then_some(allowed);
+            let back = Allowed { toward: allowed.back, back: allowed.toward, ..allowed };
+            return (quoted.source == packet.destination).then_some(back);
         }
         self.forwards_plain(packet)
     }
@@ -83,13 +89,15 @@ impl PacketFilter {
         let asks = self.forward.covering(packet.source).flatten();
         let mut asks = asks.filter(|rule| rule.to.contains(packet.destination));
         if let Some(rule) = asks.find(|rule| covers(&rule.services, packet.service())) {
-            return Some(Allowed { policy: rule.policy, direction: Direction::Asks });
+            let (policy, toward, back) = (rule.policy, rule.to, rule.from);
+            return Some(Allowed { policy, direction: Direction::Asks, toward, back });
         }
         let service = packet.replied_service()?;
         let replies = self.mirror.covering(packet.source).flatten();
         let mut replies = replies.filter(|rule| rule.from.contains(packet.destination));
         let rule = replies.find(|rule| rule.services.covers(service.0, service.1))?;
-        Some(Allowed { policy: rule.policy, direction: Direction::Replies })
+        let (policy, toward, back) = (rule.policy, rule.from, rule.to);
+        Some(Allowed { policy, direction: Direction::Replies, toward, back })
     }
 }
 
@@ -105,7 +113,7 @@ mod tests {
     use super::super::icmp::{Unreachable, unreachable};
     use super::super::packet::tests::{ACK, SYN, tcp, udp};
     use super::*;
-    use nanami_model::{Cidr, Filter, Service};
+    use nanami_model::{Filter, Service};
 
     fn cidr(text: &str) -> Cidr {
         text.parse().unwrap()

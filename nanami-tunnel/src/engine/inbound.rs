@@ -244,8 +244,9 @@ fn forward_verdict(
     packet: &Inner<'_>,
     answers: &mut Datagrams,
 ) -> Verdict {
-    let onward = snapshot.table.egress(packet.destination);
-    match snapshot.filter.forwards(packet) {
+    let allowed = snapshot.filter.forwards(packet);
+    let onward = allowed.and_then(|allowed| snapshot.table.onward(packet.destination, allowed.toward));
+    match allowed {
         // Back to where it came from is no way onward.
         Some(allowed) if onward != Some(slot) => {
             record(now, shared, state, allowed.policy, packet, Passed::More);

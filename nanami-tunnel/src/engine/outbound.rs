@@ -80,11 +80,11 @@ impl Outbound {
 
     /// A packet from behind this gateway.
     fn route_foreign(&self, snapshot: &Snapshot, packet: &Inner<'_>) -> Route {
-        if snapshot.filter.forwards(packet).is_none() {
+        let Some(allowed) = snapshot.filter.forwards(packet) else {
             self.shared.tally.denied_source.count();
             return Route::Refused(Unreachable::Prohibited);
-        }
-        match snapshot.table.egress(packet.destination) {
+        };
+        match snapshot.table.onward(packet.destination, allowed.toward) {
             Some(slot) => Route::To(slot, None),
             None => {
                 self.shared.tally.no_route.count();

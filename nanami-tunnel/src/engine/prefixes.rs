@@ -39,8 +39,16 @@ impl<T> Prefixes<T> {
 
     /// The values of every prefix that covers the address, longest first.
     pub(crate) fn covering(&self, address: IpAddr) -> impl Iterator<Item = &T> {
+        self.covering_within(address, 0)
+    }
+
+    /// The same, without prefixes shorter than this.
+    pub(crate) fn covering_within(&self, address: IpAddr, shortest: u8) -> impl Iterator<Item = &T> {
         let (bits, width) = (bits(address), if address.is_ipv4() { 32 } else { 128 });
-        self.family(address).iter().rev().filter_map(move |(length, values)| values.get(&mask(bits, *length, width)))
+        self.family(address)
+            .range(shortest..)
+            .rev()
+            .filter_map(move |(length, values)| values.get(&mask(bits, *length, width)))
     }
 
     /// The value of the longest prefix that covers the address.

@@ -70,6 +70,12 @@ impl Table {
         self.entries.covering(destination).find_map(Entry::carrier)
     }
 
+    /// To whom a gateway sends a packet on, by a rule about `range`: a carrier of all that the rule speaks about, or of a part
+    /// of it. One of more than that, such as the gateway's own exit, is not what the rule meant.
+    pub(crate) fn onward(&self, destination: IpAddr, range: Cidr) -> Option<Slot> {
+        self.entries.covering_within(destination, range.length()).find_map(Entry::carrier)
+    }
+
     /// Whether packets from this address are taken from this neighbor.
     pub(crate) fn accepts(&self, source: IpAddr, from: Slot) -> bool {
         self.entries.longest(source).is_some_and(|entry| entry.accepted.contains(&from))

@@ -136,3 +136,14 @@ fn a_via_gateway_forwards_between_two_neighbors() {
     world.send(2, &tcp("10.0.0.3:443", "10.0.0.1:4000", SYN | ACK));
     assert_eq!(world.received(0).len(), 1);
 }
+
+#[test]
+fn a_gateway_that_has_an_exit_of_its_own_sends_nothing_there_that_is_behind_itself() {
+    let [client, gateway, _] = maps();
+    // 2 is the exit of gateway 1: it carries everything that nobody else does.
+    let exit = Neighbor::new(key(2), [cidr("10.0.0.3/32"), cidr("0.0.0.0/0")]);
+    let mut world = World::new([client, gateway.with_neighbor(exit), map_of(2).with_neighbor(neighbor(1))]);
+    world.pass(Duration::ZERO);
+    world.send(0, &asks());
+    assert_eq!((world.received(1), world.received(2).len()), (vec![asks()], 0));
+}
