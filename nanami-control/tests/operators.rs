@@ -87,6 +87,13 @@ async fn acme_is_proposed_approved_applied_and_settles() {
     assert!(settled.peers.iter().all(|peer| peer.desired == peer.applied && peer.report_age_ms.is_some()));
     let text = netops.status_text().await.unwrap();
     assert!(text.starts_with("acme, revision 17") && text.contains("8 of 8 peers matching"), "{text}");
+    let why = netops.explain("ci-runner", "k8s-ingress", "tcp/6443").await.unwrap();
+    assert!(why.allowed && why.text.starts_with("ALLOWED"), "{why:?}");
+    let why_not = acme.client("auditor").explain("ci-runner", "db-cluster", "tcp/5432").await.unwrap();
+    assert!(!why_not.allowed && why_not.text.contains("Fix 1"), "{why_not:?}");
+    let unknown = refused(netops.explain("ci-runer", "db-cluster", "tcp/5432").await);
+    assert!(unknown.code == "name.unknown" && unknown.detail.contains("ci-runner"), "{unknown:?}");
+    assert_eq!(refused(netops.explain("ci-runner", "db-cluster", "tpc/1").await).code, "request.malformed");
     assert!(netops.board_svg().await.unwrap().starts_with("<svg"));
     let document = netops.document().await.unwrap();
     assert!(netops.propose(&document, None).await.unwrap().changes == 0, "what is live needs no change");
