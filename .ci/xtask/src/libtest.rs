@@ -18,7 +18,9 @@ enum Line<'a> {
     Passed(&'a str),
     /// The test of this name did not run, and why.
     Ignored(&'a str, &'a str),
-    /// The totals of one binary.
+    /// A binary begins.
+    Begins,
+    /// The totals of one binary, which ends.
     Totals { passed: u64, failed: u64 },
 }
 
@@ -42,20 +44,30 @@ pub(crate) fn run(command: impl Fn() -> Command, harness: &[&str], tally: &mut T
 fn count(command: &mut Command, tally: &mut Tally) -> Result<()> {
     let before = tally.failures();
     let spelled = shell::spelled(command);
+    // A test may start its own binary again, in a namespace perhaps; the totals inside are part of those outside.
+    let mut depth = 0u32;
     let status = shell::stream(command, PATIENCE, |line| {
         println!("{line}");
         match parse(line) {
             Some(Line::Passed(name)) => tally.saw(name),
             Some(Line::Ignored(name, why)) => tally.ignored(name, why),
-            Some(Line::Totals { passed, failed }) => tally.add(passed, failed),
+            Some(Line::Begins) => depth += 1,
+            Some(Line::Totals { passed, failed }) => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    tally.add(passed, failed);
+                }
+            }
             None => {}
         }
     })?;
-    match tally.failures() - before {
-        // A binary that dies half-way prints no totals.
-        0 if !status.success() => tally.fail(format!("{spelled}: {status}, without a failed test: a test binary died")),
-        0 => {}
-        failed => tally.remark(format!("FAILED   {spelled}: {failed} tests")),
+    let failed = tally.failures() - before;
+    if failed > 0 {
+        tally.remark(format!("FAILED   {spelled}: {failed} tests"));
+    }
+    // A binary that dies half-way prints no totals, and swallows those that come after it.
+    if depth > 0 || (failed == 0 && !status.success()) {
+        tally.fail(format!("{spelled}: {status}, and not by a failed test alone: a test binary died"));
     }
     Ok(())
 }
@@ -64,6 +76,9 @@ fn parse(line: &str) -> Option<Line<'_>> {
     if let Some(totals) = line.strip_prefix("test result: ") {
         let (_, counts) = totals.split_once(". ")?;
         return Some(Line::Totals { passed: number(counts, "passed")?, failed: number(counts, "failed")? });
+    }
+    if let Some(count) = line.strip_prefix("running ").and_then(|rest| rest.split_once(" test")) {
+        return count.0.parse::<u64>().ok().map(|_| Line::Begins);
     }
     let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
     let name = name.strip_suffix(" - should panic").unwrap_or(name);
@@ -102,9 +117,19 @@ mod tests {
     }
 
     #[test]
+    fn a_binary_inside_a_test_is_not_counted_twice() {
+        let script = "echo running 2 tests; echo running 1 test; echo 'test result: ok. 1 passed; 0 failed; 0 ignored'; \
+            echo 'test result: ok. 2 passed; 0 failed; 0 ignored'; echo running 1 test; \
+            echo 'test result: ok. 1 passed; 0 failed; 0 ignored'";
+        let mut tally = Tally::default();
+        count(shell::program("sh").args(["-c", script]), &mut tally).unwrap();
+        assert_eq!(tally.to_string(), "3 passed, 0 failed, 0 skipped");
+    }
+
+    #[test]
     fn other_lines_count_for_nothing() {
         for line in
-            ["", "running 3 tests", "test a::b ... FAILED", "test a::b has been running", "test result: ok", "passed"]
+            ["", "running late", "test a::b ... FAILED", "test a::b has been running", "test result: ok", "passed"]
         {
             assert_eq!(parse(line), None, "{line:?}");
         }
