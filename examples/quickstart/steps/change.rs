@@ -65,8 +65,8 @@ pub(super) async fn run(world: &mut World) -> anyhow::Result<Figures> {
     ensure!(stall <= WORST_STALL, "the transfer stalled for {} ms", stall.as_millis());
     let [a, b] = [from.map().generation(), to.map().generation()];
     world.console.say(format_args!(
-        "both ends run new maps (api-gateway {} -> {a}, db-cluster {} -> {b}) under {} MiB, hash right, same keypairs; \
-         {} segments sent again, longest stall {} ms",
+        "both ends run new maps (api-gateway {} -> {a}, db-cluster {} -> {b}) under {} MiB, hash right,\n\
+         same keypairs; {} segments sent again, longest stall {} ms",
         generations[0],
         generations[1],
         done.bytes >> 20,

@@ -30,7 +30,7 @@ pub(super) fn run(world: &mut World) -> anyhow::Result<Figures> {
         ("assertions", intent.assertions().len()),
     ];
     let words: Vec<_> = counts.iter().map(|(word, n)| format!("{n} {word}")).collect();
-    world.console.say(format_args!("examples/acme.toml: {}; no peer has a key yet", words.join(", ")));
+    world.console.say(format_args!("examples/acme.toml: {}\nno peer has a key yet", words.join(", ")));
     world.wanted = Some(intent);
     Ok(figures(counts.map(|(word, n)| (word, json!(n)))))
 }

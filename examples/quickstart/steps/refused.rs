@@ -102,8 +102,8 @@ async fn tampered(world: &World) -> anyhow::Result<u64> {
     ensure!(attempts > 0, "db-cluster did not count the attempt");
     tunnel.stop().await;
     world.console.say(format_args!(
-        "a tampered ci-runner, db-cluster's key and addresses added by hand: no answer; db-cluster counted {attempts} \
-         handshake{} of a key that it does not know",
+        "a tampered ci-runner, db-cluster's key and addresses added by hand: no answer;\n\
+         db-cluster counted {attempts} handshake{} of a key that it does not know",
         if attempts == 1 { "" } else { "s" },
     ));
     Ok(attempts)

@@ -30,8 +30,8 @@ pub(super) async fn run(world: &mut World) -> anyhow::Result<Figures> {
     let again = self::handshakes(world);
     ensure!(handshakes == again, "tunnels stopped: handshakes were {handshakes:?} and are {again:?}");
     world.console.say(format_args!(
-        "started again from its store: generations, keys and addresses of {} peers are the same; heard all of them after {} \
-         ms; {} handshakes before, {} after: no tunnel stopped",
+        "started again from its store: generations, keys and addresses of {} peers are the same;\n\
+         heard all of them after {} ms; {} handshakes before, {} after: no tunnel stopped",
         new.len(),
         took.as_millis(),
         handshakes.iter().sum::<u64>(),
