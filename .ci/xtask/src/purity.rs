@@ -5,6 +5,7 @@
 //! same things, and no file of it lifts that. Clippy itself, with warnings as errors, does the rest.
 
 mod banned;
+mod cores;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,8 @@ pub(crate) fn run() -> Result<bool> {
         &tree("nanami-control", &["--no-default-features", "--features", "agent"])?,
     )?;
     println!("nanami-control with its agent alone: does not know {}", SERVERS_ONLY.join(", "));
+    same_clippy()?;
+    cores::check()?;
     for (name, strangers) in STRANGERS {
         never_meet(name, strangers, &tree(name, &["--all-features"])?)?;
         println!("{name}: does not know {}", strangers.join(", "));
@@ -132,6 +135,18 @@ fn clippy_knows(name: &str) -> Result<()> {
     }
 }
 
+/// The pure crates' lists are one list: what joins one of them joins the other.
+fn same_clippy() -> Result<()> {
+    let [one, other] = PURE.map(|name| fs::read_to_string(shell::root().join(name).join("clippy.toml")));
+    ensure!(
+        one? == other?,
+        "{}/clippy.toml and {}/clippy.toml differ: copy the longer one over the other",
+        PURE[0],
+        PURE[1]
+    );
+    Ok(())
+}
+
 fn missing_ban(clippy: &str) -> Option<&'static (&'static str, &'static str)> {
     let holds = |call: &str| {
         let entry = format!("path = \"{call}\"");
@@ -144,16 +159,16 @@ fn missing_ban(clippy: &str) -> Option<&'static (&'static str, &'static str)> {
 fn nobody_lifts_a_ban(name: &str) -> Result<()> {
     for path in sources(&shell::root().join(name).join("src"))? {
         let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        let is_test = path.file_name().is_some_and(|file| file == "tests.rs") || has_folder(&path, "tests");
-        if !is_test && text.contains("clippy::disallowed_") {
+        if !is_test(&path) && text.contains("clippy::disallowed_") {
             bail!("{} lifts a ban of its clippy.toml: only a file of tests may", path.display());
         }
     }
     Ok(())
 }
 
-fn has_folder(path: &Path, name: &str) -> bool {
-    path.components().any(|part| part.as_os_str() == name)
+/// Whether a file holds tests only: `tests.rs`, or anything below a folder `tests`.
+fn is_test(path: &Path) -> bool {
+    path.file_name().is_some_and(|file| file == "tests.rs") || path.components().any(|part| part.as_os_str() == "tests")
 }
 
 /// Every Rust file below a folder.
