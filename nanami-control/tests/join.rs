@@ -27,7 +27,7 @@ async fn sec_04_of_64_that_race_for_a_one_off_key_exactly_one_joins() {
     let served = Served::start(directory.path()).await;
     let join = served.join_key("raced").await.expose();
     let racers = (0..64).map(|i| {
-        let (join, state) = (join.clone(), directory.path().join(i.to_string()));
+        let (join, state) = (join.to_string(), directory.path().join(i.to_string()));
         tokio::spawn(async move { Agent::join(&join.parse().unwrap(), AgentOptions::in_dir(state)).await })
     });
     let mut joined = Vec::new();

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entity::{JoinKey, JoinSecretHash, Role};
+use crate::entity::{JoinKey, Role};
 use crate::id::{GroupId, UserId};
 use crate::intent::Intent;
 use crate::object::sealed::Stored;
 use crate::object::{Entity, Id, Object, ObjectId};
+use crate::secret::JoinSecretHash;
 
 /// Who makes a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -177,6 +177,8 @@ ids! {
     PolicyId = "policy";
     /// Identifies a join key; never the secret in it.
     JoinKeyId = "join_key";
+    /// Identifies the record of an operator's token; never the secret in it.
+    TokenId = "token";
     /// Identifies an assertion.
     AssertionId = "assertion";
 }

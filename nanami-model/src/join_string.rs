@@ -6,9 +6,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::entity::JoinSecret;
 use crate::key::PublicKey;
 use crate::name::Name;
+use crate::secret::{Exposed, JoinSecret};
 
 /// `nanami://HOST:PORT/WORKSPACE?key=CONTROL_PUBLIC_KEY#JOIN_KEY`.
 pub struct JoinString {
@@ -68,8 +68,13 @@ impl JoinString {
     }
 
     /// The text that a person hands over.
-    pub fn expose(&self) -> String {
-        format!("nanami://{}/{}?key={}#{}", self.authority, self.workspace, self.control, self.secret.expose())
+    pub fn expose(&self) -> Exposed {
+        let (key, secret) = (self.control.to_string(), self.secret.expose());
+        let parts = ["nanami://", &self.authority, "/", self.workspace.as_str(), "?key=", &key, "#", &secret];
+        // Room for all of it at once: a text that grows leaves copies of its beginning behind.
+        let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+        parts.iter().for_each(|part| text.push_str(part));
+        Exposed::new(text)
     }
 }
 

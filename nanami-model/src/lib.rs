@@ -66,8 +66,10 @@ mod near;
 mod network_map;
 mod object;
 mod observed;
+mod redemption;
 mod refused;
 mod report;
+mod secret;
 mod service;
 mod text;
 mod time;
@@ -78,15 +80,14 @@ pub use cidr::{Cidr, ParseAddressError, ParseCidrError, parse_address};
 #[cfg(feature = "toml")]
 pub use document::{DocumentError, DocumentErrors, Place, Problem};
 pub use entity::{
-    Activity, Assertion, Claim, Direction, Gateway, Group, JoinKey, JoinSecret, JoinSecretHash, Network, NotRedeemable,
-    ParseJoinSecretError, ParseRoleError, Peer, Permission, Policy, Region, ReturnPath, Role, Route, Selector, User,
-    Verdict,
+    Activity, Assertion, Claim, Direction, Gateway, Group, JoinKey, Network, ParseRoleError, Peer, Permission, Policy,
+    Region, ReturnPath, Role, Route, Selector, User, Verdict,
 };
 pub use flow::{Destination, Flow, Path};
 pub use generation::{Epoch, Generation, Revision};
 pub use id::{
-    AssertionId, GatewayId, GroupId, JoinKeyId, NetworkId, ParseIdError, PeerId, PolicyId, RegionId, RouteId, UserId,
-    WorkspaceId,
+    AssertionId, GatewayId, GroupId, JoinKeyId, NetworkId, ParseIdError, PeerId, PolicyId, RegionId, RouteId, TokenId,
+    UserId, WorkspaceId,
 };
 pub use intent::{Intent, UnknownName};
 pub use join_string::{JoinString, ParseJoinStringError};
@@ -95,8 +96,10 @@ pub use name::{Name, ParseNameError};
 pub use network_map::{AcceptRule, Digest, Facet, Filter, ForwardRule, Neighbor, NetworkMap, Standby};
 pub use object::{Entity, Id, Label, Object, ObjectId};
 pub use observed::{Observed, Sighting, StaleReport};
+pub use redemption::NotRedeemable;
 pub use refused::{Refused, Violation};
 pub use report::{Attempt, LinkReport, Report, TakenOver, Usage};
+pub use secret::{ApiToken, Exposed, JoinSecret, JoinSecretHash, ParseSecretError, SessionToken, TokenHash};
 pub use service::{NoServices, ParseServiceError, Protocol, Service, Services};
 pub use time::Timestamp;
 pub use tlv::MessageError;

@@ -6,12 +6,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::entity::JoinSecret;
 use crate::id::PeerId;
 use crate::key::PublicKey;
 use crate::name::Name;
 use crate::network_map::NetworkMap;
 use crate::report::Report;
+use crate::secret::JoinSecret;
 use crate::tlv::{self, MessageError, Reader, Writer, malformed};
 
 /// Longest message, in bytes.

@@ -32,7 +32,7 @@ fn texts() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let secret = || JoinSecret::new(JoinKeyId::from_bytes([5; 10]), [6; 20]);
     let join = |authority: &str| {
         let join = JoinString::new(authority, name!("acme"), key(7), secret()).expect("a host and a port");
-        join.expose().into_bytes()
+        join.expose().as_bytes().to_vec()
     };
     vec![
         ("id", "peer", PeerId::from_bytes([1; 10]).to_string().into_bytes()),
@@ -43,7 +43,7 @@ fn texts() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("join_string", "v4", join("127.0.0.1:8080")),
         ("join_string", "v6", join("[::1]:1")),
         ("join_string", "name", join("control.example.org:65535")),
-        ("join_string", "key-alone", secret().expose().into_bytes()),
+        ("join_string", "key-alone", secret().expose().as_bytes().to_vec()),
     ]
 }
 

@@ -161,7 +161,7 @@ async fn create_join_key(State(shared): State<Arc<Shared>>, Path(workspace): Pat
         Some(millis) => key.with_expiry(shared.clock.now().after(Duration::from_millis(millis))),
         None => key,
     };
-    let join_string = live.create_join_key(key).await?.expose();
+    let join_string = live.create_join_key(key).await?.expose().to_string();
     Ok((StatusCode::CREATED, Json(JoinKeyMade { join_string })).into_response())
 }
 

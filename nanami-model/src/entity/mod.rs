@@ -18,7 +18,7 @@ mod user;
 pub use assertion::{Assertion, Claim};
 pub use gateway::{Activity, Gateway};
 pub use group::Group;
-pub use join_key::{JoinKey, JoinSecret, JoinSecretHash, NotRedeemable, ParseJoinSecretError};
+pub use join_key::JoinKey;
 pub use network::Network;
 pub use peer::Peer;
 pub use policy::{Direction, Policy, Selector, Verdict};
