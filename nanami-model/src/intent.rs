@@ -22,10 +22,14 @@ use crate::refused::{Refused, Violation};
 use crate::service::Service;
 
 mod apply;
+mod dense;
+mod difference;
+mod members;
 mod membership;
 mod rules;
 mod table;
 
+pub use difference::Difference;
 pub(crate) use table::Table;
 
 /// One immutable revision of a workspace.
@@ -51,7 +55,7 @@ pub struct Intent {
 }
 
 /// The objects of a workspace, kind by kind, and which addresses are taken.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 #[allow(unreachable_pub, reason = "a sealed trait names it; the module is private")]
 pub struct Tables {
     pub(crate) users: Table<UserId, User>,
@@ -65,6 +69,7 @@ pub struct Tables {
     pub(crate) join_keys: Table<JoinKeyId, JoinKey>,
     pub(crate) assertions: Table<AssertionId, Assertion>,
     pub(crate) ipam: Ipam,
+    pub(crate) members: members::Members,
 }
 
 /// A name that no object of the wanted kind bears.
@@ -120,6 +125,7 @@ impl Intent {
         }
         violations.extend(rules::check(&tables));
         violations.extend(crate::ipam::allocate(&mut tables));
+        tables.members = members::Members::of(&tables);
         match violations.is_empty() {
             true => Ok(Self { name, revision: Revision::new(1), tables: Arc::new(tables) }),
             false => Err(Refused::new(violations)),

@@ -71,6 +71,7 @@ mod refused;
 mod report;
 mod secret;
 mod service;
+mod slot;
 mod text;
 mod time;
 mod tlv;
@@ -89,7 +90,7 @@ pub use id::{
     AssertionId, GatewayId, GroupId, JoinKeyId, NetworkId, ParseIdError, PeerId, PolicyId, RegionId, RouteId, TokenId,
     UserId, WorkspaceId,
 };
-pub use intent::{Intent, UnknownName};
+pub use intent::{Difference, Intent, UnknownName};
 pub use join_string::{JoinString, ParseJoinStringError};
 pub use key::{ParseKeyError, PrivateKey, PublicKey};
 pub use name::{Name, ParseNameError};
@@ -101,5 +102,6 @@ pub use refused::{Refused, Violation};
 pub use report::{Attempt, LinkReport, Report, TakenOver, Usage};
 pub use secret::{ApiToken, Exposed, JoinSecret, JoinSecretHash, ParseSecretError, SessionToken, TokenHash};
 pub use service::{NoServices, ParseServiceError, Protocol, Service, Services};
+pub use slot::{Slot, SlotSet};
 pub use time::Timestamp;
 pub use tlv::MessageError;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::entity::{Assertion, Gateway, Group, JoinKey, Network, Peer, Policy, Region, Route, User};
 use crate::generation::Revision;
 use crate::id::{AssertionId, GatewayId, GroupId, JoinKeyId, NetworkId, PeerId, PolicyId, RegionId, RouteId, UserId};
-use crate::intent::{Table, Tables};
+use crate::intent::{Difference, Table, Tables};
 use crate::name::Name;
 
 /// An id of one kind of object. Sealed: the kinds are the model's.
@@ -126,6 +126,12 @@ macro_rules! objects {
             pub(crate) fn derive_like(&self, workspace: &Name, name: &Name, revision: Revision) -> ObjectId {
                 match self { $(Self::$kind(_) => ObjectId::$kind($id::derive(workspace, name, revision)),)* }
             }
+        }
+
+        pub(crate) fn difference(older: &Tables, newer: &Tables) -> Difference {
+            let mut difference = Difference::default();
+            $(difference.note(&older.$table, &newer.$table);)*
+            difference.sorted()
         }
 
         impl fmt::Display for ObjectId {

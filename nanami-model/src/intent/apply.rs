@@ -26,6 +26,7 @@ pub(super) fn apply(before: &Intent, by: Actor, changes: &ChangeSet) -> Result<I
         violations.extend(crate::ipam::allocate(&mut tables));
         let networks = tables.networks.clone();
         tables.ipam.retain(|id| networks.get(id).is_some());
+        tables.members = super::members::Members::of(&tables);
     }
     match violations.is_empty() {
         true => Ok(Intent { name: before.name.clone(), revision: before.revision.next(), tables: Arc::new(tables) }),
