@@ -24,6 +24,7 @@ use crate::service::Service;
 mod apply;
 mod dense;
 mod difference;
+mod gateways;
 mod members;
 mod membership;
 mod rules;

@@ -81,8 +81,11 @@ pub use cidr::{Cidr, ParseAddressError, ParseCidrError, parse_address};
 #[cfg(feature = "toml")]
 pub use document::{DocumentError, DocumentErrors, Place, Problem};
 pub use entity::{
-    Activity, Assertion, Claim, Direction, Gateway, Group, JoinKey, Network, ParseRoleError, Peer, Permission, Policy,
-    Region, ReturnPath, Role, Route, Selector, User, Verdict,
+    Activity, Assertion, Claim, Condition, Direction, DnsSuffix, Duties, Duty, Facts, Gateway, GatewaySelector, Group,
+    Identity, JoinKey, Lifecycle, Lifetime, Mode, Network, NoDuties, OnAllDown, Os, ParseDnsSuffixError,
+    ParseIdentityError, ParseRoleError, ParseVersionError, Peer, PeerStatus, Permission, Policy, Region, ReturnPath,
+    Role, Route, RouteMode, RoutingMode, RoutingPreference, Selector, Serves, Standing, TrafficMode, UnknownWord, User,
+    Verdict, Version,
 };
 pub use flow::{Destination, Flow, Path};
 pub use generation::{Epoch, Generation, Revision};

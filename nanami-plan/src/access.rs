@@ -156,8 +156,8 @@ impl<'a> Eligible<'a> {
         match to {
             Destination::Peer(to) => from != to,
             Destination::Route(route) => {
-                let bearers = self.intent.get(route).into_iter().flat_map(|r| r.gateways());
-                !bearers.filter_map(|id| self.intent.get(*id)).any(|gateway| gateway.peer() == from)
+                let bearers = self.intent.gateways_of(route).into_iter();
+                !bearers.filter_map(|id| self.intent.get(id)).any(|gateway| gateway.peer() == from)
             }
             Destination::Address(_) => false,
         }

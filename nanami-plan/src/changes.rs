@@ -115,19 +115,22 @@ fn describe(object: &Object, intent: &Intent, names: &Names) -> Vec<String> {
             let arrow = if policy.direction() == nanami_model::Direction::BothWays { "<->" } else { "->" };
             let pair = format!("{} {arrow} {}", names.of(policy.from()), names.of(policy.to()));
             let behind = match policy.to() {
-                Selector::Route(id) => intent.get(id).map(|route| format!("behind {}", list(route.gateways()))),
+                Selector::Route(id) => Some(format!("behind {}", list(&intent.gateways_of(id)))),
                 _ if !policy.via().is_empty() => Some(format!("via {}", list(policy.via()))),
                 _ => None,
             };
             vec![pair, format!("{deny}{}", policy.services()), behind.unwrap_or_default()]
         }
-        Object::Route(_, route) => {
+        Object::Route(id, route) => {
             let prefixes = route.prefixes().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            vec![prefixes, String::new(), format!("behind {}", list(route.gateways()))]
+            vec![prefixes, String::new(), format!("behind {}", list(&intent.gateways_of(*id)))]
         }
         Object::Gateway(_, gateway) => {
-            let draining = if gateway.activity() == Activity::Draining { "draining" } else { "" };
-            vec![format!("in {}", names.of(gateway.region())), draining.to_owned()]
+            let activity = match gateway.activity() {
+                Activity::Active => String::new(),
+                other => other.to_string(),
+            };
+            vec![format!("in {}", names.of(gateway.region())), activity]
         }
         Object::Peer(_, peer) => {
             let key = if peer.key().is_some() { "" } else { "pending" };

@@ -57,7 +57,7 @@ impl Ways {
     pub(crate) fn of(intent: &Intent, access: &Access, selection: &Selection) -> Self {
         let routes: BTreeMap<_, _> = intent
             .routes()
-            .map(|(id, route)| (id, selection.rank(intent, route.gateways(), route.redundancy().into())))
+            .map(|(id, route)| (id, selection.rank(intent, &intent.gateways_of(id), route.redundancy().into())))
             .map(|(id, ranks)| (id, Way { ranks }))
             .collect();
         let mut ways = Self { routes, carried: BTreeMap::new(), direct: Way::default() };

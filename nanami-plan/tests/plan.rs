@@ -96,7 +96,7 @@ fn a_flow_that_moves_waits_for_its_new_hop_and_the_old_hop_for_its_client() {
     let ap_south = acme.id::<GatewayId>("ap-south").unwrap();
     let gone = acme.id::<GatewayId>("us-east").unwrap();
     draft.update(vpc, |route| {
-        let others = route.gateways().iter().copied().filter(|g| *g != gone).collect::<Vec<_>>();
+        let others = route.gateways().listed().iter().copied().filter(|g| *g != gone).collect::<Vec<_>>();
         let new = nanami_model::Route::new(
             name!("vpc"),
             route.network(),

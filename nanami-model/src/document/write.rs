@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::entity::{
-    Activity, Assertion, Claim, Direction, Gateway, Network, Peer, Policy, ReturnPath, Route, Selector, User, Verdict,
+    Activity, Assertion, Claim, Direction, Gateway, GatewaySelector, Network, Peer, Policy, ReturnPath, Route,
+    Selector, User, Verdict,
 };
 use crate::id::{GroupId, NetworkId, PeerId, RouteId};
 use crate::intent::Intent;
@@ -71,6 +72,7 @@ fn gateway_fields(intent: &Intent, gateway: &Gateway) -> Fields {
     match gateway.activity() {
         Activity::Active => fields,
         Activity::Draining => fields.raw("draining", "true".to_owned()),
+        Activity::Disabled => fields.raw("disabled", "true".to_owned()),
     }
 }
 
@@ -89,7 +91,13 @@ fn route_fields(intent: &Intent, route: &Route) -> Fields {
         [prefix] => fields.text("prefix", &prefix.to_string()),
         _ => fields.raw("exit", "true".to_owned()),
     };
-    let fields = fields.names(intent, "gateways", route.gateways());
+    let fields = match route.gateways() {
+        GatewaySelector::Only(gateways) => fields.names(intent, "gateways", gateways),
+        GatewaySelector::InRegion(regions) => {
+            fields.raw("gateways", Fields::new().names(intent, "in_region", regions).inline())
+        }
+        GatewaySelector::All => fields.text("gateways", "all"),
+    };
     let fields = match route.redundancy() {
         1 => fields,
         ranks => fields.raw("redundancy", ranks.to_string()),
@@ -97,6 +105,7 @@ fn route_fields(intent: &Intent, route: &Route) -> Fields {
     match route.return_path() {
         ReturnPath::Unstated => fields,
         ReturnPath::Declared => fields.text("return_path", "declared"),
+        ReturnPath::Snat => fields.raw("snat", "true".to_owned()),
     }
 }
 
@@ -130,6 +139,10 @@ fn assertion_fields(intent: &Intent, assertion: &Assertion) -> Fields {
             let fields = Fields::new().text("route", &name(intent, route));
             ("survives_loss_of", fields.raw("gateways", gateways.to_string()))
         }
+        Claim::RemovesAtMost { reachabilities } => {
+            ("removes_at_most", Fields::new().raw("reachabilities", reachabilities.to_string()))
+        }
+        Claim::NeverTouches { what } => ("never_touches", Fields::new().side(intent, "what", what)),
     };
     Fields::new().raw(claim, fields.inline())
 }

@@ -52,6 +52,16 @@ pub enum Claim {
         /// How many gateways.
         gateways: u8,
     },
+    /// No change takes more reachabilities away than this many: triples of a peer, what it reaches, and a service.
+    RemovesAtMost {
+        /// How many.
+        reachabilities: u64,
+    },
+    /// No change adds or takes away anything that this reaches, or that reaches it.
+    NeverTouches {
+        /// A network, a group or a peer.
+        what: Selector,
+    },
 }
 
 impl Assertion {
@@ -73,6 +83,16 @@ impl Assertion {
     /// Claims that everyone who reaches the route still does when this many of its gateways are dead.
     pub fn survives_loss_of(name: Name, route: RouteId, gateways: u8) -> Self {
         Self { name, claim: Claim::SurvivesLossOf { route, gateways } }
+    }
+
+    /// Claims that no change takes more than this many reachabilities away.
+    pub fn removes_at_most(name: Name, reachabilities: u64) -> Self {
+        Self { name, claim: Claim::RemovesAtMost { reachabilities } }
+    }
+
+    /// Claims that no change adds or takes away anything that this network, group or peer reaches, or that reaches it.
+    pub fn never_touches(name: Name, what: impl Into<Selector>) -> Self {
+        Self { name, claim: Claim::NeverTouches { what: what.into() } }
     }
 
     /// The claim.
@@ -97,6 +117,8 @@ impl Entity for Assertion {
                 to.visit("to", with);
             }
             Claim::SurvivesLossOf { route, .. } => follow(route, "route", with),
+            Claim::NeverTouches { what } => what.visit("what", with),
+            Claim::RemovesAtMost { .. } => {}
         }
     }
 }

@@ -6,8 +6,8 @@ use crate::id::GroupId;
 use crate::name::Name;
 use crate::object::{Entity, ObjectId, follow};
 
-/// A named set of peers that policies speak about, and the owner of networks. Peers name their groups; a group names the
-/// groups whose members are its members too.
+/// A named set of users and peers that policies speak about, and the owner of networks. Users and peers name their groups; a
+/// group names the groups whose members are its members too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     name: Name,

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{GroupId, NetworkId, PeerId};
+use super::words::is_default;
+use super::{Facts, Lifetime, Mode, PeerStatus, RoutingPreference, Standing};
+use crate::id::{GroupId, NetworkId, PeerId, UserId};
 use crate::key::PublicKey;
 use crate::name::Name;
 use crate::object::{Entity, ObjectId, follow};
@@ -21,12 +23,37 @@ pub struct Peer {
     fixed: Vec<IpAddr>,
     /// What the peer has: the fixed ones and those that the IPAM gave it.
     addresses: Vec<IpAddr>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    owner: Option<UserId>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    standing: Standing,
+    #[serde(default, skip_serializing_if = "is_default")]
+    lifetime: Lifetime,
+    #[serde(default, skip_serializing_if = "is_default")]
+    mode: Mode,
+    #[serde(default, skip_serializing_if = "is_default")]
+    facts: Facts,
+    #[serde(default, skip_serializing_if = "is_default")]
+    preference: RoutingPreference,
 }
 
 impl Peer {
     /// A pending peer in no group and no network.
     pub fn new(name: Name) -> Self {
-        Self { name, key: None, groups: Vec::new(), networks: Vec::new(), fixed: Vec::new(), addresses: Vec::new() }
+        Self {
+            name,
+            key: None,
+            groups: Vec::new(),
+            networks: Vec::new(),
+            fixed: Vec::new(),
+            addresses: Vec::new(),
+            owner: None,
+            standing: Standing::Active,
+            lifetime: Lifetime::Lasting,
+            mode: Mode::Managed,
+            facts: Facts::unknown(),
+            preference: RoutingPreference::none(),
+        }
     }
 
     /// Sets the public key, with which the peer is no longer pending.
@@ -47,6 +74,36 @@ impl Peer {
     /// Asks for these addresses; the IPAM gives one of every pool that none of them is in.
     pub fn with_addresses(self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         Self { fixed: addresses.into_iter().collect(), ..self }
+    }
+
+    /// Sets the user whose machine it is. Groups of the owner are groups of the peer too.
+    pub fn with_owner(self, owner: UserId) -> Self {
+        Self { owner: Some(owner), ..self }
+    }
+
+    /// Sets whether it may take part.
+    pub fn with_standing(self, standing: Standing) -> Self {
+        Self { standing, ..self }
+    }
+
+    /// Sets how long it is meant to be there.
+    pub fn with_lifetime(self, lifetime: Lifetime) -> Self {
+        Self { lifetime, ..self }
+    }
+
+    /// Sets what runs on it.
+    pub fn with_mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// Sets what is known of its machine; agents report it.
+    pub fn with_facts(self, facts: Facts) -> Self {
+        Self { facts, ..self }
+    }
+
+    /// Sets its own routing preference, which wins over its owner's, its networks' and the workspace's.
+    pub fn with_preference(self, preference: RoutingPreference) -> Self {
+        Self { preference, ..self }
     }
 
     /// The public key; `None` while the peer is pending.
@@ -74,6 +131,46 @@ impl Peer {
         &self.addresses
     }
 
+    /// The user whose machine it is; `None` means nobody's in particular.
+    pub fn owner(&self) -> Option<UserId> {
+        self.owner
+    }
+
+    /// Whether it may take part, as somebody decided it.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// What it is: from its standing, and while that is active from whether it has a key.
+    pub fn status(&self) -> PeerStatus {
+        match self.standing {
+            Standing::Suspended => PeerStatus::Suspended,
+            Standing::Expired => PeerStatus::Expired,
+            Standing::Active if self.key.is_none() => PeerStatus::Pending,
+            Standing::Active => PeerStatus::Active,
+        }
+    }
+
+    /// How long it is meant to be there.
+    pub fn lifetime(&self) -> Lifetime {
+        self.lifetime
+    }
+
+    /// What runs on it.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What is known of its machine.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Its own routing preference.
+    pub fn preference(&self) -> RoutingPreference {
+        self.preference
+    }
+
     pub(crate) fn set_addresses(&mut self, addresses: Vec<IpAddr>) {
         self.addresses = addresses;
     }
@@ -89,5 +186,8 @@ impl Entity for Peer {
     fn visit(&mut self, with: &mut dyn FnMut(&'static str, ObjectId) -> ObjectId) {
         self.groups.iter_mut().for_each(|id| follow(id, "groups", with));
         self.networks.iter_mut().for_each(|id| follow(id, "networks", with));
+        self.owner.iter_mut().for_each(|id| follow(id, "owner", with));
+        self.mode.visit(with);
+        self.preference.visit(with);
     }
 }

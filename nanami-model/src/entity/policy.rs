@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Condition;
+use super::words::{is_default, words};
 use crate::id::{GatewayId, GroupId, NetworkId, PeerId, PolicyId, RouteId};
 use crate::name::Name;
 use crate::object::{Entity, ObjectId, follow};
@@ -20,6 +22,8 @@ pub struct Policy {
     direction: Direction,
     via: Vec<GatewayId>,
     reason: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    conditions: Vec<Condition>,
 }
 
 /// One side of a policy or of an assertion.
@@ -37,8 +41,7 @@ pub enum Selector {
 }
 
 /// What a policy says of the flows that it matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// They may pass.
     Allow,
@@ -46,15 +49,18 @@ pub enum Verdict {
     Deny,
 }
 
+words!(Verdict, "verdict": Allow = "allow", Deny = "deny");
+
 /// Who may begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// The from side begins; answers pass.
     OneWay,
     /// Either side begins.
     BothWays,
 }
+
+words!(Direction, "direction": OneWay = "one_way", BothWays = "both_ways");
 
 impl Policy {
     /// Lets `from` reach these services of `to`.
@@ -73,6 +79,7 @@ impl Policy {
             direction: Direction::OneWay,
             via: Vec::new(),
             reason: None,
+            conditions: Vec::new(),
         }
     }
 
@@ -89,6 +96,11 @@ impl Policy {
     /// Lets, or keeps, both sides alike.
     pub fn both_ways(self) -> Self {
         Self { direction: Direction::BothWays, ..self }
+    }
+
+    /// Counts only for those of the from side of whom all of these hold; with [`Policy::both_ways`] for whoever begins.
+    pub fn with_conditions(self, conditions: impl IntoIterator<Item = Condition>) -> Self {
+        Self { conditions: conditions.into_iter().collect(), ..self }
     }
 
     /// Says why, for whoever reads an explanation.
@@ -124,6 +136,11 @@ impl Policy {
     /// The gateways on the way, the preferred one first; empty means that no gateway is asked for.
     pub fn via(&self) -> &[GatewayId] {
         &self.via
+    }
+
+    /// What must hold of whoever begins, all of it; empty means that nothing must.
+    pub fn conditions(&self) -> &[Condition] {
+        &self.conditions
     }
 
     /// Why it is there.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Role;
+use super::words::is_default;
+use super::{Identity, Role, RoutingPreference};
 use crate::id::{GroupId, UserId};
 use crate::name::Name;
 use crate::object::{Entity, ObjectId, follow};
@@ -15,12 +16,25 @@ pub struct User {
     name: Name,
     role: Option<Role>,
     roles: BTreeMap<GroupId, Role>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    identities: Vec<Identity>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    groups: Vec<GroupId>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    preference: RoutingPreference,
 }
 
 impl User {
     /// A user without any role.
     pub fn new(name: Name) -> Self {
-        Self { name, role: None, roles: BTreeMap::new() }
+        Self {
+            name,
+            role: None,
+            roles: BTreeMap::new(),
+            identities: Vec::new(),
+            groups: Vec::new(),
+            preference: RoutingPreference::none(),
+        }
     }
 
     /// Sets the role on the workspace.
@@ -32,6 +46,32 @@ impl User {
     pub fn with_group_role(mut self, group: GroupId, role: Role) -> Self {
         self.roles.insert(group, role);
         self
+    }
+
+    /// Takes the role on the workspace away.
+    pub fn without_role(self) -> Self {
+        Self { role: None, ..self }
+    }
+
+    /// Takes the role on one group away.
+    pub fn without_group_role(mut self, group: GroupId) -> Self {
+        self.roles.remove(&group);
+        self
+    }
+
+    /// Sets the identities by which the user is recognised; each belongs to one user of the workspace.
+    pub fn with_identities(self, identities: impl IntoIterator<Item = Identity>) -> Self {
+        Self { identities: identities.into_iter().collect(), ..self }
+    }
+
+    /// Sets the groups that the user is a member of, with every peer that the user owns.
+    pub fn with_groups(self, ids: impl IntoIterator<Item = GroupId>) -> Self {
+        Self { groups: ids.into_iter().collect(), ..self }
+    }
+
+    /// Sets what the user's peers prefer where they do not say.
+    pub fn with_preference(self, preference: RoutingPreference) -> Self {
+        Self { preference, ..self }
     }
 
     /// The role on the workspace; `None` means that only the roles on groups count.
@@ -47,6 +87,21 @@ impl User {
     /// The role that counts for what `group` owns: the higher of the two.
     pub fn role_on(&self, group: GroupId) -> Option<Role> {
         self.role.max(self.roles.get(&group).copied())
+    }
+
+    /// The identities by which the user is recognised.
+    pub fn identities(&self) -> &[Identity] {
+        &self.identities
+    }
+
+    /// The groups that the user is a member of, without those that come by nesting.
+    pub fn groups(&self) -> &[GroupId] {
+        &self.groups
+    }
+
+    /// What the user's peers prefer where they do not say.
+    pub fn preference(&self) -> RoutingPreference {
+        self.preference
     }
 }
 
@@ -66,5 +121,7 @@ impl Entity for User {
                 (group, role)
             })
             .collect();
+        self.groups.iter_mut().for_each(|id| follow(id, "groups", with));
+        self.preference.visit(with);
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::Intent;
-use crate::entity::Selector;
+use crate::entity::{Peer, Selector};
 use crate::id::{GroupId, PeerId};
 
 pub(super) fn members(intent: &Intent, selector: Selector) -> Vec<PeerId> {
@@ -17,7 +17,7 @@ pub(super) fn members(intent: &Intent, selector: Selector) -> Vec<PeerId> {
         }
         Selector::Group(group) => {
             let groups = with_nested(intent, group);
-            intent.peers().filter(|(_, p)| p.groups().iter().any(|g| groups.contains(g))).map(|(id, _)| id).collect()
+            intent.peers().filter(|(_, p)| named(intent, p).any(|g| groups.contains(g))).map(|(id, _)| id).collect()
         }
     }
 }
@@ -30,13 +30,19 @@ pub(super) fn is_member(intent: &Intent, peer: PeerId, selector: Selector) -> bo
         Selector::Network(network) => entity.networks().contains(&network),
         Selector::Group(group) => {
             let groups = with_nested(intent, group);
-            entity.groups().iter().any(|g| groups.contains(g))
+            named(intent, entity).any(|g| groups.contains(g))
         }
     }
 }
 
 pub(super) fn groups_of(intent: &Intent, peer: PeerId) -> Vec<GroupId> {
     intent.groups().map(|(id, _)| id).filter(|id| is_member(intent, peer, Selector::Group(*id))).collect()
+}
+
+/// The groups that a peer names, or its owner.
+fn named<'a>(intent: &'a Intent, peer: &'a Peer) -> impl Iterator<Item = &'a GroupId> {
+    let owner = peer.owner().and_then(|owner| intent.get(owner));
+    peer.groups().iter().chain(owner.into_iter().flat_map(|owner| owner.groups()))
 }
 
 /// The group and all whose members are its members too.

@@ -181,7 +181,8 @@ fn routes(tables: &Tables) -> Vec<Violation> {
     let pools = Pools::of(tables);
     for (id, route) in tables.routes.iter() {
         let subject = || Label::new(id, tables);
-        if route.gateways().is_empty() {
+        let gateways = super::gateways::of_route(tables, route);
+        if gateways.is_empty() {
             found.push(contradiction(
                 subject(),
                 "gateways",
@@ -189,11 +190,11 @@ fn routes(tables: &Tables) -> Vec<Violation> {
                 "name at least one gateway",
             ));
         }
-        if let Some(gateway) = twice(route.gateways()) {
+        if let Some(gateway) = twice(&gateways) {
             let why = format!("{} stands twice", Label::new(*gateway, tables));
             found.push(contradiction(subject(), "gateways", why, "name each gateway once"));
         }
-        for gateway_id in route.gateways() {
+        for gateway_id in &gateways {
             let Some(gateway) = tables.gateways.get(gateway_id) else { continue };
             let serves = tables.peers.get(&gateway.peer()).is_some_and(|p| p.networks().contains(&route.network()));
             if let (false, Some(network)) = (serves, tables.networks.get(&route.network())) {
@@ -206,8 +207,8 @@ fn routes(tables: &Tables) -> Vec<Violation> {
                 ));
             }
         }
-        if usize::from(route.redundancy()) > route.gateways().len().max(1) {
-            let why = format!("redundancy {} with {} gateways", route.redundancy(), route.gateways().len());
+        if usize::from(route.redundancy()) > gateways.len().max(1) {
+            let why = format!("redundancy {} with {} gateways", route.redundancy(), gateways.len());
             found.push(contradiction(subject(), "redundancy", why, "name more gateways, or ask for less redundancy"));
         }
         let inside = route.prefixes().iter().filter(|prefix| prefix.length() > 0);

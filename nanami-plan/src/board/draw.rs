@@ -166,9 +166,9 @@ impl Picture<'_> {
     fn serves(&mut self) {
         let intent = &self.board.intent;
         let mut lines = Vec::new();
-        for (id, route) in intent.routes() {
+        for (id, _) in intent.routes() {
             let Some(to) = self.layout.cards.get(&Spot::Route(id)) else { continue };
-            let gateways = route.gateways().iter().filter_map(|id| self.gateway_card(*id));
+            let gateways = intent.gateways_of(id).into_iter().filter_map(|id| self.gateway_card(id));
             lines.extend(gateways.map(|from| wire(&self.layout, &from, to, Lanes::middle()).path));
         }
         for path in lines {

@@ -176,13 +176,13 @@ impl Layout {
     }
 
     fn place_routes(&mut self, intent: &Intent, content: i32, top: i32, count: usize) -> Vec<Row> {
-        let center = |layout: &Self, route: &nanami_model::Route| {
-            let gateways = route.gateways().iter().filter_map(|id| intent.get(*id));
+        let center = |layout: &Self, route: RouteId| {
+            let gateways = intent.gateways_of(route).into_iter().filter_map(|id| intent.get(id));
             let cards = gateways.filter_map(|gateway| layout.cards.get(&Spot::Peer(gateway.peer())));
             let centers: Vec<i32> = cards.map(|card| card.rect.center()).collect();
             centers.iter().sum::<i32>() / i32::try_from(centers.len().max(1)).unwrap_or(1)
         };
-        let mut routes: Vec<_> = intent.routes().map(|(id, route)| (center(self, route), id)).collect();
+        let mut routes: Vec<_> = intent.routes().map(|(id, _)| (center(self, id), id)).collect();
         routes.sort_by_key(|(center, id)| (*center, intent.name_of(*id).cloned()));
         let mut rows = Vec::new();
         for line in 0..count {

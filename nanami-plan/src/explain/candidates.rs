@@ -119,11 +119,12 @@ fn gateway_sets(intent: &Intent, from: PeerId, to: PeerId) -> Vec<Vec<GatewayId>
         // A flow to or from a gateway goes through no other one.
         inside && peer != Some(from) && peer != Some(to)
     };
-    let listed = intent.routes().map(|(_, route)| route.gateways()).chain(intent.policies().map(|(_, p)| p.via()));
+    let listed =
+        intent.routes().map(|(id, _)| intent.gateways_of(id)).chain(intent.policies().map(|(_, p)| p.via().to_vec()));
     let mut sets: Vec<Vec<GatewayId>> = Vec::new();
     for set in listed.filter(|set| !set.is_empty() && set.iter().all(serves)) {
-        if !sets.iter().any(|known| known == set) {
-            sets.push(set.to_vec());
+        if !sets.contains(&set) {
+            sets.push(set);
         }
     }
     if sets.is_empty() {

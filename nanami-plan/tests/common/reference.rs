@@ -32,7 +32,7 @@ pub(crate) fn allows(intent: &Intent, from: PeerId, source: IpAddr, to: IpAddr, 
         return false;
     }
     if let Destination::Route(route) = destination {
-        let gateways = intent.get(route).unwrap().gateways();
+        let gateways = intent.gateways_of(route);
         if gateways.iter().any(|g| intent.get(*g).unwrap().peer() == from) {
             return false;
         }
