@@ -72,6 +72,9 @@ pub enum ParseAddressError {
         /// The same address as plain IPv4.
         plain: Ipv4Addr,
     },
+    /// A zone such as `%eth0` follows the address; it means something on one machine only.
+    #[error("a zone such as %eth0 means something on one machine only; write the address without it")]
+    Zone,
     /// The text is no address.
     #[error("not an IPv4 or IPv6 address")]
     Malformed,
@@ -83,6 +86,7 @@ impl ParseAddressError {
         match self {
             Self::LeadingZero => "value.address.leading_zero",
             Self::Mapped { .. } => "value.address.mapped",
+            Self::Zone => "value.address.zone",
             Self::Malformed => "value.address.malformed",
         }
     }
@@ -96,6 +100,9 @@ pub fn parse_address(text: &str) -> Result<IpAddr, ParseAddressError> {
     let zero = |part: &str| part.len() > 1 && part.starts_with('0') && part.bytes().all(|b| b.is_ascii_digit());
     if !text.contains(':') && text.split('.').any(zero) {
         return Err(ParseAddressError::LeadingZero);
+    }
+    if text.split_once('%').is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok()) {
+        return Err(ParseAddressError::Zone);
     }
     match text.parse().map_err(|_| ParseAddressError::Malformed)? {
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
@@ -175,17 +182,20 @@ impl FromStr for Cidr {
     type Err = ParseCidrError;
 
     fn from_str(text: &str) -> Result<Self, ParseCidrError> {
-        let (address, length) = text.split_once('/').ok_or(ParseCidrError::NoLength)?;
-        let address = parse_address(address)?;
-        let max = if address.is_ipv4() { 32 } else { 128 };
-        let canonical = !length.is_empty()
-            && length.bytes().all(|b| b.is_ascii_digit())
-            && (length == "0" || !length.starts_with('0'));
-        let length = match length.parse::<u8>() {
-            Ok(length) if canonical => length,
-            _ => return Err(ParseCidrError::Length { max }),
-        };
+        let (address, length) = parse_with_length(text)?;
         Self::new(address, length)
+    }
+}
+
+/// Reads `ADDRESS/LENGTH`; the address may have bits beyond the length, the length may be too long for the family.
+pub(crate) fn parse_with_length(text: &str) -> Result<(IpAddr, u8), ParseCidrError> {
+    let (address, length) = text.split_once('/').ok_or(ParseCidrError::NoLength)?;
+    let address = parse_address(address)?;
+    let max = if address.is_ipv4() { 32 } else { 128 };
+    let canonical = length.bytes().all(|b| b.is_ascii_digit()) && (length == "0" || !length.starts_with('0'));
+    match length.parse::<u8>() {
+        Ok(length) if canonical => Ok((address, length)),
+        _ => Err(ParseCidrError::Length { max }),
     }
 }
 
@@ -225,7 +235,8 @@ mod tests {
         assert_eq!(parse("10.0.0.0/"), "value.cidr.length");
         assert_eq!(parse("10.0.0.1/8"), "value.cidr.host_bits");
         assert_eq!(parse("::ffff:10.0.0.0/104"), "value.address.mapped");
-        assert_eq!(parse("fe80::%eth0/64"), "value.address.malformed");
+        assert_eq!(parse("fe80::%eth0/64"), "value.address.zone");
+        assert_eq!(parse("fe80:%eth0/64"), "value.address.malformed");
         assert_eq!(parse("10.0/8"), "value.address.malformed");
         assert_eq!(parse("10.0.0.0/8/8"), "value.cidr.length");
         assert_eq!(parse(" 10.0.0.0/8"), "value.address.malformed");

@@ -1,4 +1,4 @@
-//! WireGuard keys: Curve25519 keys and preshared keys, in the base64 text that `wg` prints.
+//! WireGuard keys: Curve25519 key pairs, in the base64 text that `wg` prints.
 //!
 //! **Invariant**: a [`PublicKey`] is never one of the low-order points, with which every key exchange yields the
 //! same secret (boringtun answers such keys; see <https://cr.yp.to/ecdh.html#validate>). Secrets print as `…`,
@@ -11,6 +11,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::secret::Exposed;
 
 /// The public half of a peer's key pair: who it is on the wire.
 ///
@@ -34,6 +36,9 @@ pub enum ParseKeyError {
     /// The point has a low order: every exchange with it yields a secret that anybody knows.
     #[error("this public key is one of the low-order points, which no key pair has")]
     LowOrder,
+    /// All bits are 0, which WireGuard takes for no preshared key.
+    #[error("this preshared key is all zeros, which WireGuard takes for none")]
+    Zero,
 }
 
 impl ParseKeyError {
@@ -42,6 +47,7 @@ impl ParseKeyError {
         match self {
             Self::Encoding => "value.key.encoding",
             Self::LowOrder => "value.key.low_order",
+            Self::Zero => "value.key.zero",
         }
     }
 }
@@ -107,6 +113,11 @@ impl PrivateKey {
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// The secret as `wg` reads it: 44 characters of base64.
+    pub fn expose_text(&self) -> Exposed {
+        encode(&self.0)
+    }
 }
 
 impl FromStr for PrivateKey {
@@ -131,7 +142,14 @@ impl PartialEq for PrivateKey {
 
 impl Eq for PrivateKey {}
 
-fn decode(text: &str) -> Result<Zeroizing<[u8; 32]>, ParseKeyError> {
+/// A key as `wg` reads it.
+pub(crate) fn encode(bytes: &[u8; 32]) -> Exposed {
+    let mut text = String::with_capacity(44);
+    STANDARD.encode_string(bytes, &mut text);
+    Exposed::new(text)
+}
+
+pub(crate) fn decode(text: &str) -> Result<Zeroizing<[u8; 32]>, ParseKeyError> {
     let mut bytes = Zeroizing::new([0; 33]);
     match STANDARD.decode_slice(text, &mut *bytes) {
         Ok(32) if text.len() == 44 => {

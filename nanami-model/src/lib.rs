@@ -48,24 +48,29 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod allowed_ips;
 mod change;
 mod cidr;
 #[cfg(feature = "toml")]
 mod document;
+mod endpoint;
 mod entity;
 mod flow;
 mod generation;
+mod host_name;
 mod id;
 mod intent;
 mod ipam;
 mod join_string;
 mod key;
 pub mod message;
+mod mtu;
 mod name;
 mod near;
 mod network_map;
 mod object;
 mod observed;
+mod preshared_key;
 mod redemption;
 mod refused;
 mod report;
@@ -76,10 +81,12 @@ mod text;
 mod time;
 mod tlv;
 
+pub use allowed_ips::AllowedIps;
 pub use change::{Actor, Change, ChangeSet, Draft};
 pub use cidr::{Cidr, ParseAddressError, ParseCidrError, parse_address};
 #[cfg(feature = "toml")]
 pub use document::{DocumentError, DocumentErrors, Place, Problem};
+pub use endpoint::{Endpoint, Host, ParseEndpointError};
 pub use entity::{
     Activity, Assertion, Claim, Condition, Direction, DnsSuffix, Duties, Duty, Facts, Gateway, GatewaySelector, Group,
     Identity, JoinKey, Lifecycle, Lifetime, Mode, Network, NoDuties, OnAllDown, Os, ParseDnsSuffixError,
@@ -89,6 +96,7 @@ pub use entity::{
 };
 pub use flow::{Destination, Flow, Path};
 pub use generation::{Epoch, Generation, Revision};
+pub use host_name::{HostName, ParseHostNameError};
 pub use id::{
     AssertionId, GatewayId, GroupId, JoinKeyId, NetworkId, ParseIdError, PeerId, PolicyId, RegionId, RouteId, TokenId,
     UserId, WorkspaceId,
@@ -96,10 +104,12 @@ pub use id::{
 pub use intent::{Difference, Intent, UnknownName};
 pub use join_string::{JoinString, ParseJoinStringError};
 pub use key::{ParseKeyError, PrivateKey, PublicKey};
+pub use mtu::{Mtu, ParseMtuError};
 pub use name::{Name, ParseNameError};
 pub use network_map::{AcceptRule, Digest, Facet, Filter, ForwardRule, Neighbor, NetworkMap, Standby};
 pub use object::{Entity, Id, Label, Object, ObjectId};
 pub use observed::{Observed, Sighting, StaleReport};
+pub use preshared_key::PresharedKey;
 pub use redemption::NotRedeemable;
 pub use refused::{Refused, Violation};
 pub use report::{Attempt, LinkReport, Report, TakenOver, Usage};
