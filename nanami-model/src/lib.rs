@@ -80,6 +80,7 @@ mod slot;
 mod text;
 mod time;
 mod tlv;
+pub mod wg_quick;
 
 pub use allowed_ips::AllowedIps;
 pub use change::{Actor, Change, ChangeSet, Draft};
