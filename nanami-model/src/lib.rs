@@ -51,7 +51,6 @@
 mod allowed_ips;
 mod change;
 mod cidr;
-#[cfg(feature = "toml")]
 mod document;
 mod endpoint;
 mod entity;
@@ -85,7 +84,6 @@ pub mod wg_quick;
 pub use allowed_ips::AllowedIps;
 pub use change::{Actor, Change, ChangeSet, Draft};
 pub use cidr::{Cidr, ParseAddressError, ParseCidrError, parse_address};
-#[cfg(feature = "toml")]
 pub use document::{DocumentError, DocumentErrors, Place, Problem};
 pub use endpoint::{Endpoint, Host, ParseEndpointError};
 pub use entity::{

@@ -50,7 +50,7 @@ impl<'t> Reader<'t> {
     }
 
     fn pools(&mut self, node: Node<'t>) -> Vec<Cidr> {
-        if node.children().len() > MOST_POOLS {
+        if node.children().count() > MOST_POOLS {
             self.walker.report(node, Part::Value, Problem::TooMany { limit: MOST_POOLS });
             return Vec::new();
         }

@@ -138,9 +138,11 @@ impl std::error::Error for DocumentError {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The text is not TOML here.
-    #[error("this is not TOML: {message}")]
+    /// The text breaks the syntax of its format here.
+    #[error("this is not {format}: {message}")]
     Syntax {
+        /// The format: TOML or JSON.
+        format: &'static str,
         /// What the parser says.
         message: String,
     },
@@ -151,6 +153,8 @@ pub enum Problem {
         found: usize,
         /// How many are read at most.
         limit: usize,
+        /// What to do about it.
+        remedy: &'static str,
     },
     /// No such field exists here.
     #[error("{parent} has no field {}", quoted(field))]
@@ -279,7 +283,7 @@ impl Problem {
     fn remedy(&self) -> String {
         match self {
             Self::Syntax { .. } => "correct it; what is behind it may not have been read".to_owned(),
-            Self::TooLarge { .. } => "split the workspace".to_owned(),
+            Self::TooLarge { remedy, .. } => (*remedy).to_owned(),
             Self::UnknownField { nearest, .. } => suggestion(nearest, "remove it"),
             Self::Unsupported { .. } => "remove it; nothing would enforce it".to_owned(),
             Self::Missing { example, .. } => format!("write {example}"),

@@ -1,4 +1,4 @@
-//! The workspace as a TOML document that people review: names are identity, and every mistake is reported at once.
+//! The workspace as a document that people review, in TOML or in JSON: names are identity, and every mistake is reported at once.
 //!
 //! **Invariant**: a document is read completely or refused with all that is wrong with it, in document order, each with its
 //! place and its remedy; one mistake is one error. What nothing enforces yet is refused, never ignored. No text panics.
@@ -10,10 +10,13 @@
 mod blame;
 mod entities;
 mod error;
+mod json;
 mod names;
 mod place;
 mod policies;
 mod sections;
+#[cfg(feature = "toml")]
+mod toml;
 mod tree;
 mod value;
 mod walk;
@@ -23,14 +26,18 @@ pub use error::{DocumentError, DocumentErrors, Problem};
 pub use place::Place;
 
 use crate::intent::Intent;
-use tree::Tree;
-use walk::Walker;
+use tree::{Fault, Tree};
+use walk::{LISTED, Walker};
 
-/// chosen: ten times a workspace of 10,000 peers.
-const LONGEST_BYTES: usize = 4 << 20;
+/// chosen: ten times a workspace of 10,000 peers. The parser needs some thirty times the memory of its text.
+#[cfg(feature = "toml")]
+const LONGEST_TOML: usize = 4 << 20;
+/// chosen: twice a workspace of 100,000 peers. The reader needs at most twenty times the memory of its text.
+const LONGEST_JSON: usize = 64 << 20;
+const _: () = assert!(LONGEST_JSON <= tree::LONGEST_TEXT);
 
 impl Intent {
-    /// Reads a workspace from a TOML document, at revision 1.
+    /// Reads a workspace from a TOML document, at revision 1. A document of more than 4 MiB is refused: JSON may be longer.
     ///
     /// ```no_run
     /// use nanami_model::Intent;
@@ -45,25 +52,54 @@ impl Intent {
     ///
     /// # Errors
     /// [`DocumentErrors`] with everything that is wrong with the document.
+    #[cfg(feature = "toml")]
     pub fn from_toml(text: &str) -> Result<Self, DocumentErrors> {
-        if text.len() > LONGEST_BYTES {
-            let problem = Problem::TooLarge { found: text.len(), limit: LONGEST_BYTES };
-            let error = DocumentError::new(Place::new(1, 1, String::new()), problem);
-            return Err(DocumentErrors::new(vec![error], 0));
-        }
-        let (tree, syntax) = Tree::read(text);
-        let walker = Walker::new(&tree, syntax);
-        let (name, mut reader) = sections::read(&tree, walker);
-        let built = Intent::from_objects(name, reader.objects.iter().cloned());
-        if let Err(refused) = &built {
-            blame::report(&mut reader, tree.root(), refused.violations());
-        }
-        match built {
-            Ok(intent) if reader.walker.is_clean() => Ok(intent),
-            _ => {
-                let (errors, left_out) = reader.walker.finish();
-                Err(DocumentErrors::new(errors, left_out))
-            }
+        short_enough(text, LONGEST_TOML, "write it as JSON, which may be longer, or split the workspace")?;
+        let (tree, faults) = toml::read(text);
+        read(&tree, "TOML", faults, 0)
+    }
+
+    /// Reads a workspace from a JSON document (RFC 8259), at revision 1: the same fields as in TOML, found wrong in the same
+    /// way, at the same paths. A document of more than 64 MiB is refused.
+    ///
+    /// ```
+    /// use nanami_model::Intent;
+    ///
+    /// let text = r#"{ "workspace": { "name": "acme" }, "users": { "netops": { "role": "ownr" } } }"#;
+    /// let errors = Intent::from_json(text).unwrap_err();
+    /// assert!(errors.to_string().starts_with("1:67: users.netops.role: \"ownr\" is no role"), "{errors}");
+    /// ```
+    ///
+    /// # Errors
+    /// [`DocumentErrors`] with everything that is wrong with the document.
+    pub fn from_json(text: &str) -> Result<Self, DocumentErrors> {
+        short_enough(text, LONGEST_JSON, "split the workspace")?;
+        let (tree, faults, left_out) = json::read(text, LISTED);
+        read(&tree, "JSON", faults, left_out)
+    }
+}
+
+fn short_enough(text: &str, limit: usize, remedy: &'static str) -> Result<(), DocumentErrors> {
+    if text.len() <= limit {
+        return Ok(());
+    }
+    let problem = Problem::TooLarge { found: text.len(), limit, remedy };
+    Err(DocumentErrors::new(vec![DocumentError::new(Place::new(1, 1, String::new()), problem)], 0))
+}
+
+/// The second pass, and the rules between the objects that come out of it.
+fn read(tree: &Tree<'_>, format: &'static str, faults: Vec<Fault>, left_out: usize) -> Result<Intent, DocumentErrors> {
+    let walker = Walker::new(tree, format, faults, left_out);
+    let (name, mut reader) = sections::read(tree, walker);
+    let built = Intent::from_objects(name, reader.objects.iter().cloned());
+    if let Err(refused) = &built {
+        blame::report(&mut reader, tree.root(), refused.violations());
+    }
+    match built {
+        Ok(intent) if reader.walker.is_clean() => Ok(intent),
+        _ => {
+            let (errors, left_out) = reader.walker.finish();
+            Err(DocumentErrors::new(errors, left_out))
         }
     }
 }

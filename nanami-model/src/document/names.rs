@@ -51,7 +51,7 @@ impl<'t> Names<'t> {
             true => (other.node, node),
             false => (node, other.node),
         };
-        let line = first.place(first.key_at()).line();
+        let line = first.line();
         let what = format!("{} {name}", I::KIND);
         walker.report(second, Part::Key, Problem::Duplicate { what, first: Some(line) });
         false

@@ -1,5 +1,6 @@
 //! Where in a document something stands.
 
+use std::cell::OnceCell;
 use std::fmt;
 
 /// A place in a document: line and column for an editor, the path for a reader.
@@ -38,16 +39,24 @@ impl fmt::Display for Place {
     }
 }
 
-/// Where the lines of a text begin.
+/// Finds lines and columns in a text. Nothing is kept of a text in which nobody looks for a place; of any other, a mark for
+/// every few kilobytes, so that a document of one long line costs as little as one of many short ones.
 pub(super) struct Lines<'t> {
     text: &'t str,
-    starts: Vec<usize>,
+    marks: OnceCell<Vec<Mark>>,
+}
+
+/// Line and column, both from 1, of the first character that begins in a stride of the text.
+#[derive(Clone, Copy)]
+struct Mark {
+    at: usize,
+    line: usize,
+    column: usize,
 }
 
 impl<'t> Lines<'t> {
     pub(super) fn of(text: &'t str) -> Self {
-        let after_newline = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        Self { text, starts: std::iter::once(0).chain(after_newline).collect() }
+        Self { text, marks: OnceCell::new() }
     }
 
     /// Line and column of a byte, both from 1. A byte behind the end or inside a character counts as the one before it.
@@ -56,11 +65,42 @@ impl<'t> Lines<'t> {
         while !self.text.is_char_boundary(at) {
             at -= 1;
         }
-        let line = self.starts.partition_point(|start| *start <= at);
-        let start = self.starts[line - 1];
-        (line, self.text[start..at].chars().count() + 1)
+        let marks = self.marks.get_or_init(|| marks(self.text));
+        let behind = marks.partition_point(|mark| mark.at <= at);
+        let mark = marks[behind.max(1) - 1];
+        let mark = advance(mark, &self.text[mark.at..at]);
+        (mark.line, mark.column)
     }
 }
+
+fn marks(text: &str) -> Vec<Mark> {
+    let mut mark = Mark { at: 0, line: 1, column: 1 };
+    let mut marks = vec![mark];
+    while text.len() - mark.at > STRIDE {
+        let mut next = mark.at + STRIDE;
+        while !text.is_char_boundary(next) {
+            next -= 1;
+        }
+        mark = advance(mark, &text[mark.at..next]);
+        marks.push(mark);
+    }
+    marks
+}
+
+/// The mark behind this part of the text.
+fn advance(mark: Mark, part: &str) -> Mark {
+    let at = mark.at + part.len();
+    match part.rfind('\n') {
+        None => Mark { at, line: mark.line, column: mark.column + part.chars().count() },
+        Some(last) => {
+            let newlines = part.bytes().filter(|byte| *byte == b'\n').count();
+            Mark { at, line: mark.line + newlines, column: part[last + 1..].chars().count() + 1 }
+        }
+    }
+}
+
+/// chosen: a hundredth of the text for the marks, microseconds for a place.
+const STRIDE: usize = 4096;
 
 /// A part of the document as messages quote it: escaped, and never longer than a name could be.
 pub(super) fn quoted(text: &str) -> String {
@@ -85,6 +125,20 @@ mod tests {
             [(1, 1), (1, 2), (1, 2), (1, 3), (2, 1), (2, 2), (2, 2)]
         );
         assert_eq!(Lines::of("").position(0), (1, 1));
+    }
+
+    #[test]
+    fn long_texts_are_counted_like_short_ones() {
+        let text = format!("{}\n{}", "é".repeat(3 * STRIDE), "ab\n".repeat(3 * STRIDE));
+        let lines = Lines::of(&text);
+        let (mut line, mut column) = (1, 1);
+        for (at, character) in text.char_indices() {
+            if at % 97 == 0 {
+                assert_eq!(lines.position(at), (line, column), "{at}");
+            }
+            (line, column) = if character == '\n' { (line + 1, 1) } else { (line, column + 1) };
+        }
+        assert_eq!(lines.position(text.len()), (line, column));
     }
 
     #[test]

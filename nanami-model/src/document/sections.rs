@@ -45,7 +45,8 @@ struct Entries<'t> {
 
 /// Reads the whole tree. The name of the workspace comes first, for ids are derived from it.
 pub(super) fn read<'t>(tree: &'t Tree<'t>, mut walker: Walker) -> (Name, Reader<'t>) {
-    let mut sections = walker.fields(tree.root(), "a workspace").expect("the root of every document is a table");
+    let sections = walker.fields(tree.root(), "a workspace");
+    let mut sections = sections.unwrap_or_else(|| Fields::none(tree.root()));
     let workspace = workspace(&mut walker, &mut sections);
     let mut reader =
         Reader { walker, names: Names::new(workspace.clone()), objects: Vec::new(), origins: BTreeMap::new() };
@@ -162,6 +163,6 @@ impl<'t> Reader<'t> {
 }
 
 /// A name for what has none, so that the rest of it can be read. The document is refused anyway.
-fn stand_in(index: usize) -> Name {
+fn stand_in(index: u32) -> Name {
     format!("unnamed-{index}").parse().expect("letters, digits and an inner '-', shorter than 63")
 }

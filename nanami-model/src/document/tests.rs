@@ -58,7 +58,7 @@ fn the_order_of_sections_means_nothing() {
 
 #[test]
 fn nobody_reads_a_document_without_end() {
-    let errors = Intent::from_toml(&"#".repeat(LONGEST_BYTES + 1)).unwrap_err();
+    let errors = Intent::from_toml(&"#".repeat(LONGEST_TOML + 1)).unwrap_err();
     assert_eq!(errors.code(), "document.too_large");
     let errors = Intent::from_toml(&"a=\n".repeat(100_000)).unwrap_err();
     assert!(errors.len() <= 200 && errors.left_out() > 99_000, "{} {}", errors.len(), errors.left_out());

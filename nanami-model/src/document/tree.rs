@@ -1,77 +1,194 @@
-//! The first pass: a TOML text as a tree in which every key and every value knows its place.
+//! The first pass: a text as a tree in which every key and every value knows its place; the same for both formats.
 //!
-//! **Invariant**: children stand in document order, and every node but the root knows its parent, so that the path of a node
-//! is made only when an error wants it. Nesting is as deep as the parser allows, about 80 levels each of headers, dotted keys
-//! and inline values; recursion over the tree is bounded by that.
-
-use std::borrow::Cow;
-use std::collections::BTreeSet;
-
-use toml::de::{DeTable, DeValue};
+//! **Invariant**: nodes stand in document order, a node before what it holds, and each knows where its part ends; parents and
+//! paths are looked up only when an error wants them. A node has 32 bytes, and what it says stays in the text: only what is
+//! written otherwise than it reads (an escape) is copied, so that a tree is never larger than a fixed multiple of its text.
 
 use super::place::{Lines, Place, quoted};
 
 /// What the text of a document consists of.
 pub(super) struct Tree<'t> {
-    nodes: Vec<Data<'t>>,
+    text: &'t str,
+    /// Texts that are not written as they read, one behind the other.
+    copied: String,
+    /// In blocks, so that growing never holds everything twice.
+    blocks: Vec<Vec<Data>>,
+    length: u32,
     lines: Lines<'t>,
 }
 
-/// Why the text could not be read at a place: the parser's words.
-pub(super) struct SyntaxError {
-    pub(super) at: usize,
-    pub(super) message: String,
+#[derive(Clone, Copy)]
+struct Data {
+    /// Empty for the root and for elements of a list.
+    key: Span,
+    key_at: u32,
+    value_at: u32,
+    /// The index behind everything that the node holds.
+    end: u32,
+    content: Content,
 }
 
-struct Data<'t> {
-    parent: usize,
-    step: Step<'t>,
-    key_at: usize,
-    value_at: usize,
-    value: Value<'t>,
-    children: Vec<usize>,
+const _: () = assert!(size_of::<Data>() <= 32, "a document of 100,000 peers has a million nodes");
+
+/// A part of the text, or of what was copied.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    start: u32,
+    length: u32,
 }
 
-/// How a node is reached from its parent.
-enum Step<'t> {
-    Key(Cow<'t, str>),
-    Element(usize),
-}
+/// In the length of a span: it is a part of what was copied.
+const COPIED: u32 = 1 << 31;
+/// In the length of a key: the node is not shown.
+const HIDDEN: u32 = 1 << 30;
+/// The longest text that a tree can be of: lengths leave room for the two marks.
+pub(super) const LONGEST_TEXT: usize = 1 << 28;
 
-/// What a node is. What a list or a table holds are its children.
-pub(super) enum Value<'t> {
-    Text(Cow<'t, str>),
-    /// `None` if it does not fit.
-    Number(Option<i64>),
-    Fraction,
+#[derive(Clone, Copy)]
+pub(super) enum Content {
+    Text(Span),
+    Number(Span),
     Flag(bool),
+    #[cfg(feature = "toml")]
     Date,
+    Null,
     List,
     Table,
 }
 
+/// What a node is. What a list or a table holds are its children.
+pub(super) enum Value<'t> {
+    Text(&'t str),
+    /// `None` if it does not fit.
+    Number(Option<i128>),
+    Fraction,
+    Flag(bool),
+    #[cfg_attr(not(feature = "toml"), expect(dead_code, reason = "JSON has no dates"))]
+    Date,
+    Null,
+    List,
+    Table,
+}
+
+/// Where the text cannot be read.
+pub(super) struct Fault {
+    pub(super) at: usize,
+    /// Where the value begins that is spoiled by it, so that nobody complains about that value again.
+    pub(super) value_at: usize,
+    pub(super) what: What,
+}
+
+pub(super) enum What {
+    /// The text breaks the syntax: the reader's words.
+    Syntax(String),
+    /// A key stands twice; the first time at this byte, if that is known.
+    Duplicate { key: Option<String>, first: Option<usize> },
+}
+
+/// The key of a node that is about to be made.
+#[derive(Clone, Copy)]
+pub(super) struct Key {
+    pub(super) name: Span,
+    pub(super) at: u32,
+}
+
+/// Building: [`Tree::put`] in document order, [`Tree::close`] where a list or a table ends.
 impl<'t> Tree<'t> {
-    /// Reads as much of the text as is TOML, and says where it is not.
-    pub(super) fn read(text: &'t str) -> (Self, Vec<SyntaxError>) {
-        let (table, errors) = DeTable::parse_recoverable(text);
-        let root = Data {
-            parent: 0,
-            step: Step::Element(0),
-            key_at: 0,
-            value_at: 0,
-            value: Value::Table,
-            children: Vec::new(),
-        };
-        let mut tree = Self { nodes: vec![root], lines: Lines::of(text) };
-        tree.add_table(0, table.into_inner());
-        let mut seen = BTreeSet::new();
-        let errors = errors.into_iter().map(|error| SyntaxError {
-            at: error.span().map_or(0, |span| span.start),
-            message: error.message().to_owned(),
-        });
-        (tree, errors.filter(|error| seen.insert((error.at, error.message.clone()))).collect())
+    pub(super) fn new(text: &'t str) -> Self {
+        debug_assert!(text.len() <= LONGEST_TEXT, "readers have limits below that");
+        Self { text, copied: String::new(), blocks: Vec::new(), length: 0, lines: Lines::of(text) }
     }
 
+    /// The part of the text from one byte to another.
+    pub(super) fn span(start: usize, end: usize) -> Span {
+        Span { start: narrow(start), length: narrow(end - start) }
+    }
+
+    /// A text that the document does not have as it reads.
+    #[cfg(feature = "toml")]
+    pub(super) fn copy(&mut self, text: &str) -> Span {
+        let start = self.copied.len();
+        self.copied.push_str(text);
+        self.copied_since(start)
+    }
+
+    /// Where the next copy goes; what is written there becomes a span by [`copied_since`](Self::copied_since).
+    pub(super) fn copying(&mut self) -> &mut String {
+        &mut self.copied
+    }
+
+    pub(super) fn copied_since(&self, start: usize) -> Span {
+        Span { start: narrow(start), length: narrow(self.copied.len() - start) | COPIED }
+    }
+
+    /// Adds a node; without a key it is the root or an element of a list.
+    pub(super) fn put(&mut self, key: Option<Key>, value_at: usize, content: Content) -> u32 {
+        let index = self.length;
+        let value_at = narrow(value_at);
+        let Key { name, at } = key.unwrap_or(Key { name: Span { start: 0, length: 0 }, at: value_at });
+        self.length += 1;
+        if self.blocks.last().is_none_or(|block| block.len() == BLOCK) {
+            self.blocks.push(Vec::with_capacity(BLOCK));
+        }
+        let block = self.blocks.last_mut().expect("there is one: it was just added");
+        block.push(Data { key: name, key_at: at, value_at, end: self.length, content });
+        index
+    }
+
+    /// Ends a list or a table.
+    pub(super) fn close(&mut self, index: u32) {
+        let end = self.length;
+        self.data_mut(index).end = end;
+    }
+
+    /// Shows the node no more, nor what it holds.
+    pub(super) fn hide(&mut self, index: u32) {
+        self.data_mut(index).key.length |= HIDDEN;
+    }
+
+    pub(super) fn indexes(&self, parent: u32) -> impl Iterator<Item = u32> + '_ {
+        let end = self.data(parent).end;
+        let mut next = parent + 1;
+        std::iter::from_fn(move || {
+            let index = (next < end).then_some(next)?;
+            next = self.data(index).end;
+            Some(index)
+        })
+    }
+
+    pub(super) fn key_of(&self, index: u32) -> &str {
+        self.read(self.data(index).key)
+    }
+
+    pub(super) fn key_at(&self, index: u32) -> usize {
+        self.data(index).key_at as usize
+    }
+
+    fn data(&self, index: u32) -> &Data {
+        &self.blocks[index as usize / BLOCK][index as usize % BLOCK]
+    }
+
+    fn data_mut(&mut self, index: u32) -> &mut Data {
+        &mut self.blocks[index as usize / BLOCK][index as usize % BLOCK]
+    }
+
+    fn read(&self, span: Span) -> &str {
+        let start = span.start as usize;
+        let end = start + (span.length & !(COPIED | HIDDEN)) as usize;
+        if span.length & COPIED == 0 { &self.text[start..end] } else { &self.copied[start..end] }
+    }
+}
+
+/// A place in a text that is no longer than [`LONGEST_TEXT`].
+pub(super) fn narrow(at: usize) -> u32 {
+    u32::try_from(at).expect("readers refuse longer texts")
+}
+
+/// chosen: 32 KiB a block.
+const BLOCK: usize = 1024;
+
+/// Reading.
+impl<'t> Tree<'t> {
     pub(super) fn root(&'t self) -> Node<'t> {
         Node { tree: self, index: 0 }
     }
@@ -81,87 +198,52 @@ impl<'t> Tree<'t> {
         let (line, column) = self.lines.position(at);
         Place::new(line, column, String::new())
     }
-
-    fn add_table(&mut self, parent: usize, table: DeTable<'t>) {
-        let mut entries: Vec<_> = table.into_iter().collect();
-        entries.sort_by_key(|(key, _)| key.span().start);
-        for (key, value) in entries {
-            let key_at = key.span().start;
-            let value_at = value.span().start;
-            self.add(parent, Step::Key(key.into_inner()), key_at, value_at, value.into_inner());
-        }
-    }
-
-    fn add(&mut self, parent: usize, step: Step<'t>, key_at: usize, value_at: usize, value: DeValue<'t>) {
-        let index = self.nodes.len();
-        self.nodes[parent].children.push(index);
-        let put = |tree: &mut Self, value| {
-            tree.nodes.push(Data { parent, step, key_at, value_at, value, children: Vec::new() });
-        };
-        match value {
-            DeValue::String(text) => put(self, Value::Text(text)),
-            DeValue::Integer(number) => {
-                put(self, Value::Number(i64::from_str_radix(number.as_str(), number.radix()).ok()));
-            }
-            DeValue::Float(_) => put(self, Value::Fraction),
-            DeValue::Boolean(flag) => put(self, Value::Flag(flag)),
-            DeValue::Datetime(_) => put(self, Value::Date),
-            DeValue::Array(elements) => {
-                put(self, Value::List);
-                for (i, element) in elements.into_iter().enumerate() {
-                    let at = element.span().start;
-                    self.add(index, Step::Element(i), at, at, element.into_inner());
-                }
-            }
-            DeValue::Table(table) => {
-                put(self, Value::Table);
-                self.add_table(index, table);
-            }
-        }
-    }
 }
 
 /// One value of a document, with its key and its place.
 #[derive(Clone, Copy)]
 pub(super) struct Node<'t> {
     tree: &'t Tree<'t>,
-    index: usize,
+    index: u32,
 }
 
 impl<'t> Node<'t> {
-    fn data(self) -> &'t Data<'t> {
-        &self.tree.nodes[self.index]
+    fn data(self) -> &'t Data {
+        self.tree.data(self.index)
     }
 
-    /// Tells nodes apart.
-    pub(super) fn index(self) -> usize {
+    /// Tells nodes apart, in document order.
+    pub(super) fn index(self) -> u32 {
         self.index
     }
 
-    /// The parent; the root is its own.
-    pub(super) fn parent(self) -> Self {
-        Self { index: self.data().parent, ..self }
-    }
-
-    pub(super) fn is_root(self) -> bool {
-        self.index == 0
+    /// The indexes of the node and of all that it holds.
+    pub(super) fn part(self) -> std::ops::Range<u32> {
+        self.index..self.data().end
     }
 
     /// The key, empty for an element of a list.
     pub(super) fn key(self) -> &'t str {
-        match &self.data().step {
-            Step::Key(key) => key,
-            Step::Element(_) => "",
+        self.tree.read(self.data().key)
+    }
+
+    pub(super) fn value(self) -> Value<'t> {
+        match self.data().content {
+            Content::Text(span) => Value::Text(self.tree.read(span)),
+            Content::Number(span) => number(self.tree.read(span)),
+            Content::Flag(flag) => Value::Flag(flag),
+            #[cfg(feature = "toml")]
+            Content::Date => Value::Date,
+            Content::Null => Value::Null,
+            Content::List => Value::List,
+            Content::Table => Value::Table,
         }
     }
 
-    pub(super) fn value(self) -> &'t Value<'t> {
-        &self.data().value
-    }
-
     /// What a table or a list holds, in document order.
-    pub(super) fn children(self) -> impl ExactSizeIterator<Item = Node<'t>> {
-        self.data().children.iter().map(move |index| Node { index: *index, ..self })
+    pub(super) fn children(self) -> impl Iterator<Item = Node<'t>> {
+        let shown = move |index: &u32| self.tree.data(*index).key.length & HIDDEN == 0;
+        self.tree.indexes(self.index).filter(shown).map(move |index| Node { index, ..self })
     }
 
     /// The value of a field of a table.
@@ -169,17 +251,14 @@ impl<'t> Node<'t> {
         self.children().find(|child| child.key() == field)
     }
 
-    /// Where the key begins, in bytes.
+    /// Where the key begins, in bytes; the value, for an element of a list.
     pub(super) fn key_at(self) -> usize {
-        self.data().key_at
+        self.data().key_at as usize
     }
 
-    /// Where the value begins, in bytes. A table that is spread over headers begins at its key.
+    /// Where the value begins, in bytes.
     pub(super) fn value_at(self) -> usize {
-        match self.data().value {
-            Value::Table => self.key_at(),
-            _ => self.data().value_at,
-        }
+        self.data().value_at as usize
     }
 
     /// The place of a byte of this node.
@@ -188,30 +267,49 @@ impl<'t> Node<'t> {
         Place::new(line, column, self.path())
     }
 
+    /// The line in which the key begins.
+    pub(super) fn line(self) -> usize {
+        self.tree.lines.position(self.key_at()).0
+    }
+
     fn path(self) -> String {
-        let mut steps = Vec::new();
-        let mut node = self;
-        while !node.is_root() {
-            steps.push(&node.data().step);
-            node = node.parent();
-        }
         let mut path = String::new();
-        for step in steps.into_iter().rev() {
-            match step {
-                Step::Element(i) => path.push_str(&format!("[{i}]")),
-                Step::Key(key) => {
-                    let dot = if path.is_empty() { "" } else { "." };
-                    let bare = !key.is_empty() && key.len() <= 63 && key.bytes().all(is_bare);
-                    path.push_str(dot);
-                    path.push_str(&if bare { key.to_string() } else { quoted(key) });
-                }
+        let mut node = self.tree.root();
+        while node.index != self.index {
+            let holds = |(_, child): &(usize, u32)| self.index < self.tree.data(*child).end;
+            let (i, index) = self.tree.indexes(node.index).enumerate().find(holds).expect("the parts of a node are it");
+            match node.data().content {
+                Content::List => path.push_str(&format!("[{i}]")),
+                _ => push_key(&mut path, self.tree.key_of(index)),
             }
+            node = Node { index, ..self };
         }
         path
     }
+}
+
+fn push_key(path: &mut String, key: &str) {
+    let bare = !key.is_empty() && key.len() <= 63 && key.bytes().all(is_bare);
+    path.push_str(if path.is_empty() { "" } else { "." });
+    path.push_str(&if bare { key.to_owned() } else { quoted(key) });
 }
 
 /// Whether TOML allows the character in a key without quotes.
 fn is_bare(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
+
+/// A number as JSON and TOML print it in decimals. What is whole is a whole number however it is written, as JSON Schema has it.
+fn number(text: &str) -> Value<'static> {
+    if text.bytes().skip(usize::from(text.starts_with('-'))).all(|byte| byte.is_ascii_digit()) {
+        return Value::Number(text.parse().ok());
+    }
+    match text.parse::<f64>() {
+        Ok(number) if number.fract() == 0.0 && number.abs() < EXACT => Value::Number(Some(number as i128)),
+        Ok(number) if number.fract() == 0.0 => Value::Number(None),
+        _ => Value::Fraction,
+    }
+}
+
+/// Whole numbers below this one are exact as floating point (IEEE 754 binary64).
+const EXACT: f64 = (1u64 << 53) as f64;

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::error::{DocumentError, Problem};
-use super::place::Place;
-use super::tree::{Node, SyntaxError, Tree, Value};
+use super::place::{Place, quoted};
+use super::tree::{Fault, Node, Tree, Value, What};
 use super::value::Written;
 use crate::near::nearest;
 
@@ -15,8 +15,8 @@ use crate::near::nearest;
 pub(super) struct Walker {
     errors: Vec<(usize, DocumentError)>,
     left_out: usize,
-    damaged: BTreeSet<usize>,
-    /// Bytes at which the text is no TOML: what was made up there is not complained about again.
+    damaged: BTreeSet<u32>,
+    /// Bytes at which the text cannot be read: what was made up there is not complained about again.
     broken: BTreeSet<usize>,
 }
 
@@ -28,13 +28,18 @@ pub(super) enum Part {
 }
 
 impl Walker {
-    pub(super) fn new(tree: &Tree<'_>, syntax: Vec<SyntaxError>) -> Self {
-        let mut walker = Self { errors: Vec::new(), left_out: 0, damaged: BTreeSet::new(), broken: BTreeSet::new() };
-        for SyntaxError { at, message } in syntax {
-            walker.broken.insert(at);
-            let problem = match message.as_str() {
-                "duplicate key" => Problem::Duplicate { what: "this key".to_owned(), first: None },
-                _ => Problem::Syntax { message },
+    pub(super) fn new(tree: &Tree<'_>, format: &'static str, faults: Vec<Fault>, left_out: usize) -> Self {
+        let mut walker = Self { errors: Vec::new(), left_out, damaged: BTreeSet::new(), broken: BTreeSet::new() };
+        let mut told = BTreeSet::new();
+        for Fault { at, value_at, what } in faults {
+            walker.broken.extend([at, value_at]);
+            let problem = match what {
+                What::Syntax(message) if told.insert(at) => Problem::Syntax { format, message },
+                What::Syntax(_) => continue,
+                What::Duplicate { key, first } => Problem::Duplicate {
+                    what: key.map_or_else(|| "this key".to_owned(), |key| quoted(&key)),
+                    first: first.map(|first| tree.place(first).line()),
+                },
             };
             walker.push(at, || tree.place(at), problem);
         }
@@ -48,7 +53,7 @@ impl Walker {
 
     /// Whether the node, or something in it, has an error.
     pub(super) fn is_damaged(&self, node: Node<'_>) -> bool {
-        self.damaged.contains(&node.index())
+        self.damaged.range(node.part()).next().is_some()
     }
 
     pub(super) fn is_clean(&self) -> bool {
@@ -66,10 +71,7 @@ impl Walker {
             Part::Key => node.key_at(),
             Part::Value => node.value_at(),
         };
-        let mut damaged = node;
-        while self.damaged.insert(damaged.index()) && !damaged.is_root() {
-            damaged = damaged.parent();
-        }
+        self.damaged.insert(node.index());
         if !self.broken.contains(&at) {
             self.push(at, || node.place(at), problem);
         }
@@ -89,6 +91,7 @@ impl Walker {
             Value::Fraction => "a fraction",
             Value::Flag(_) => "true or false",
             Value::Date => "a date",
+            Value::Null => "null",
             Value::List => "a list",
             Value::Table => "a table",
         };
@@ -118,7 +121,7 @@ impl Walker {
 
     pub(super) fn flag(&mut self, node: Node<'_>) -> Option<bool> {
         match node.value() {
-            Value::Flag(flag) => Some(*flag),
+            Value::Flag(flag) => Some(flag),
             _ => {
                 self.wrong_type(node, "true or false");
                 None
@@ -129,7 +132,7 @@ impl Walker {
     /// A number from 1 to 255.
     pub(super) fn count(&mut self, node: Node<'_>) -> Option<u8> {
         let count = match node.value() {
-            Value::Number(Some(number)) => u8::try_from(*number).ok().filter(|number| *number > 0),
+            Value::Number(Some(number)) => u8::try_from(number).ok().filter(|number| *number > 0),
             _ => None,
         };
         if count.is_none() {
@@ -150,7 +153,7 @@ impl Walker {
 
     /// A list that names something.
     pub(super) fn filled_list<'t>(&mut self, node: Node<'t>) -> Vec<Node<'t>> {
-        if matches!(node.value(), Value::List) && node.children().len() == 0 {
+        if matches!(node.value(), Value::List) && node.children().next().is_none() {
             self.report(node, Part::Value, Problem::Empty);
         }
         self.list(node)
@@ -188,6 +191,11 @@ pub(super) struct Fields<'t> {
 }
 
 impl<'t> Fields<'t> {
+    /// The fields of what is no table, and reported as that.
+    pub(super) fn none(node: Node<'t>) -> Self {
+        Self { node, parent: "", known: Vec::new() }
+    }
+
     pub(super) fn node(&self) -> Node<'t> {
         self.node
     }
@@ -199,7 +207,7 @@ impl<'t> Fields<'t> {
 
     pub(super) fn need(&mut self, walker: &mut Walker, field: &'static str, example: &'static str) -> Option<Node<'t>> {
         let found = self.get(field);
-        if found.is_none() {
+        if found.is_none() && matches!(self.node.value(), Value::Table) {
             walker.report(self.node, Part::Key, Problem::Missing { parent: self.parent, field, example });
         }
         found
@@ -226,6 +234,6 @@ impl<'t> Fields<'t> {
 }
 
 /// chosen: more mistakes than anybody repairs in one go, few enough to be found and shown at once.
-const LISTED: usize = 200;
+pub(super) const LISTED: usize = 200;
 /// chosen: messages quote less than this.
 const LONGEST_VALUE: usize = 80;

@@ -1,10 +1,16 @@
 //! A workspace as the document that says it, in the order and the style of one that a person would write.
 //!
 //! **Invariant**: reading what is written gives the same workspace, but for ids and join keys, which no document carries.
-//! Every address that a peer has is written, so that it keeps them. A bare name stands only where it has one meaning.
+//! Every address that a peer has is written, so that it keeps them. A bare name stands only where it has one meaning. Both
+//! formats say the same: [`printer`] only spells it.
+
+mod printer;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+
+use printer::{Fields, Json, Layout, Printer, Toml};
 
 use crate::entity::{
     Activity, Assertion, Claim, Direction, Gateway, GatewaySelector, Network, Peer, Policy, ReturnPath, Route,
@@ -24,38 +30,75 @@ impl Intent {
     /// assert_eq!(acme.to_toml(), "[workspace]\nname = \"acme\"\n\n[users]\nnetops = { role = \"owner\" }\n");
     /// ```
     pub fn to_toml(&self) -> String {
-        let mut text = format!("[workspace]\nname = {}\n", quoted(self.name().as_str()));
-        // A gateway declares its region, and its peer where the two bear one name.
-        let regions: BTreeSet<_> = self.gateways().map(|(_, gateway)| gateway.region()).collect();
-        let own = self.gateways().filter(|(_, gateway)| self.name_of(gateway.peer()) == Some(gateway.name()));
-        let peers: BTreeSet<_> = own.map(|(_, gateway)| gateway.peer()).collect();
-        let regions = self.regions().filter(|(id, _)| !regions.contains(id));
-        let peers = self.peers().filter(|(id, _)| !peers.contains(id));
-        section(&mut text, "users", self.users().map(|(_, user)| (user, user_fields(self, user))));
-        let groups = self.groups().map(|(_, group)| (group, Fields::new().names(self, "groups", group.groups())));
-        section(&mut text, "groups", groups);
-        tables(&mut text, "networks", self.networks().map(|(_, network)| (network, network_fields(self, network))));
-        section(&mut text, "regions", regions.map(|(_, region)| (region, Fields::new())));
-        section(&mut text, "gateways", self.gateways().map(|(_, gateway)| (gateway, gateway_fields(self, gateway))));
-        section(&mut text, "peers", peers.map(|(_, peer)| (peer, peer_fields(Fields::new(), self, peer))));
-        tables(&mut text, "routes", self.routes().map(|(_, route)| (route, route_fields(self, route))));
-        section(&mut text, "policies", self.policies().map(|(_, policy)| (policy, policy_fields(self, policy))));
-        let assertions = self.assertions().map(|(_, assertion)| (assertion, assertion_fields(self, assertion)));
-        section(&mut text, "assertions", assertions);
-        text
+        let mut toml = Toml::new();
+        write(self, &mut toml);
+        toml.into_text()
+    }
+
+    /// The workspace as a JSON document, which says what [`to_toml`](Self::to_toml) says: one object to a line, so that texts
+    /// of two revisions compare line by line.
+    ///
+    /// ```
+    /// use nanami_model::{Intent, User, name};
+    ///
+    /// let acme = Intent::new(name!("acme"), User::new(name!("netops")));
+    /// let again = Intent::from_json(&acme.to_json())?;
+    /// assert!(acme.changes_to(&again).is_empty());
+    /// # Ok::<(), nanami_model::DocumentErrors>(())
+    /// ```
+    pub fn to_json(&self) -> String {
+        let mut json = Json::new();
+        write(self, &mut json);
+        json.into_text()
+    }
+}
+
+fn write(intent: &Intent, to: &mut impl Printer) {
+    let name = Fields::new().text("name", intent.name().as_str());
+    to.table("workspace", &name);
+    // A gateway declares its region, and its peer where the two bear one name.
+    let regions: BTreeSet<_> = intent.gateways().map(|(_, gateway)| gateway.region()).collect();
+    let own = intent.gateways().filter(|(_, gateway)| intent.name_of(gateway.peer()) == Some(gateway.name()));
+    let peers: BTreeSet<_> = own.map(|(_, gateway)| gateway.peer()).collect();
+    let regions = intent.regions().filter(|(id, _)| !regions.contains(id));
+    let peers = intent.peers().filter(|(id, _)| !peers.contains(id));
+    section(to, "users", Layout::Lines, intent.users(), |user| user_fields(intent, user));
+    let groups = intent.groups();
+    section(to, "groups", Layout::Lines, groups, |group| Fields::new().names(intent, "groups", group.groups()));
+    section(to, "networks", Layout::Tables, intent.networks(), |network| network_fields(intent, network));
+    section(to, "regions", Layout::Lines, regions, |_| Fields::new());
+    section(to, "gateways", Layout::Lines, intent.gateways(), |gateway| gateway_fields(intent, gateway));
+    section(to, "peers", Layout::Lines, peers, |peer| peer_fields(Fields::new(), intent, peer));
+    section(to, "routes", Layout::Tables, intent.routes(), |route| route_fields(intent, route));
+    section(to, "policies", Layout::Lines, intent.policies(), |policy| policy_fields(intent, policy));
+    section(to, "assertions", Layout::Lines, intent.assertions(), |claim| assertion_fields(intent, claim));
+}
+
+fn section<'a, E: Entity>(
+    to: &mut impl Printer,
+    title: &'static str,
+    layout: Layout,
+    entries: impl Iterator<Item = (E::Id, &'a E)> + Clone,
+    fields: impl Fn(&E) -> Fields,
+) {
+    let widths = entries.clone().map(|(_, entity)| entity.name().as_str().len());
+    if let Some(width) = widths.max() {
+        to.begin(title, layout, width);
+        entries.for_each(|(_, entity)| to.entry(entity.name().as_str(), &fields(entity)));
+        to.end();
     }
 }
 
 fn user_fields(intent: &Intent, user: &User) -> Fields {
     let mut roles = Fields::new();
     for (group, role) in user.roles() {
-        roles = roles.text(&name(intent, group), &role.to_string());
+        roles = roles.text(name(intent, group), &role.to_string());
     }
     let fields = match user.role() {
         Some(role) => Fields::new().text("role", &role.to_string()),
         None => Fields::new(),
     };
-    if roles.0.is_empty() { fields } else { fields.raw("roles", roles.inline()) }
+    if roles.is_empty() { fields } else { fields.table("roles", roles) }
 }
 
 fn network_fields(intent: &Intent, network: &Network) -> Fields {
@@ -71,8 +114,8 @@ fn gateway_fields(intent: &Intent, gateway: &Gateway) -> Fields {
     };
     match gateway.activity() {
         Activity::Active => fields,
-        Activity::Draining => fields.raw("draining", "true".to_owned()),
-        Activity::Disabled => fields.raw("disabled", "true".to_owned()),
+        Activity::Draining => fields.flag("draining"),
+        Activity::Disabled => fields.flag("disabled"),
     }
 }
 
@@ -89,23 +132,23 @@ fn route_fields(intent: &Intent, route: &Route) -> Fields {
     let fields = Fields::new().text("network", &name(intent, route.network()));
     let fields = match route.prefixes() {
         [prefix] => fields.text("prefix", &prefix.to_string()),
-        _ => fields.raw("exit", "true".to_owned()),
+        _ => fields.flag("exit"),
     };
     let fields = match route.gateways() {
         GatewaySelector::Only(gateways) => fields.names(intent, "gateways", gateways),
         GatewaySelector::InRegion(regions) => {
-            fields.raw("gateways", Fields::new().names(intent, "in_region", regions).inline())
+            fields.table("gateways", Fields::new().names(intent, "in_region", regions))
         }
         GatewaySelector::All => fields.text("gateways", "all"),
     };
     let fields = match route.redundancy() {
         1 => fields,
-        ranks => fields.raw("redundancy", ranks.to_string()),
+        ranks => fields.number("redundancy", ranks),
     };
     match route.return_path() {
         ReturnPath::Unstated => fields,
         ReturnPath::Declared => fields.text("return_path", "declared"),
-        ReturnPath::Snat => fields.raw("snat", "true".to_owned()),
+        ReturnPath::Snat => fields.flag("snat"),
     }
 }
 
@@ -118,7 +161,7 @@ fn policy_fields(intent: &Intent, policy: &Policy) -> Fields {
     let services: Vec<_> = policy.services().iter().collect();
     let mut fields = fields.list(verdict, &services);
     if policy.direction() == Direction::BothWays {
-        fields = fields.raw("both_ways", "true".to_owned());
+        fields = fields.flag("both_ways");
     }
     fields = fields.names(intent, "via", policy.via());
     match policy.reason() {
@@ -137,14 +180,14 @@ fn assertion_fields(intent: &Intent, assertion: &Assertion) -> Fields {
         Claim::OnlyViaGateway { from, to } => ("only_via_gateway", sides(from, to)),
         Claim::SurvivesLossOf { route, gateways } => {
             let fields = Fields::new().text("route", &name(intent, route));
-            ("survives_loss_of", fields.raw("gateways", gateways.to_string()))
+            ("survives_loss_of", fields.number("gateways", gateways))
         }
         Claim::RemovesAtMost { reachabilities } => {
-            ("removes_at_most", Fields::new().raw("reachabilities", reachabilities.to_string()))
+            ("removes_at_most", Fields::new().number("reachabilities", reachabilities))
         }
         Claim::NeverTouches { what } => ("never_touches", Fields::new().side(intent, "what", what)),
     };
-    Fields::new().raw(claim, fields.inline())
+    Fields::new().table(claim, fields)
 }
 
 /// The name of an object, as its references are written.
@@ -152,36 +195,15 @@ fn name(intent: &Intent, id: impl Into<ObjectId>) -> String {
     intent.name_of(id).expect("in an intent every reference resolves").to_string()
 }
 
-/// Keys with their values as TOML, in the order in which they are written.
-struct Fields(Vec<(String, String)>);
-
 impl Fields {
-    fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    fn raw(mut self, key: &str, value: String) -> Self {
-        self.0.push((key.to_owned(), value));
-        self
-    }
-
-    fn text(self, key: &str, value: &str) -> Self {
-        self.raw(key, quoted(value))
-    }
-
-    fn list(self, key: &str, values: &[impl ToString]) -> Self {
-        let values: Vec<_> = values.iter().map(|value| quoted(&value.to_string())).collect();
-        self.raw(key, format!("[{}]", values.join(", ")))
-    }
-
     /// The names of these objects; the field is left out where there are none.
-    fn names<I: Into<ObjectId> + Copy>(self, intent: &Intent, key: &str, ids: &[I]) -> Self {
+    fn names<I: Into<ObjectId> + Copy>(self, intent: &Intent, key: &'static str, ids: &[I]) -> Self {
         let names: Vec<_> = ids.iter().map(|id| name(intent, *id)).collect();
         if names.is_empty() { self } else { self.list(key, &names) }
     }
 
     /// The bare name if nothing else that could stand there bears it.
-    fn side(self, intent: &Intent, key: &str, side: Selector) -> Self {
+    fn side(self, intent: &Intent, key: &'static str, side: Selector) -> Self {
         let bare = name(intent, side);
         let bearers = [
             intent.id::<GroupId>(&bare).is_ok(),
@@ -194,54 +216,4 @@ impl Fields {
             _ => self.text(key, &format!("{}:{bare}", ObjectId::from(side).kind())),
         }
     }
-
-    fn inline(&self) -> String {
-        let fields: Vec<_> = self.0.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-        if fields.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", fields.join(", ")) }
-    }
 }
-
-/// One section with a line for each entry, the equals signs below each other.
-fn section<'a, E: Entity>(text: &mut String, title: &str, entries: impl Iterator<Item = (&'a E, Fields)>) {
-    let entries: Vec<_> = entries.map(|(entity, fields)| (entity.name().as_str(), fields.inline())).collect();
-    let width = entries.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    for (i, (name, fields)) in entries.iter().enumerate() {
-        if i == 0 {
-            put(text, format_args!("\n[{title}]\n"));
-        }
-        put(text, format_args!("{name:width$} = {fields}\n"));
-    }
-}
-
-/// One table for each entry.
-fn tables<'a, E: Entity>(text: &mut String, title: &str, entries: impl Iterator<Item = (&'a E, Fields)>) {
-    for (entity, Fields(fields)) in entries {
-        put(text, format_args!("\n[{title}.{}]\n", entity.name()));
-        let width = fields.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
-        for (key, value) in fields {
-            put(text, format_args!("{key:width$} = {value}\n"));
-        }
-    }
-}
-
-fn put(text: &mut String, line: std::fmt::Arguments<'_>) {
-    text.write_fmt(line).expect("writing to a string does not fail");
-}
-
-/// A TOML basic string (TOML 1.0, "String"): quotes, backslashes and control characters are escaped.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
-            control if control.is_control() => put(&mut quoted, format_args!("\\u{:04X}", u32::from(control))),
-            other => quoted.push(other),
-        }
-    }
-    quoted + "\""
-}
-
-#[cfg(test)]
-mod tests;

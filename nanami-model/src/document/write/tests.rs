@@ -15,6 +15,8 @@ fn read(text: &str) -> Intent {
 fn acme_is_written_as_a_person_would() {
     let written = read(ACME).to_toml();
     assert_eq!(written, include_str!("acme.toml"), "\n{written}");
+    let written = read(ACME).to_json();
+    assert_eq!(written, include_str!("acme.json"), "\n{written}");
 }
 
 #[test]
@@ -29,6 +31,7 @@ fn assert_same(one: &Intent, other: &Intent) {
         let changes = from.changes_to(to);
         assert!(changes.is_empty(), "{changes:?}");
     }
+    assert_eq!(one.to_json(), other.to_json());
     let addresses = |intent: &Intent| {
         intent.peers().map(|(_, peer)| (Entity::name(peer).clone(), peer.addresses().to_vec())).collect::<Vec<_>>()
     };
@@ -119,6 +122,12 @@ proptest! {
         flags: u8,
     ) {
         let written = workspace(&nested, &peers, &policies, flags);
-        assert_same(&written, &read(&written.to_toml()));
+        let (toml, json) = (written.to_toml(), written.to_json());
+        let again = read(&toml);
+        assert_same(&written, &again);
+        prop_assert_eq!(again.to_toml(), toml);
+        let again = Intent::from_json(&json).unwrap_or_else(|errors| panic!("{errors}\n{json}"));
+        assert_same(&written, &again);
+        prop_assert_eq!(again.to_json(), json);
     }
 }
