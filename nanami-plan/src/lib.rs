@@ -1,6 +1,7 @@
 //! Nanami's planner: from what people asked for to what every peer must know, and an explanation of it.
 //!
 //! ```text
+//! Intent ──select──▶ Selection: which gateways serve whom
 //! Intent ──compile──▶ Desired ──map_for──▶ the map of every peer
 //!                        ├──what_if──▶ Effect, assertions, recipients
 //!                        ├──plan(Base, ..)──▶ Plan: steps by stage, gates, promises
@@ -61,7 +62,7 @@ pub use overview::{Overview, Reachable};
 pub use paths::Way;
 pub use plan::{CheckedPlan, Plan, PlanId, plan};
 pub use reach::{Reach, Who};
-pub use selection::Selection;
+pub use selection::{Overload, Selection, select};
 pub use stage::Stage;
 pub use status::{Drift, Status};
 pub use step::{Action, Disruption, Gate, Reason, Step};

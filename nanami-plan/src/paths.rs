@@ -10,11 +10,13 @@
 //! A flow that ends at a gateway which it would go through, or which serves its other end anyway, goes there directly.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use nanami_model::{Destination, GatewayId, Intent, Path, PeerId, PolicyId, RouteId};
 
 use crate::access::Access;
 use crate::selection::Selection;
+use crate::selection::roster::Roster;
 
 /// The gateways on the way of a pair, ranked; none of them means that the two have a tunnel of their own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,22 +49,41 @@ impl Way {
 /// The way of every pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ways {
-    routes: BTreeMap<RouteId, Way>,
+    routes: BTreeMap<RouteId, RouteWays>,
     /// Only the pairs that a gateway carries, the smaller id first.
     carried: BTreeMap<(PeerId, PeerId), Way>,
     direct: Way,
 }
 
+/// The ways to one route. Clients that go the same way share it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct RouteWays {
+    /// Whose list is which of `chosen`; `None` if nobody has one of their own.
+    roster: Option<Arc<Roster>>,
+    chosen: Vec<Way>,
+    everybody: Way,
+}
+
+impl RouteWays {
+    fn of(intent: &Intent, route: RouteId, selection: &Selection) -> Self {
+        let way = |chosen: &[GatewayId]| Way { ranks: selection.rank_route(intent, route, chosen) };
+        let roster = selection.roster(route).cloned();
+        let chosen = roster.iter().flat_map(|roster| roster.lists()).map(|ranks| way(ranks)).collect();
+        Self { roster, chosen, everybody: way(&[]) }
+    }
+
+    fn of_client(&self, client: PeerId) -> &Way {
+        let own = self.roster.as_ref().and_then(|roster| self.chosen.get(roster.number(client)?));
+        own.unwrap_or(&self.everybody)
+    }
+}
+
 impl Ways {
     pub(crate) fn of(intent: &Intent, access: &Access, selection: &Selection) -> Self {
-        let routes: BTreeMap<_, _> = intent
-            .routes()
-            .map(|(id, route)| (id, selection.rank(intent, &intent.gateways_of(id), route.redundancy().into())))
-            .map(|(id, ranks)| (id, Way { ranks }))
-            .collect();
+        let routes = intent.routes().map(|(id, _)| (id, RouteWays::of(intent, id, selection))).collect();
         let mut ways = Self { routes, carried: BTreeMap::new(), direct: Way::default() };
         for (pair, listed) in demanded(intent, access) {
-            let ranks = selection.rank(intent, &listed, usize::MAX);
+            let ranks = selection.rank(intent, &listed);
             ways.carried.insert(pair, Way { ranks });
         }
         let served = ways.served(intent, access);
@@ -74,7 +95,7 @@ impl Ways {
     pub(crate) fn way(&self, from: PeerId, to: Destination) -> &Way {
         match to {
             Destination::Peer(to) => self.between(from, to),
-            Destination::Route(route) => self.routes.get(&route).unwrap_or(&self.direct),
+            Destination::Route(route) => self.routes.get(&route).map_or(&self.direct, |ways| ways.of_client(from)),
             Destination::Address(_) => &self.direct,
         }
     }

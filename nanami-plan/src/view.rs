@@ -40,7 +40,7 @@ pub struct View<'a> {
 
 /// A tunnel without a handshake for longer than this is down: WireGuard refuses older keypairs (whitepaper section 6.1,
 /// `Reject-After-Time`).
-const LIVE: Duration = Duration::from_secs(180);
+pub(crate) const LIVE: Duration = Duration::from_secs(180);
 
 impl Desired {
     /// This state beside what was observed of it.

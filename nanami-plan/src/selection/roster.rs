@@ -1,0 +1,89 @@
+//! The ranked gateways of the clients of one route.
+//!
+//! **Invariant**: each list names a gateway once; clients that have the same list share it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use nanami_model::{GatewayId, PeerId, RegionId, Timestamp};
+
+/// Gateways, the one in use first.
+pub(crate) type Ranks = Arc<[GatewayId]>;
+
+/// Who has which ranked list, and since when something about it stays true.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Roster {
+    lists: Vec<Ranks>,
+    of: Assigned,
+    /// When each client last changed its first gateway, as long as that keeps it from changing again.
+    pub(super) moved: BTreeMap<Option<PeerId>, Timestamp>,
+    /// Since when a gateway has had more clients than its bound.
+    pub(super) over: BTreeMap<GatewayId, Timestamp>,
+    /// Since when another region has been better for a client.
+    pub(super) better: BTreeMap<PeerId, (RegionId, Timestamp)>,
+}
+
+/// Which list is whose.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Assigned {
+    /// The first list is everybody's.
+    #[default]
+    Everybody,
+    /// By client, sorted; the numbers stand beside them.
+    Each { clients: Arc<[PeerId]>, lists: Vec<u32> },
+}
+
+impl Roster {
+    /// One list for everybody.
+    pub(crate) fn of_everybody(ranks: Ranks) -> Self {
+        Self { lists: vec![ranks], ..Self::default() }
+    }
+
+    /// A list for each of these clients, which are sorted.
+    pub(super) fn of_each(clients: &Arc<[PeerId]>, ranks: impl IntoIterator<Item = Vec<GatewayId>>) -> Self {
+        let mut known: BTreeMap<Vec<GatewayId>, u32> = BTreeMap::new();
+        let mut lists = Vec::new();
+        let numbers = ranks.into_iter().map(|ranks| {
+            *known.entry(ranks).or_insert_with_key(|ranks| {
+                lists.push(ranks.as_slice().into());
+                u32::try_from(lists.len() - 1).expect("there are no more lists than clients, which ids count")
+            })
+        });
+        let numbers = numbers.collect();
+        Self { lists, of: Assigned::Each { clients: clients.clone(), lists: numbers }, ..Self::default() }
+    }
+
+    /// The different lists, in no order that means anything.
+    pub(crate) fn lists(&self) -> &[Ranks] {
+        &self.lists
+    }
+
+    /// The ranked list of a client; `None` if it has none.
+    pub(crate) fn ranks(&self, client: PeerId) -> Option<&Ranks> {
+        self.lists.get(self.number(client)?)
+    }
+
+    /// Which of the lists is a client's; `None` if it has none.
+    pub(crate) fn number(&self, client: PeerId) -> Option<usize> {
+        match &self.of {
+            Assigned::Everybody => Some(0),
+            Assigned::Each { clients, lists } => Some(lists[clients.binary_search(&client).ok()?] as usize),
+        }
+    }
+
+    /// Everybody's list, if there is one list.
+    pub(crate) fn shared(&self) -> Option<&Ranks> {
+        matches!(self.of, Assigned::Everybody).then(|| self.lists.first()).flatten()
+    }
+
+    /// How many clients have each gateway first.
+    pub(crate) fn load(&self) -> BTreeMap<GatewayId, usize> {
+        let mut load = BTreeMap::new();
+        if let Assigned::Each { lists, .. } = &self.of {
+            for first in lists.iter().filter_map(|list| self.lists[*list as usize].first()) {
+                *load.entry(*first).or_default() += 1;
+            }
+        }
+        load
+    }
+}

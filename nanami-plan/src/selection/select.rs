@@ -1,0 +1,145 @@
+//! Chooses gateways for every route, from what is asked for, what is seen, and what was chosen before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nanami_model::{Intent, Observed, PeerId, RegionId, RouteId, Selector, Timestamp, Verdict};
+
+use super::health::{self, Standing};
+use super::place::{Candidate, Order, Placing};
+use super::roster::Roster;
+use super::{Selection, candidates};
+
+/// Chooses the gateways of every route.
+///
+/// The choice follows the health that peers report of their tunnels, never what a gateway says of itself, and stays as near to
+/// the previous one as it can: whoever is served well stays. It reads no clock and draws nothing: the same arguments give
+/// the same selection on every machine.
+///
+/// ```
+/// use nanami_model::{Intent, Observed, Timestamp, User, name};
+/// use nanami_plan::{Selection, compile, select};
+///
+/// let acme = Intent::new(name!("acme"), User::new(name!("netops")));
+/// let chosen = select(&acme, Observed::none(), &Selection::default(), Timestamp::from_millis(0));
+/// assert_eq!(chosen, Selection::default(), "no route, no choice");
+/// let desired = compile(&acme, &chosen);
+/// # assert_eq!(desired.selection(), &chosen);
+/// ```
+pub fn select(intent: &Intent, observed: &Observed, previous: &Selection, now: Timestamp) -> Selection {
+    let standing = health::assess(intent, observed, previous, now);
+    let latencies = Latencies::of(intent, observed, now);
+    let clients = Clients::of(intent);
+    let mut rosters: BTreeMap<RouteId, Arc<Roster>> = BTreeMap::new();
+    let mut done: Vec<(Question, RouteId)> = Vec::new();
+    for (id, _) in intent.routes() {
+        let question = Question::of(intent, &standing, &clients, previous, id);
+        if question.candidates.is_empty() {
+            continue;
+        }
+        let same = done.iter().find(|(known, _)| *known == question).map(|(_, id)| rosters[id].clone());
+        let roster = same.unwrap_or_else(|| Arc::new(question.answer(&latencies, now)));
+        done.push((question, id));
+        rosters.insert(id, roster);
+    }
+    Selection::new(rosters, standing)
+}
+
+/// All that decides about a route but for time and latency: routes that ask the same share an answer.
+#[derive(PartialEq, Eq)]
+struct Question {
+    candidates: Vec<Candidate>,
+    clients: Arc<[PeerId]>,
+    order: Order,
+    redundancy: usize,
+    previous: Option<Arc<Roster>>,
+}
+
+impl Question {
+    fn of(
+        intent: &Intent,
+        standing: &BTreeMap<nanami_model::GatewayId, Standing>,
+        clients: &Clients,
+        previous: &Selection,
+        route: RouteId,
+    ) -> Self {
+        let live = |id| standing.get(&id).is_none_or(|standing| standing.is_live());
+        let candidates = candidates::of_route(intent, route);
+        let candidates = candidates.into_iter().filter_map(|id| candidates::candidate(intent, id, live(id)));
+        Self {
+            candidates: candidates.collect(),
+            clients: clients.of_route(route),
+            order: candidates::order(intent, route),
+            redundancy: intent.get(route).map_or(1, |route| usize::from(route.redundancy())),
+            previous: previous.roster(route).cloned(),
+        }
+    }
+
+    fn answer(&self, latencies: &Latencies, now: Timestamp) -> Roster {
+        let placing = Placing {
+            candidates: &self.candidates,
+            clients: &self.clients,
+            order: self.order,
+            redundancy: self.redundancy,
+            previous: self.previous.as_deref(),
+            latency: &|client, region| latencies.between(client, region),
+            now,
+        };
+        placing.place()
+    }
+}
+
+/// Who may use each route: the members of the sides of policies that lead there, whatever else denies.
+struct Clients {
+    of: BTreeMap<RouteId, Arc<[PeerId]>>,
+}
+
+impl Clients {
+    fn of(intent: &Intent) -> Self {
+        let mut sides: BTreeMap<RouteId, BTreeSet<Selector>> = BTreeMap::new();
+        for (_, policy) in intent.policies().filter(|(_, policy)| policy.verdict() == Verdict::Allow) {
+            if let Selector::Route(route) = policy.to() {
+                sides.entry(route).or_default().insert(policy.from());
+            }
+        }
+        // Routes that the same sides use share one list.
+        let mut known: BTreeMap<BTreeSet<Selector>, Arc<[PeerId]>> = BTreeMap::new();
+        let of = sides.into_iter().map(|(route, sides)| {
+            let members = |sides: &BTreeSet<Selector>| -> Arc<[PeerId]> {
+                let members: BTreeSet<PeerId> = sides.iter().flat_map(|side| intent.members(*side)).collect();
+                members.into_iter().collect()
+            };
+            (route, known.entry(sides).or_insert_with_key(members).clone())
+        });
+        Self { of: of.collect() }
+    }
+
+    fn of_route(&self, route: RouteId) -> Arc<[PeerId]> {
+        self.of.get(&route).cloned().unwrap_or_default()
+    }
+}
+
+/// The shortest round trip of each client to each region, as its last report says.
+struct Latencies(BTreeMap<(PeerId, RegionId), Duration>);
+
+impl Latencies {
+    fn of(intent: &Intent, observed: &Observed, now: Timestamp) -> Self {
+        let regions: BTreeMap<_, _> = intent
+            .gateways()
+            .filter_map(|(_, gateway)| Some((intent.get(gateway.peer())?.key()?, gateway.region())))
+            .collect();
+        let mut shortest: BTreeMap<(PeerId, RegionId), Duration> = BTreeMap::new();
+        for (client, _) in observed.iter() {
+            for link in observed.believed(client, now).iter().flat_map(|sighting| &sighting.report.links) {
+                let (Some(region), Some(rtt)) = (regions.get(&link.key), link.rtt) else { continue };
+                shortest.entry((client, *region)).and_modify(|known| *known = rtt.min(*known)).or_insert(rtt);
+            }
+        }
+        Self(shortest)
+    }
+
+    fn between(&self, client: PeerId, region: RegionId) -> Option<Duration> {
+        self.0.get(&(client, region)).copied()
+    }
+}
