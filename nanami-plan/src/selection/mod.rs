@@ -111,7 +111,7 @@ impl Selection {
     /// The gateways of a `via` list that may serve, best first: those that live in the document's order, then those that may
     /// live again, then the dead, of whom the one that was alive last comes first.
     pub(crate) fn rank(&self, intent: &Intent, listed: &[GatewayId]) -> Vec<GatewayId> {
-        let mut ranks = candidates::usable(intent, listed);
+        let mut ranks = candidates::of_via(intent, listed);
         let place = |id: &GatewayId| match self.standing(*id) {
             Some(Standing { dead_since: Some(since), .. }) => (2, u64::MAX - since.as_millis()),
             Some(Standing { held: true, .. }) => (1, 0),

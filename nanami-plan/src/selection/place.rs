@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nanami_model::{GatewayId, Name, PeerId, RegionId, Timestamp};
+use nanami_model::{GatewayId, Name, PeerId, RegionId, RouteMode, Timestamp};
 
 use super::rendezvous::{Seed, distance};
 use super::roster::Roster;
@@ -23,20 +23,6 @@ pub(crate) struct Candidate {
     /// How many clients it is made for; `None` is not said.
     pub(crate) capacity: Option<u32>,
     pub(crate) live: bool,
-}
-
-/// How a route wants its gateways chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(dead_code, reason = "until a route says its mode")]
-pub(crate) enum Order {
-    /// The first of the document that lives, for everybody.
-    Primary,
-    /// The first of the document, whatever is seen of it.
-    Pinned,
-    /// Spread by weight.
-    Balanced,
-    /// The nearest region, then spread.
-    Nearest,
 }
 
 /// How long something must stay true before a client that is served moves for it (chosen: two reports at the slowest rhythm).
@@ -53,7 +39,7 @@ pub(crate) struct Placing<'a> {
     pub(crate) candidates: &'a [Candidate],
     /// Sorted.
     pub(crate) clients: &'a Arc<[PeerId]>,
-    pub(crate) order: Order,
+    pub(crate) mode: RouteMode,
     pub(crate) redundancy: usize,
     pub(crate) previous: Option<&'a Roster>,
     /// The round trip of a client to a region, as far as it is known.
@@ -80,12 +66,14 @@ fn weight(candidates: &[Candidate], one: &Candidate) -> u32 {
 impl Placing<'_> {
     pub(crate) fn place(&self) -> Roster {
         let live: Vec<Candidate> = self.candidates.iter().filter(|c| c.live).cloned().collect();
-        match self.order {
-            Order::Pinned => Roster::of_everybody(self.candidates.iter().map(|c| c.id).take(self.redundancy).collect()),
-            Order::Primary if live.is_empty() => Roster::of_everybody(self.unchanged(None).into()),
-            Order::Primary => self.primary(&live),
+        match self.mode {
+            RouteMode::Pinned => {
+                Roster::of_everybody(self.candidates.iter().map(|c| c.id).take(self.redundancy).collect())
+            }
+            RouteMode::Primary if live.is_empty() => Roster::of_everybody(self.unchanged(None).into()),
+            RouteMode::Primary => self.primary(&live),
             _ if live.is_empty() => self.all_dead(),
-            Order::Balanced | Order::Nearest => Spread::new(self, &live).run(),
+            RouteMode::Balanced | RouteMode::Nearest => Spread::new(self, &live).run(),
         }
     }
 
@@ -165,8 +153,8 @@ struct Spread<'a> {
 impl<'a> Spread<'a> {
     fn new(placing: &'a Placing<'a>, live: &'a [Candidate]) -> Self {
         let weights = live.iter().map(|c| (Seed::of_gateway(c.id), weight(live, c))).collect();
-        let bounds = match placing.order {
-            Order::Balanced => bounds(live, placing.clients.len()),
+        let bounds = match placing.mode {
+            RouteMode::Balanced => bounds(live, placing.clients.len()),
             // What is nearest to all may serve all, as far as it can.
             _ => live.iter().map(|c| (c.id, c.capacity.map_or(usize::MAX, |n| n as usize))).collect(),
         };
@@ -188,7 +176,7 @@ impl<'a> Spread<'a> {
             }
         }
         let mut budget = clients.len().div_ceil(self.live.len());
-        if self.placing.order == Order::Nearest {
+        if self.placing.mode == RouteMode::Nearest {
             self.approach(&clients, &orders, &mut first, &mut budget);
         }
         self.admit(&clients, &had, &orders, &mut first);
@@ -209,13 +197,16 @@ impl<'a> Spread<'a> {
     /// The live gateways as a client likes them, by their place in the list.
     fn order(&self, client: PeerId) -> Vec<usize> {
         let seed = Seed::of_client(client);
-        let class = |c: &Candidate| match self.placing.order {
-            Order::Nearest => (self.placing.latency)(client, c.region).map_or(u8::MAX, class),
+        let class = |c: &Candidate| match self.placing.mode {
+            RouteMode::Nearest => (self.placing.latency)(client, c.region).map_or(u8::MAX, class),
             _ => 0,
         };
         let key = |at: &usize| {
             let (gateway, weight) = self.weights[*at];
-            (class(&self.live[*at]), distance(seed, gateway, weight), self.live[*at].id)
+            let class = class(&self.live[*at]);
+            // Where nothing is known of any region, the order of the document holds.
+            let distance = if class == u8::MAX { *at as u64 } else { distance(seed, gateway, weight) };
+            (class, distance, self.live[*at].id)
         };
         let mut order: Vec<usize> = (0..self.live.len()).collect();
         order.sort_by_cached_key(key);

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nanami_model::{Intent, Observed, PeerId, RegionId, RouteId, Selector, Timestamp, Verdict};
+use nanami_model::{Intent, Observed, PeerId, RegionId, RouteId, RouteMode, Selector, Timestamp, Verdict};
 
 use super::health::{self, Standing};
-use super::place::{Candidate, Order, Placing};
+use super::place::{Candidate, Placing};
 use super::roster::Roster;
 use super::{Selection, candidates};
 
@@ -51,7 +51,7 @@ pub fn select(intent: &Intent, observed: &Observed, previous: &Selection, now: T
 struct Question {
     candidates: Vec<Candidate>,
     clients: Arc<[PeerId]>,
-    order: Order,
+    mode: RouteMode,
     redundancy: usize,
     previous: Option<Arc<Roster>>,
 }
@@ -65,13 +65,14 @@ impl Question {
         route: RouteId,
     ) -> Self {
         let live = |id| standing.get(&id).is_none_or(|standing| standing.is_live());
+        let entity = intent.get(route);
         let candidates = candidates::of_route(intent, route);
         let candidates = candidates.into_iter().filter_map(|id| candidates::candidate(intent, id, live(id)));
         Self {
             candidates: candidates.collect(),
             clients: clients.of_route(route),
-            order: candidates::order(intent, route),
-            redundancy: intent.get(route).map_or(1, |route| usize::from(route.redundancy())),
+            mode: entity.map(nanami_model::Route::mode).unwrap_or_default(),
+            redundancy: entity.map_or(1, |route| usize::from(route.redundancy())),
             previous: previous.roster(route).cloned(),
         }
     }
@@ -80,7 +81,7 @@ impl Question {
         let placing = Placing {
             candidates: &self.candidates,
             clients: &self.clients,
-            order: self.order,
+            mode: self.mode,
             redundancy: self.redundancy,
             previous: self.previous.as_deref(),
             latency: &|client, region| latencies.between(client, region),

@@ -30,12 +30,12 @@ const START: u64 = 1_000_000_000;
 struct World {
     gateways: Vec<(usize, Option<usize>, Option<u32>)>,
     clients: usize,
-    order: Order,
+    mode: RouteMode,
     redundancy: usize,
     nearest: Vec<u16>,
 }
 
-fn world(orders: impl Into<Vec<Order>>) -> impl Strategy<Value = World> {
+fn world(orders: impl Into<Vec<RouteMode>>) -> impl Strategy<Value = World> {
     let gateway = (0usize..3, prop::option::of(0usize..3), prop::option::weighted(0.3, 1u32..60));
     (
         prop::collection::vec(gateway, 1..7),
@@ -44,10 +44,10 @@ fn world(orders: impl Into<Vec<Order>>) -> impl Strategy<Value = World> {
         1usize..4,
         prop::collection::vec(0u16..300, 3),
     )
-        .prop_map(|(gateways, clients, order, redundancy, nearest)| World {
+        .prop_map(|(gateways, clients, mode, redundancy, nearest)| World {
             gateways,
             clients,
-            order,
+            mode,
             redundancy,
             nearest,
         })
@@ -77,8 +77,8 @@ impl World {
             Some(Duration::from_millis(self.nearest[near % 3].into()))
         };
         let now = Timestamp::from_millis(START).after(after);
-        let (clients, order, redundancy) = (&clients(self.clients), self.order, self.redundancy);
-        Placing { candidates, clients, order, redundancy, previous, latency: &latency, now }.place()
+        let (clients, mode, redundancy) = (&clients(self.clients), self.mode, self.redundancy);
+        Placing { candidates, clients, mode, redundancy, previous, latency: &latency, now }.place()
     }
 
     fn ranks(&self, roster: &Roster) -> Vec<Vec<GatewayId>> {
@@ -90,7 +90,7 @@ fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-const ALL: [Order; 4] = [Order::Primary, Order::Pinned, Order::Balanced, Order::Nearest];
+const ALL: [RouteMode; 4] = [RouteMode::Primary, RouteMode::Pinned, RouteMode::Balanced, RouteMode::Nearest];
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
@@ -107,7 +107,7 @@ proptest! {
             let distinct: BTreeSet<_> = ranks.iter().collect();
             prop_assert_eq!(distinct.len(), ranks.len());
             let of = |id: &GatewayId| candidates.iter().find(|c| c.id == *id).unwrap();
-            if world.order == Order::Pinned || live == 0 {
+            if world.mode == RouteMode::Pinned || live == 0 {
                 prop_assert_eq!(ranks.len(), world.redundancy.min(candidates.len()));
                 continue;
             }
@@ -125,7 +125,7 @@ proptest! {
 
     #[test]
     fn i14_no_balanced_gateway_has_more_than_its_bound_unless_none_has_room(
-        world in world([Order::Balanced]),
+        world in world([RouteMode::Balanced]),
         dead in prop::collection::vec(0usize..7, 0..4),
     ) {
         let live: Vec<_> = world.candidates(&dead).into_iter().filter(|c| c.live).collect();
@@ -144,7 +144,7 @@ proptest! {
         let before = world.place(&[], None, seconds(0));
         let after = world.place(&[dies], Some(&before), seconds(10));
         for (was, is) in world.ranks(&before).iter().zip(world.ranks(&after)) {
-            if was[0] != id(dies) || world.gateways.len() == 1 || world.order == Order::Pinned {
+            if was[0] != id(dies) || world.gateways.len() == 1 || world.mode == RouteMode::Pinned {
                 prop_assert_eq!(was[0], is[0]);
             } else if was.len() > 1 {
                 // Where its clients have gone by themselves already.
@@ -154,7 +154,7 @@ proptest! {
     }
 
     #[test]
-    fn i15_when_a_gateway_comes_at_most_its_share_moves(world in world([Order::Balanced]), after in 0u64..400) {
+    fn i15_when_a_gateway_comes_at_most_its_share_moves(world in world([RouteMode::Balanced]), after in 0u64..400) {
         let all = world.candidates(&[]);
         let before = world.place_among(&all[1..], None, seconds(0));
         prop_assume!(all.len() > 1);
@@ -204,7 +204,7 @@ proptest! {
     }
 
     #[test]
-    fn who_is_near_another_region_for_a_while_goes_there(world in world([Order::Nearest])) {
+    fn who_is_near_another_region_for_a_while_goes_there(world in world([RouteMode::Nearest])) {
         let mut roster = world.place(&[], None, seconds(0));
         for n in 1..100 {
             roster = world.place(&[], Some(&roster), seconds(n * 61));
@@ -228,7 +228,7 @@ fn the_primary_comes_back_once_the_hold_is_over() {
     let world = World {
         gateways: vec![(0, None, None), (1, None, None)],
         clients: 3,
-        order: Order::Primary,
+        mode: RouteMode::Primary,
         redundancy: 2,
         nearest: vec![0; 3],
     };
@@ -246,7 +246,7 @@ fn who_has_too_many_clients_sheds_its_excess_in_small_parts() {
     let world = World {
         gateways: vec![(0, None, None), (1, None, None)],
         clients: 40,
-        order: Order::Balanced,
+        mode: RouteMode::Balanced,
         redundancy: 1,
         nearest: vec![0; 3],
     };
