@@ -176,14 +176,20 @@ fn unwrap<I: Id>(object: Object) -> Option<I::Entity> {
 pub(crate) fn difference(from: &Intent, wanted: &Intent) -> ChangeSet {
     let mut changes = Vec::new();
     let identity = |id: ObjectId| {
+        if let ObjectId::Workspace(_) = id {
+            return from.workspace().into();
+        }
         let Some(name) = id.name_in(wanted.tables()) else { return id };
         match id.of_name(name, from.tables()) {
             Some(known) => known,
             None => id.derive_like(from.name(), name, from.revision().next()),
         }
     };
-    for mut object in wanted.tables().objects().filter(|o| !matches!(o, Object::JoinKey(..))) {
+    for mut object in wanted.tables().objects().filter(is_documented) {
         object.visit(&mut |_, id| identity(id));
+        if let Object::Workspace(id, workspace) = object {
+            object = Object::Workspace(id, workspace.named(from.name().clone()));
+        }
         let Some(before) = object.id().object_in(from.tables()) else {
             changes.push(Change::Add(unallocated(object)));
             continue;
@@ -193,12 +199,18 @@ pub(crate) fn difference(from: &Intent, wanted: &Intent) -> ChangeSet {
             changes.push(Change::Update(object));
         }
     }
-    for object in from.tables().objects().filter(|o| !matches!(o, Object::JoinKey(..))) {
+    let here = |object: &Object| is_documented(object) && !matches!(object, Object::Workspace(..));
+    for object in from.tables().objects().filter(here) {
         if object.id().of_name(object.name(), wanted.tables()).is_none() {
             changes.push(Change::Remove(object.id()));
         }
     }
     changes.into_iter().collect()
+}
+
+/// Whether documents carry objects of this kind: join keys and sessions only come and go by themselves.
+fn is_documented(object: &Object) -> bool {
+    !matches!(object, Object::JoinKey(..) | Object::Session(..))
 }
 
 /// A peer as it was asked for: the addresses of another workspace mean nothing here.
@@ -224,7 +236,7 @@ fn keeping(wanted: Object, before: &Object) -> Object {
                 peer = peer.with_addresses(live.fixed_addresses().to_vec());
             }
             peer.set_addresses(live.addresses().to_vec());
-            Object::Peer(id, peer)
+            Object::Peer(id, peer.with_history_of(live))
         }
         (wanted, _) => wanted,
     }

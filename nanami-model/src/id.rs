@@ -179,6 +179,8 @@ ids! {
     JoinKeyId = "join_key";
     /// Identifies the record of an operator's token; never the secret in it.
     TokenId = "token";
+    /// Identifies a session; never the token of it.
+    SessionId = "session";
     /// Identifies an assertion.
     AssertionId = "assertion";
 }

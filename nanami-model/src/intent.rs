@@ -8,11 +8,15 @@ use std::sync::Arc;
 
 use crate::change::{Actor, ChangeSet, Draft};
 use crate::cidr::parse_address;
-use crate::entity::{Assertion, Gateway, Group, JoinKey, Network, Peer, Policy, Region, Role, Route, Selector, User};
+use crate::entity::{
+    Assertion, Gateway, Group, JoinKey, Network, Peer, Policy, Region, Role, Route, RoutingPreference, Selector,
+    Session, User, Workspace,
+};
 use crate::flow::{Destination, Flow};
 use crate::generation::Revision;
 use crate::id::{
-    AssertionId, GatewayId, GroupId, JoinKeyId, NetworkId, PeerId, PolicyId, RegionId, RouteId, UserId, WorkspaceId,
+    AssertionId, GatewayId, GroupId, JoinKeyId, NetworkId, PeerId, PolicyId, RegionId, RouteId, SessionId, UserId,
+    WorkspaceId,
 };
 use crate::ipam::Ipam;
 use crate::name::Name;
@@ -69,6 +73,8 @@ pub struct Tables {
     pub(crate) policies: Table<PolicyId, Policy>,
     pub(crate) join_keys: Table<JoinKeyId, JoinKey>,
     pub(crate) assertions: Table<AssertionId, Assertion>,
+    pub(crate) sessions: Table<SessionId, Session>,
+    pub(crate) workspaces: Table<WorkspaceId, Workspace>,
     pub(crate) ipam: Ipam,
     pub(crate) members: members::Members,
 }
@@ -107,6 +113,7 @@ impl Intent {
         let mut tables = Tables::default();
         let id = UserId::derive(&name, owner.name(), Revision::ZERO);
         tables.users.put(id, owner.with_role(Role::Owner));
+        tables.workspaces.put(WorkspaceId::derive(&name, &name, Revision::ZERO), Workspace::new(name.clone()));
         Self { name, revision: Revision::ZERO, tables: Arc::new(tables) }
     }
 
@@ -117,8 +124,11 @@ impl Intent {
     pub fn from_objects(name: Name, objects: impl IntoIterator<Item = Object>) -> Result<Self, Refused> {
         let mut tables = Tables::default();
         let mut violations = Vec::new();
+        let workspace = WorkspaceId::derive(&name, &name, Revision::ZERO);
+        tables.workspaces.put(workspace, Workspace::new(name.clone()));
         for object in objects {
-            if object.id().of_name(object.name(), &tables).is_some() {
+            let another = object.id() != workspace.into();
+            if another && object.id().of_name(object.name(), &tables).is_some() {
                 violations.push(Violation::DuplicateName { what: Label::named(object.id(), object.name().clone()) });
                 continue;
             }
@@ -141,6 +151,11 @@ impl Intent {
     /// The id of the workspace, which follows from its name.
     pub fn workspace(&self) -> WorkspaceId {
         WorkspaceId::derive(&self.name, &self.name, Revision::ZERO)
+    }
+
+    /// What peers prefer where nobody else says.
+    pub fn preference(&self) -> RoutingPreference {
+        self.get(self.workspace()).map(Workspace::preference).unwrap_or_default()
     }
 
     /// Which revision this is.
@@ -266,6 +281,8 @@ listings! {
     join_keys: JoinKeyId, JoinKey;
     /// The assertions, by name.
     assertions: AssertionId, Assertion;
+    /// The sessions, by name.
+    sessions: SessionId, Session;
 }
 
 impl Intent {

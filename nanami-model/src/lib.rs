@@ -87,18 +87,18 @@ pub use cidr::{Cidr, ParseAddressError, ParseCidrError, parse_address};
 pub use document::{DocumentError, DocumentErrors, Place, Problem};
 pub use endpoint::{Endpoint, Host, ParseEndpointError};
 pub use entity::{
-    Activity, Assertion, Claim, Condition, Direction, DnsSuffix, Duties, Duty, Facts, Gateway, GatewaySelector, Group,
-    Identity, JoinKey, Lifecycle, Lifetime, Mode, Network, NoDuties, OnAllDown, Os, ParseDnsSuffixError,
-    ParseIdentityError, ParseRoleError, ParseVersionError, Peer, PeerStatus, Permission, Policy, Region, ReturnPath,
-    Role, Route, RouteMode, RoutingMode, RoutingPreference, Selector, Serves, Standing, TrafficMode, UnknownWord, User,
-    Verdict, Version,
+    Activity, Admission, Assertion, Claim, Condition, Direction, DnsSuffix, Duties, Duty, Facts, Gateway,
+    GatewaySelector, Group, Identity, JoinKey, Lifecycle, Lifetime, Mode, Network, NoDuties, OnAllDown, Os,
+    ParseDnsSuffixError, ParseIdentityError, ParseRoleError, ParseVersionError, Peer, PeerStatus, Permission, Policy,
+    Region, ReturnPath, Role, Route, RouteMode, RoutingMode, RoutingPreference, Selector, Serves, Session, SessionEnd,
+    Standing, TrafficMode, UnknownWord, User, Uses, Verdict, Version, Workspace,
 };
 pub use flow::{Destination, Flow, Path};
 pub use generation::{Epoch, Generation, Revision};
 pub use host_name::{HostName, ParseHostNameError};
 pub use id::{
-    AssertionId, GatewayId, GroupId, JoinKeyId, NetworkId, ParseIdError, PeerId, PolicyId, RegionId, RouteId, TokenId,
-    UserId, WorkspaceId,
+    AssertionId, GatewayId, GroupId, JoinKeyId, NetworkId, ParseIdError, PeerId, PolicyId, RegionId, RouteId,
+    SessionId, TokenId, UserId, WorkspaceId,
 };
 pub use intent::{Difference, Intent, UnknownName};
 pub use join_string::{JoinString, ParseJoinStringError};

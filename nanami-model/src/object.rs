@@ -1,4 +1,4 @@
-//! The ten kinds of objects under one roof: what changes and rules speak about.
+//! The twelve kinds of objects under one roof: what changes and rules speak about.
 //!
 //! **Invariant**: an id type and its entity type belong together (`PeerId` and [`Peer`]); the pair of sealed traits
 //! [`Id`] and [`Entity`] says so to the compiler, so that there is one set of verbs instead of one per noun.
@@ -7,9 +7,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entity::{Assertion, Gateway, Group, JoinKey, Network, Peer, Policy, Region, Route, User};
+use crate::entity::{
+    Assertion, Gateway, Group, JoinKey, Network, Peer, Policy, Region, Route, Session, User, Workspace,
+};
 use crate::generation::Revision;
-use crate::id::{AssertionId, GatewayId, GroupId, JoinKeyId, NetworkId, PeerId, PolicyId, RegionId, RouteId, UserId};
+use crate::id::{
+    AssertionId, GatewayId, GroupId, JoinKeyId, NetworkId, PeerId, PolicyId, RegionId, RouteId, SessionId, UserId,
+    WorkspaceId,
+};
 use crate::intent::{Difference, Table, Tables};
 use crate::name::Name;
 
@@ -210,6 +215,8 @@ objects! {
     Policy, PolicyId, policies, "policy";
     JoinKey, JoinKeyId, join_keys, "join key";
     Assertion, AssertionId, assertions, "assertion";
+    Session, SessionId, sessions, "session";
+    Workspace, WorkspaceId, workspaces, "workspace";
 }
 
 /// An object as texts name it: its kind and its name.

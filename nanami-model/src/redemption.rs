@@ -41,7 +41,7 @@ impl JoinKey {
         if self.expires().is_some_and(|at| now >= at) {
             return Err(NotRedeemable::Expired);
         }
-        if self.redeemed_by().is_some() {
+        if self.is_used_up() {
             return Err(NotRedeemable::Used);
         }
         Ok(())

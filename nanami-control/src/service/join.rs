@@ -81,6 +81,9 @@ impl Workspace {
             (Err(NotRedeemable::WrongSecret), _) => Err(NotJoined::NotRedeemable(NotRedeemable::WrongSecret)),
             // The reply to an earlier hello was lost: the key that this join key let in comes again.
             (Err(_), Some(again)) if join_key.redeemed_by() == Some(again.peer) => Ok(Step::nothing(again)),
+            (_, Some(again)) if let_in_by(&self.fold.intent, again.peer) == Some(secret.id()) => {
+                Ok(Step::nothing(again))
+            }
             (Err(reason), _) => Err(NotJoined::NotRedeemable(reason)),
             (Ok(()), Some(known)) => Err(NotJoined::KeyTaken(known.peer)),
             (Ok(()), None) => self.join(now, key, secret.id(), join_key),
@@ -103,15 +106,15 @@ impl Workspace {
         let mut draft = intent.draft();
         let (peer, name) = match join_key.peer() {
             Some(pending) => {
-                let taken = intent.get(pending).is_none_or(|peer| peer.key().is_some());
-                let name = intent.name_of(pending).filter(|_| !taken).ok_or(NotJoined::PeerTaken(pending))?;
-                draft.update(pending, |peer| peer.with_key(key));
+                let waits = intent.get(pending).filter(|peer| peer.key().is_none());
+                let name = waits.map(Entity::name).ok_or(NotJoined::PeerTaken(pending))?;
+                draft.update(pending, |peer| join_key.admit(Some(peer), id, key));
                 (pending, name.clone())
             }
-            // A key that fills no pending peer makes one, under its own name: nobody chooses a name by joining.
             None => {
-                let name = join_key.name().clone();
-                (draft.add(Peer::new(name.clone()).with_key(key)), name)
+                let peer = join_key.admit(None, id, key);
+                let name = peer.name().clone();
+                (draft.add(peer), name)
             }
         };
         draft.update(id, |join_key| join_key.redeemed(peer));
@@ -147,12 +150,17 @@ impl Workspace {
     }
 }
 
+/// The join key that let a peer in.
+fn let_in_by(intent: &Intent, peer: PeerId) -> Option<JoinKeyId> {
+    intent.get(peer).and_then(Peer::join_key)
+}
+
 /// The join keys that would let somebody in now, for people; no secret is in them.
 #[must_use]
 pub fn open_join_keys(intent: &Intent, now: Timestamp) -> Vec<(JoinKeyId, &JoinKey)> {
     let open = |key: &JoinKey| {
         let live = key.expires().is_none_or(|at| now < at);
-        live && !key.is_revoked() && key.redeemed_by().is_none()
+        live && !key.is_revoked() && !key.is_used_up()
     };
     intent.join_keys().filter(|(_, key)| open(key)).collect()
 }

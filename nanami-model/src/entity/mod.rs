@@ -3,6 +3,7 @@
 //! **Invariant**: an entity is plain data whose every field is valid by its type. What must hold *between* objects
 //! (names resolve, pools are disjoint, …) holds in every [`Intent`](crate::Intent), which alone puts entities together.
 
+mod admission;
 mod assertion;
 mod condition;
 mod dns_suffix;
@@ -24,11 +25,15 @@ mod preference;
 mod region;
 mod role;
 mod route;
+mod session;
 mod standing;
 mod user;
+mod uses;
 mod version;
 pub(crate) mod words;
+mod workspace;
 
+pub use admission::Admission;
 pub use assertion::{Assertion, Claim};
 pub use condition::Condition;
 pub use dns_suffix::{DnsSuffix, ParseDnsSuffixError};
@@ -50,7 +55,10 @@ pub use preference::{RoutingMode, RoutingPreference, TrafficMode};
 pub use region::Region;
 pub use role::{ParseRoleError, Permission, Role};
 pub use route::{OnAllDown, ReturnPath, Route, RouteMode};
+pub use session::{Session, SessionEnd};
 pub use standing::{PeerStatus, Standing};
 pub use user::User;
+pub use uses::Uses;
 pub use version::{ParseVersionError, Version};
 pub use words::UnknownWord;
+pub use workspace::Workspace;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::words::is_default;
 use super::{Facts, Lifetime, Mode, PeerStatus, RoutingPreference, Standing};
-use crate::id::{GroupId, NetworkId, PeerId, UserId};
+use crate::id::{GroupId, JoinKeyId, NetworkId, PeerId, UserId};
 use crate::key::PublicKey;
 use crate::name::Name;
 use crate::object::{Entity, ObjectId, follow};
@@ -35,6 +35,8 @@ pub struct Peer {
     facts: Facts,
     #[serde(default, skip_serializing_if = "is_default")]
     preference: RoutingPreference,
+    #[serde(default, skip_serializing_if = "is_default")]
+    join_key: Option<JoinKeyId>,
 }
 
 impl Peer {
@@ -53,6 +55,7 @@ impl Peer {
             mode: Mode::Managed,
             facts: Facts::unknown(),
             preference: RoutingPreference::none(),
+            join_key: None,
         }
     }
 
@@ -104,6 +107,11 @@ impl Peer {
     /// Sets its own routing preference, which wins over its owner's, its networks' and the workspace's.
     pub fn with_preference(self, preference: RoutingPreference) -> Self {
         Self { preference, ..self }
+    }
+
+    /// Says with which join key it joined.
+    pub fn with_join_key(self, key: JoinKeyId) -> Self {
+        Self { join_key: Some(key), ..self }
     }
 
     /// The public key; `None` while the peer is pending.
@@ -171,6 +179,17 @@ impl Peer {
         self.preference
     }
 
+    /// The join key that let it in; `None` if none did. The key may be gone since.
+    pub fn join_key(&self) -> Option<JoinKeyId> {
+        self.join_key
+    }
+
+    /// The peer with what only the live one knows: what it joined with, and what its agent reported.
+    pub(crate) fn with_history_of(self, live: &Self) -> Self {
+        let facts = if self.facts == Facts::unknown() { live.facts } else { self.facts };
+        Self { facts, join_key: self.join_key.or(live.join_key), ..self }
+    }
+
     pub(crate) fn set_addresses(&mut self, addresses: Vec<IpAddr>) {
         self.addresses = addresses;
     }
@@ -187,6 +206,7 @@ impl Entity for Peer {
         self.groups.iter_mut().for_each(|id| follow(id, "groups", with));
         self.networks.iter_mut().for_each(|id| follow(id, "networks", with));
         self.owner.iter_mut().for_each(|id| follow(id, "owner", with));
+        self.join_key.iter_mut().for_each(|id| follow(id, "", with));
         self.mode.visit(with);
         self.preference.visit(with);
     }

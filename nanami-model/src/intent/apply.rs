@@ -16,6 +16,7 @@ pub(super) fn apply(before: &Intent, by: Actor, changes: &ChangeSet) -> Result<I
         violations.extend(forbidden(before, by, change));
         violations.extend(make(&mut tables, change));
     }
+    end_sessions(before, &mut tables, changes);
     violations.extend(in_use(before, &tables, changes));
     let removed = |id: ObjectId| changes.iter().any(|c| matches!(c, Change::Remove(gone) if *gone == id));
     violations.extend(rules::check(&tables).into_iter().filter(|v| match v {
@@ -55,6 +56,17 @@ fn make(tables: &mut Tables, change: &Change) -> Option<Violation> {
     }
     object.clone().put(tables);
     None
+}
+
+/// Peers take their sessions along; the two bear one name.
+fn end_sessions(before: &Intent, tables: &mut Tables, changes: &ChangeSet) {
+    for change in changes.iter() {
+        let Change::Remove(ObjectId::Peer(peer)) = change else { continue };
+        let session = before.name_of(*peer).and_then(|name| tables.sessions.id(name.as_str()));
+        if let Some(id) = session.filter(|id| tables.sessions.get(id).is_some_and(|own| own.peer() == *peer)) {
+            tables.sessions.remove(&id);
+        }
+    }
 }
 
 /// What is removed though others, which stay, refer to it.

@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Tables;
 use crate::cidr::Cidr;
 use crate::entity::{Network, Role, Selector, Verdict};
-use crate::id::{GroupId, NetworkId};
+use crate::generation::Revision;
+use crate::id::{GroupId, NetworkId, WorkspaceId};
 use crate::object::{Entity, Label};
 use crate::refused::Violation;
 
 pub(super) fn check(tables: &Tables) -> Vec<Violation> {
     let mut found = dangling(tables);
+    found.extend(workspaces(tables));
+    found.extend(sessions(tables));
     found.extend(owner(tables));
     found.extend(nesting(tables));
     found.extend(pools(tables));
@@ -36,6 +39,53 @@ fn dangling(tables: &Tables) -> Vec<Violation> {
             }
             id
         });
+    }
+    found
+}
+
+/// There is one workspace from the start; its id follows from its name.
+fn workspaces(tables: &Tables) -> Option<Violation> {
+    let mut all = tables.workspaces.iter();
+    let (id, workspace) = match (all.next(), all.next()) {
+        (Some(first), None) => first,
+        (_, Some((id, _))) => {
+            let remedy = "change the workspace that is there";
+            return Some(contradiction(
+                Label::new(id, tables),
+                "name",
+                "there is one workspace already".into(),
+                remedy,
+            ));
+        }
+        (None, None) => return Some(Violation::LastOwner),
+    };
+    let name = workspace.name();
+    (id != WorkspaceId::derive(name, name, Revision::ZERO)).then(|| {
+        let why = "a workspace keeps its name, for all ids follow from it".to_owned();
+        contradiction(Label::new(id, tables), "name", why, "leave the name as it is")
+    })
+}
+
+/// A session is one of a peer that is there, bears its name, and ends after it began.
+fn sessions(tables: &Tables) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for (id, session) in tables.sessions.iter() {
+        let subject = || Label::new(id, tables);
+        match tables.peers.get(&session.peer()) {
+            None => {
+                let reference = Label::new(session.peer(), tables);
+                found.push(Violation::Dangling { subject: subject(), field: "peer", reference });
+            }
+            Some(peer) if peer.name() != session.name() => {
+                let why = format!("it is a session of {}", Label::new(session.peer(), tables));
+                found.push(contradiction(subject(), "name", why, "give a session the name of its peer"));
+            }
+            Some(_) => {}
+        }
+        if session.ends() <= session.started() {
+            let why = format!("it ends at {}, before it begins", session.ends());
+            found.push(contradiction(subject(), "ends", why, "let it end after it begins"));
+        }
     }
     found
 }
