@@ -69,6 +69,7 @@ mod near;
 mod network_map;
 mod object;
 mod observed;
+mod persistent;
 mod preshared_key;
 mod redemption;
 mod refused;

@@ -133,12 +133,6 @@ macro_rules! objects {
             }
         }
 
-        pub(crate) fn difference(older: &Tables, newer: &Tables) -> Difference {
-            let mut difference = Difference::default();
-            $(difference.note(&older.$table, &newer.$table);)*
-            difference.sorted()
-        }
-
         impl fmt::Display for ObjectId {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self { $(Self::$kind(id) => id.fmt(f),)* }
@@ -149,6 +143,10 @@ macro_rules! objects {
             pub(crate) fn objects(&self) -> impl Iterator<Item = Object> + '_ {
                 std::iter::empty()
                     $(.chain(self.$table.iter().map(|(id, e)| Object::$kind(id, e.clone()))))*
+            }
+
+            pub(crate) fn note_difference(&self, older: &Tables, difference: &mut Difference) {
+                $(self.$table.note_difference(&older.$table, difference);)*
             }
         }
 

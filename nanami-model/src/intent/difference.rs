@@ -1,7 +1,7 @@
 //! What differs between two revisions, object by object.
 
-use super::{Table, Tables};
-use crate::object::{Entity, ObjectId};
+use super::Tables;
+use crate::object::ObjectId;
 
 /// The objects that differ between two revisions. Each list is in the order of ids, kind by kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,28 +33,22 @@ impl Difference {
     }
 
     pub(super) fn between(older: &Tables, newer: &Tables) -> Self {
-        crate::object::difference(older, newer)
-    }
-
-    /// Notes what differs between two tables of one kind.
-    pub(crate) fn note<I, E>(&mut self, older: &Table<I, E>, newer: &Table<I, E>)
-    where
-        I: Ord + Copy + Into<ObjectId>,
-        E: Entity,
-    {
-        for (_, id, entity) in newer.occupied() {
-            match older.get(&id) {
-                None => self.added.push(id.into()),
-                Some(before) if before != entity => self.changed.push(id.into()),
-                Some(_) => {}
-            }
+        let mut difference = Self::default();
+        newer.note_difference(older, &mut difference);
+        for ids in [&mut difference.added, &mut difference.removed, &mut difference.changed] {
+            ids.sort_unstable();
+            ids.dedup();
         }
-        let gone = older.occupied().map(|(_, id, _)| id).filter(|id| newer.get(id).is_none());
-        self.removed.extend(gone.map(Into::into));
+        difference
     }
 
-    pub(crate) fn sorted(mut self) -> Self {
-        [&mut self.added, &mut self.removed, &mut self.changed].map(|ids| ids.sort_unstable());
-        self
+    /// Notes what became of one object.
+    pub(super) fn note<E: PartialEq>(&mut self, id: ObjectId, older: Option<&E>, newer: Option<&E>) {
+        match (older, newer) {
+            (None, Some(_)) => self.added.push(id),
+            (Some(_), None) => self.removed.push(id),
+            (Some(older), Some(newer)) if older != newer => self.changed.push(id),
+            _ => {}
+        }
     }
 }

@@ -1,87 +1,155 @@
 //! The objects of one kind: found by id, by name and by slot, listed by name.
 //!
-//! **Invariant**: all maps hold the same objects, and an object keeps its slot as long as it is there. They are shared until
-//! one is changed.
+//! **Invariant**: the cells, the ids and the names hold the same objects, and an object keeps its slot as long as it is there.
+//! While rules are being checked two objects may have one name; in an intent none do.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Difference;
 use crate::name::Name;
-use crate::object::Entity;
+use crate::object::{Entity, ObjectId};
+use crate::persistent::{Pages, Tree};
 
 #[derive(Debug, Clone)]
 #[allow(unreachable_pub, reason = "a sealed trait names it; the module is private")]
 pub struct Table<I, E> {
-    slots: Arc<Vec<Option<(I, E)>>>,
-    ids: Arc<BTreeMap<I, u32>>,
-    names: Arc<BTreeMap<Name, u32>>,
+    cells: Pages<Cell<I, E>>,
+    ids: Tree<(I, u32)>,
+    names: Tree<(Name, u32)>,
+    vacant: Option<u32>,
+}
+
+#[derive(Debug)]
+enum Cell<I, E> {
+    Taken(Arc<(I, E)>),
+    /// With the next vacant cell, if there is one more.
+    Vacant(Option<u32>),
+}
+
+// A derive would ask for objects that can be cloned.
+impl<I, E> Clone for Cell<I, E> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Taken(object) => Self::Taken(object.clone()),
+            Self::Vacant(next) => Self::Vacant(*next),
+        }
+    }
 }
 
 impl<I, E> Default for Table<I, E> {
     fn default() -> Self {
-        Self { slots: Arc::default(), ids: Arc::default(), names: Arc::default() }
-    }
-}
-
-impl<I: Ord + Copy, E: Entity> PartialEq for Table<I, E> {
-    fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
+        Self { cells: Pages::default(), ids: Tree::default(), names: Tree::default(), vacant: None }
     }
 }
 
 impl<I: Ord + Copy, E: Entity> Table<I, E> {
     /// Puts an object under an id; one that is there is replaced, whatever its name was.
     pub(crate) fn put(&mut self, id: I, entity: E) {
-        let slots = Arc::make_mut(&mut self.slots);
-        let free = || slots.iter().position(Option::is_none).unwrap_or(slots.len()) as u32;
-        let slot = self.ids.get(&id).copied().unwrap_or_else(free);
-        slots.resize_with(slots.len().max(slot as usize + 1), || None);
-        let names = Arc::make_mut(&mut self.names);
-        if let Some((_, old)) = &slots[slot as usize] {
-            names.remove(old.name());
+        let known = self.slot(&id);
+        let slot = known.unwrap_or_else(|| self.take_slot());
+        if let Some(old) = known.and_then(|slot| self.at(slot)).map(|(_, old)| old.name().clone())
+            && old != *entity.name()
+        {
+            self.names.remove(&(old, slot));
         }
-        names.insert(entity.name().clone(), slot);
-        slots[slot as usize] = Some((id, entity));
-        Arc::make_mut(&mut self.ids).insert(id, slot);
+        if known.is_none() {
+            self.ids.insert((id, slot));
+        }
+        self.names.insert((entity.name().clone(), slot));
+        *self.cells.get_mut(slot as usize).expect("it was taken") = Cell::Taken(Arc::new((id, entity)));
+    }
+
+    fn take_slot(&mut self) -> u32 {
+        match self.vacant {
+            Some(slot) => {
+                let Some(Cell::Vacant(next)) = self.cells.get(slot as usize) else { unreachable!("it is vacant") };
+                self.vacant = *next;
+                slot
+            }
+            None => {
+                self.cells.push(Cell::Vacant(None));
+                u32::try_from(self.cells.len() - 1).expect("objects are fewer than addresses of memory")
+            }
+        }
     }
 
     pub(crate) fn remove(&mut self, id: &I) {
-        let Some(slot) = Arc::make_mut(&mut self.ids).remove(id) else { return };
-        if let Some((_, old)) = Arc::make_mut(&mut self.slots)[slot as usize].take() {
-            Arc::make_mut(&mut self.names).remove(old.name());
-        }
+        let Some(slot) = self.slot(id) else { return };
+        let name = self.at(slot).map(|(_, old)| old.name().clone()).expect("an id is some object's");
+        self.names.remove(&(name, slot));
+        self.ids.remove(&(*id, slot));
+        *self.cells.get_mut(slot as usize).expect("an object is in it") = Cell::Vacant(self.vacant);
+        self.vacant = Some(slot);
     }
 
     pub(crate) fn get(&self, id: &I) -> Option<&E> {
         self.at(self.slot(id)?).map(|(_, entity)| entity)
     }
 
+    /// The object of this name; the first in slot order if rules are still to say that there are two.
     pub(crate) fn id(&self, name: &str) -> Option<I> {
-        self.at(*self.names.get(name)?).map(|(id, _)| id)
+        self.of_name(name).next()
+    }
+
+    pub(crate) fn of_name(&self, name: &str) -> impl Iterator<Item = I> {
+        let own = self.names.since(move |(other, _)| other.as_str() < name).take_while(move |n| n.0.as_str() == name);
+        own.filter_map(|(_, slot)| Some(self.at(*slot)?.0))
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &Name> {
-        self.names.keys()
+        self.names.iter().map(|(name, _)| name)
     }
 
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (I, &E)> + Clone {
-        self.names.values().map(|slot| self.at(*slot).expect("a name is some object's"))
+        self.names.iter().map(|(_, slot)| self.at(*slot).expect("a name is some object's"))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ids.len()
     }
 
     pub(crate) fn slot(&self, id: &I) -> Option<u32> {
-        self.ids.get(id).copied()
+        self.ids.find(|(other, _)| other.cmp(id)).map(|(_, slot)| *slot)
     }
 
     pub(crate) fn at(&self, slot: u32) -> Option<(I, &E)> {
-        self.slots.get(slot as usize)?.as_ref().map(|(id, entity)| (*id, entity))
+        match self.cells.get(slot as usize)? {
+            Cell::Taken(object) => Some((object.0, &object.1)),
+            Cell::Vacant(_) => None,
+        }
     }
 
     /// One more than the highest slot that was ever taken.
     pub(crate) fn bound(&self) -> usize {
-        self.slots.len()
+        self.cells.len()
     }
 
     pub(crate) fn occupied(&self) -> impl Iterator<Item = (u32, I, &E)> {
-        (0..).zip(self.slots.iter()).filter_map(|(n, object)| object.as_ref().map(|(id, entity)| (n, *id, entity)))
+        (0..).zip(self.cells.iter()).filter_map(|(n, cell)| match cell {
+            Cell::Taken(object) => Some((n, object.0, &object.1)),
+            Cell::Vacant(_) => None,
+        })
+    }
+}
+
+impl<I: Ord + Copy + Into<ObjectId>, E: Entity> Table<I, E> {
+    /// Notes what differs between this table and an older one.
+    pub(crate) fn note_difference(&self, older: &Self, difference: &mut Difference) {
+        let taken = |cell: Option<&'_ Cell<I, E>>| match cell {
+            Some(Cell::Taken(object)) => Some(object.clone()),
+            _ => None,
+        };
+        self.cells.differing(&older.cells, &mut |_, new, old| {
+            let (new, old) = (taken(new), taken(old));
+            if let (Some(new), Some(old)) = (&new, &old)
+                && (Arc::ptr_eq(new, old) || new == old)
+            {
+                return;
+            }
+            // An object that moved to another slot is met twice.
+            for id in [&new, &old].into_iter().flatten().map(|object| object.0) {
+                difference.note(id.into(), older.get(&id), self.get(&id));
+            }
+        });
     }
 }
