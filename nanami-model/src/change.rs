@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::entity::{JoinKey, Role};
+use crate::generation::Revision;
 use crate::id::{GroupId, UserId};
 use crate::intent::Intent;
 use crate::object::sealed::Stored;
@@ -52,6 +53,10 @@ impl Change {
 pub struct ChangeSet {
     changes: Vec<Change>,
     reason: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    acknowledged: Option<Revision>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    mass_removal: bool,
 }
 
 impl ChangeSet {
@@ -62,7 +67,7 @@ impl ChangeSet {
 
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.changes.is_empty() && self.acknowledged.is_none()
     }
 
     /// Why the changes are made; `None` if nobody said.
@@ -75,6 +80,33 @@ impl ChangeSet {
         Self { reason: Some(text.to_owned()), ..self }
     }
 
+    /// Says that every node that enforced what the revisions up to this one took away has let go of it, so that the addresses
+    /// that they released may be given to other peers. Control says so when it has heard the acknowledgements.
+    pub fn acknowledging(self, through: Revision) -> Self {
+        Self { acknowledged: Some(through), ..self }
+    }
+
+    /// The revision up to which removals were acknowledged; `None` if nothing is said of them.
+    pub fn acknowledged(&self) -> Option<Revision> {
+        self.acknowledged
+    }
+
+    /// Says that it is meant to take away more than half of the peers, or of everything. Without it such a set is refused,
+    /// for what it was made from may have been read badly, or not at all.
+    pub fn danger_allow_mass_removal(self) -> Self {
+        Self { mass_removal: true, ..self }
+    }
+
+    /// Whether it may take away more than half of the peers, or of everything.
+    pub fn allows_mass_removal(&self) -> bool {
+        self.mass_removal
+    }
+
+    /// The set with other changes: reason and permissions stay.
+    pub fn with_changes(self, changes: impl IntoIterator<Item = Change>) -> Self {
+        Self { changes: changes.into_iter().collect(), ..self }
+    }
+
     /// The changes that take these back, given the revision that these were made to.
     pub fn inverse(&self, before: &Intent) -> Self {
         let undo = |change: &Change| match change {
@@ -82,13 +114,13 @@ impl ChangeSet {
             Change::Update(object) => object.id().object_in(before.tables()).map(Change::Update),
             Change::Remove(id) => id.object_in(before.tables()).map(Change::Add),
         };
-        Self { changes: self.changes.iter().rev().filter_map(undo).collect(), reason: None }
+        Self { changes: self.changes.iter().rev().filter_map(undo).collect(), ..Self::default() }
     }
 }
 
 impl FromIterator<Change> for ChangeSet {
     fn from_iter<T: IntoIterator<Item = Change>>(changes: T) -> Self {
-        Self { changes: changes.into_iter().collect(), reason: None }
+        Self { changes: changes.into_iter().collect(), ..Self::default() }
     }
 }
 
@@ -163,6 +195,10 @@ impl Draft {
             self.order.push(id);
         }
     }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn unwrap<I: Id>(object: Object) -> Option<I::Entity> {

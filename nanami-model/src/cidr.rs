@@ -172,6 +172,22 @@ impl Cidr {
         self.0.contains(&other.0)
     }
 
+    /// The range of this many leading bits around this one.
+    pub(crate) fn truncated(&self, length: u8) -> Self {
+        let shorter = IpNet::new(self.address(), length.min(self.length()));
+        shorter.map_or(*self, |net| Self(net.trunc()))
+    }
+
+    /// How many leading bits the first addresses of the two share; `None` if they are of different families.
+    pub(crate) fn common_bits(&self, other: &Self) -> Option<u8> {
+        let bits = match (self.address(), other.address()) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros(),
+            (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros(),
+            _ => return None,
+        };
+        u8::try_from(bits).ok()
+    }
+
     /// Whether the two ranges share an address. Ranges nest or are disjoint.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.covers(other) || other.covers(self)

@@ -4,10 +4,11 @@
 //! addresses belong to one peer each, and somebody owns the workspace. There is no way to an `Intent` but by
 //! [`Intent::new`], [`Intent::apply`] and a document, which check the same rules. Clones share everything.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::change::{Actor, ChangeSet, Draft};
-use crate::cidr::parse_address;
+use crate::cidr::{Cidr, parse_address};
 use crate::entity::{
     Assertion, Gateway, Group, JoinKey, Network, Peer, Policy, Region, Role, Route, RoutingPreference, Selector,
     Session, User, Workspace,
@@ -29,12 +30,14 @@ mod apply;
 mod dense;
 mod difference;
 mod gateways;
-mod members;
+mod index;
 mod membership;
+mod ranges;
 mod rules;
 mod table;
 
 pub use difference::Difference;
+pub(crate) use ranges::innermost;
 pub(crate) use table::Table;
 
 /// One immutable revision of a workspace.
@@ -76,7 +79,7 @@ pub struct Tables {
     pub(crate) sessions: Table<SessionId, Session>,
     pub(crate) workspaces: Table<WorkspaceId, Workspace>,
     pub(crate) ipam: Ipam,
-    pub(crate) members: members::Members,
+    pub(crate) index: index::Index,
 }
 
 /// A name that no object of the wanted kind bears.
@@ -112,8 +115,10 @@ impl Intent {
     pub fn new(name: Name, owner: User) -> Self {
         let mut tables = Tables::default();
         let id = UserId::derive(&name, owner.name(), Revision::ZERO);
-        tables.users.put(id, owner.with_role(Role::Owner));
-        tables.workspaces.put(WorkspaceId::derive(&name, &name, Revision::ZERO), Workspace::new(name.clone()));
+        let owner = Object::User(id, owner.with_role(Role::Owner));
+        let workspace =
+            Object::Workspace(WorkspaceId::derive(&name, &name, Revision::ZERO), Workspace::new(name.clone()));
+        tables.make(&Tables::default(), &[owner, workspace].map(index::Touched::added));
         Self { name, revision: Revision::ZERO, tables: Arc::new(tables) }
     }
 
@@ -122,23 +127,27 @@ impl Intent {
     /// # Errors
     /// [`Refused`] with every rule that the objects break.
     pub fn from_objects(name: Name, objects: impl IntoIterator<Item = Object>) -> Result<Self, Refused> {
-        let mut tables = Tables::default();
-        let mut violations = Vec::new();
-        let workspace = WorkspaceId::derive(&name, &name, Revision::ZERO);
-        tables.workspaces.put(workspace, Workspace::new(name.clone()));
+        let (mut tables, mut violations, mut touched) = (Tables::default(), Vec::new(), Vec::new());
+        let (mut ids, mut names) = (BTreeSet::new(), BTreeSet::new());
         for object in objects {
-            let another = object.id() != workspace.into();
-            if another && object.id().of_name(object.name(), &tables).is_some() {
-                violations.push(Violation::DuplicateName { what: Label::named(object.id(), object.name().clone()) });
-                continue;
+            let id = object.id();
+            if ids.insert(id) && names.insert((id.kind_order(), object.name().clone())) {
+                touched.push(index::Touched::added(object));
+            } else {
+                violations.push(Violation::DuplicateName { what: Label::named(id, object.name().clone()) });
             }
-            object.put(&mut tables);
         }
-        violations.extend(rules::check(&tables));
-        violations.extend(crate::ipam::allocate(&mut tables));
-        tables.members = members::Members::of(&tables);
+        let workspace = WorkspaceId::derive(&name, &name, Revision::ZERO);
+        if !ids.contains(&workspace.into()) {
+            touched.push(index::Touched::added(Object::Workspace(workspace, Workspace::new(name.clone()))));
+        }
+        let nothing = Tables::default();
+        tables.make(&nothing, &touched);
+        violations.extend(rules::all(&tables));
+        let (touched, revision) = (touched.iter().map(|change| change.id), Revision::new(1));
+        violations.extend(crate::ipam::settle(&nothing, &mut tables, touched, revision, None));
         match violations.is_empty() {
-            true => Ok(Self { name, revision: Revision::new(1), tables: Arc::new(tables) }),
+            true => Ok(Self { name, revision, tables: Arc::new(tables) }),
             false => Err(Refused::new(violations)),
         }
     }
@@ -165,8 +174,8 @@ impl Intent {
 
     /// An owner of the workspace, the first by name.
     pub fn owner(&self) -> Actor {
-        let owner = self.users().find(|(_, user)| user.role() == Some(Role::Owner));
-        Actor::User(owner.expect("a workspace has an owner: `rules::check` refuses every other").0)
+        let (_, owner) = self.tables.index.owners.iter().next().expect("the rules refuse a workspace without an owner");
+        Actor::User(*owner)
     }
 
     /// Begins to collect changes to this revision.
@@ -286,27 +295,25 @@ listings! {
 }
 
 impl Intent {
-    /// The gateway whose role this peer bears.
+    /// The gateway whose role this peer bears; the first by id if it bears several.
     pub fn gateway_of(&self, peer: PeerId) -> Option<(GatewayId, &Gateway)> {
-        self.gateways().find(|(_, gateway)| gateway.peer() == peer)
+        let gateway = self.tables.named_by(peer.into()).find_map(GatewayId::of)?;
+        Some((gateway, self.get(gateway)?))
     }
 
-    /// The peer that has this overlay address, or the route with the longest prefix around it.
+    /// The peer that has this overlay address, or the address itself.
     fn destination_of(&self, address: std::net::IpAddr) -> Destination {
-        if let Some((id, _)) = self.peers().find(|(_, peer)| peer.addresses().contains(&address)) {
-            return Destination::Peer(id);
+        match ranges::holders(&self.tables.index.addresses, &address).next() {
+            Some(peer) => Destination::Peer(peer),
+            None => Destination::Address(address),
         }
-        Destination::Address(address)
     }
 
     /// The route that carries packets to this address: the one with the longest prefix around it.
     pub fn route_to(&self, address: std::net::IpAddr) -> Option<(RouteId, &Route)> {
-        let covering =
-            |route: &Route| route.prefixes().iter().filter(|p| p.contains(address)).map(|p| p.length()).max();
-        self.routes()
-            .filter_map(|(id, route)| Some((covering(route)?, id, route)))
-            .max_by_key(|(length, ..)| *length)
-            .map(|(_, id, route)| (id, route))
+        let prefix = innermost(&self.tables.index.prefixes, &Cidr::host(address))?;
+        let route = ranges::holders(&self.tables.index.prefixes, &prefix).next()?;
+        Some((route, self.get(route)?))
     }
 
     /// The peers that a side of a policy names, by name; for a route nobody, for it names what is behind it.

@@ -100,6 +100,17 @@ macro_rules! objects {
                 })* }
             }
 
+            /// What it refers to, each with the name of the field that does.
+            pub(crate) fn references(&self) -> Vec<(&'static str, ObjectId)> {
+                let mut found = Vec::new();
+                let mut note = |field, id| {
+                    found.push((field, id));
+                    id
+                };
+                match self { $(Self::$kind(_, entity) => entity.clone().visit(&mut note),)* }
+                found
+            }
+
             pub(crate) fn put(self, tables: &mut Tables) {
                 match self { $(Self::$kind(id, entity) => tables.$table.put(id, entity),)* }
             }
@@ -110,6 +121,12 @@ macro_rules! objects {
             /// The word for the kind.
             pub fn kind(&self) -> &'static str {
                 match self { $(Self::$kind(_) => $word,)* }
+            }
+
+            /// Where the kind stands among the kinds.
+            pub(crate) fn kind_order(&self) -> usize {
+                const KINDS: &[&str] = &[$($word),*];
+                KINDS.iter().position(|word| *word == self.kind()).unwrap_or(KINDS.len())
             }
 
             pub(crate) fn name_in<'a>(&self, tables: &'a Tables) -> Option<&'a Name> {
@@ -128,6 +145,11 @@ macro_rules! objects {
                 match self { $(Self::$kind(_) => tables.$table.id(name.as_str()).map(ObjectId::$kind),)* }
             }
 
+            /// All objects of this one's kind that bear a name; one, but while rules are being checked.
+            pub(crate) fn namesakes(&self, name: &Name, tables: &Tables) -> Vec<ObjectId> {
+                match self { $(Self::$kind(_) => tables.$table.of_name(name.as_str()).map(ObjectId::$kind).collect(),)* }
+            }
+
             pub(crate) fn derive_like(&self, workspace: &Name, name: &Name, revision: Revision) -> ObjectId {
                 match self { $(Self::$kind(_) => ObjectId::$kind($id::derive(workspace, name, revision)),)* }
             }
@@ -143,6 +165,16 @@ macro_rules! objects {
             pub(crate) fn objects(&self) -> impl Iterator<Item = Object> + '_ {
                 std::iter::empty()
                     $(.chain(self.$table.iter().map(|(id, e)| Object::$kind(id, e.clone()))))*
+            }
+
+            /// All ids, kind by kind, by name.
+            pub(crate) fn ids(&self) -> impl Iterator<Item = ObjectId> + '_ {
+                std::iter::empty()$(.chain(self.$table.iter().map(|(id, _)| ObjectId::$kind(id))))*
+            }
+
+            /// How many objects there are.
+            pub(crate) fn len(&self) -> usize {
+                0 $(+ self.$table.len())*
             }
 
             pub(crate) fn note_difference(&self, older: &Tables, difference: &mut Difference) {

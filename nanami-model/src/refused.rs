@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::cidr::Cidr;
 use crate::entity::Permission;
+use crate::generation::Revision;
 use crate::object::{Label, ObjectId};
 
 /// A change set that was not made, with everything that stands against it.
@@ -120,16 +121,48 @@ pub enum Violation {
         address: IpAddr,
     },
     /// A network has no address left for a peer.
-    #[error("{subject} gets no address: {network} has {left} of {size} left")]
+    #[error("{subject} gets no address: {network} has {left} of {size} left{}", waiting(*.quarantined))]
     Exhausted {
         /// The peer.
         subject: Label,
         /// The network.
         network: Label,
-        /// How many addresses are left in its smallest pool.
+        /// How many addresses were left for this change in the pool that gave out.
         left: u64,
         /// How many that pool has.
         size: u64,
+        /// How many of them were released and wait until nobody names them any more.
+        quarantined: u64,
+    },
+    /// An address was another peer's, and somebody may still name it as that.
+    #[error(
+        "{subject} gets the address {address}, which was released at revision {since} and waits for acknowledgement"
+    )]
+    Quarantined {
+        /// The peer that would have it.
+        subject: Label,
+        /// The address.
+        address: IpAddr,
+        /// The revision that released it.
+        since: Revision,
+    },
+    /// So much would go at once that it may be a mistake.
+    #[error("{removed} of {of} objects would go, {peers} of {of_peers} peers among them")]
+    MassRemoval {
+        /// How many objects would go.
+        removed: usize,
+        /// How many there are.
+        of: usize,
+        /// How many peers would go.
+        peers: usize,
+        /// How many there are.
+        of_peers: usize,
+    },
+    /// The actor may not say that removals were acknowledged.
+    #[error("{by} may not say that removals were acknowledged: that takes {}", Permission::Write)]
+    ForbiddenAcknowledgement {
+        /// Who tried.
+        by: Label,
     },
     /// Two things that are asked for exclude each other.
     #[error("{subject}: {why}")]
@@ -145,11 +178,18 @@ pub enum Violation {
     },
 }
 
+fn waiting(quarantined: u64) -> String {
+    if quarantined == 0 { String::new() } else { format!(", and {quarantined} wait until nobody names them any more") }
+}
+
 fn list(labels: &[Label]) -> String {
     labels.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl Violation {
+    /// So many objects may always go in one change set (chosen: a person can look over ten).
+    pub const FEW_REMOVALS: usize = 10;
+
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
@@ -164,6 +204,9 @@ impl Violation {
             Self::DuplicateKey { .. } => "change.duplicate_key",
             Self::DuplicateAddress { .. } => "change.duplicate_address",
             Self::Exhausted { .. } => "change.exhausted",
+            Self::Quarantined { .. } => "change.quarantined",
+            Self::MassRemoval { .. } => "change.mass_removal",
+            Self::ForbiddenAcknowledgement { .. } => "change.forbidden_acknowledgement",
             Self::Contradiction { .. } => "change.contradiction",
         }
     }
@@ -171,7 +214,8 @@ impl Violation {
     /// The object that it is about; `None` if it is about the workspace.
     pub fn subject(&self) -> Option<ObjectId> {
         match self {
-            Self::LastOwner => None,
+            Self::LastOwner | Self::MassRemoval { .. } => None,
+            Self::ForbiddenAcknowledgement { by } => Some(by.id()),
             Self::Forbidden { what, .. } | Self::InUse { what, .. } => Some(what.id()),
             Self::Missing { what } | Self::DuplicateName { what } => Some(what.id()),
             Self::Escalation { to, .. } => Some(to.id()),
@@ -180,6 +224,7 @@ impl Violation {
             | Self::DuplicateKey { subject, .. }
             | Self::DuplicateAddress { subject, .. }
             | Self::Exhausted { subject, .. }
+            | Self::Quarantined { subject, .. }
             | Self::Contradiction { subject, .. } => Some(subject.id()),
         }
     }
@@ -190,7 +235,7 @@ impl Violation {
             Self::Dangling { field, .. } | Self::Contradiction { field, .. } => Some(field),
             Self::Overlap { .. } => Some("pools"),
             Self::DuplicateKey { .. } => Some("key"),
-            Self::DuplicateAddress { .. } => Some("addresses"),
+            Self::DuplicateAddress { .. } | Self::Quarantined { .. } => Some("addresses"),
             _ => None,
         }
     }
@@ -208,7 +253,17 @@ impl Violation {
             Self::Overlap { other, .. } => format!("choose a pool outside those of {other}"),
             Self::DuplicateKey { .. } => "make a key pair of its own on each machine".to_owned(),
             Self::DuplicateAddress { .. } => "choose another address, or leave the choice to the workspace".to_owned(),
-            Self::Exhausted { network, .. } => format!("give {network} a larger pool, or remove peers"),
+            Self::Exhausted { network, quarantined: 0, .. } => format!("give {network} a larger pool, or remove peers"),
+            Self::Exhausted { network, .. } => {
+                format!("wait until every node has acknowledged the removals, or give {network} a larger pool")
+            }
+            Self::Quarantined { .. } => {
+                "wait until every node has acknowledged the removal, or choose another address".to_owned()
+            }
+            Self::MassRemoval { .. } => {
+                "look at what the change was made from; if it is meant, allow the mass removal".to_owned()
+            }
+            Self::ForbiddenAcknowledgement { .. } => "leave it to control, which hears the acknowledgements".to_owned(),
             Self::Contradiction { remedy, .. } => remedy.clone(),
         }
     }

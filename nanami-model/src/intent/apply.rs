@@ -1,88 +1,135 @@
 //! Making changes: all of them or none, with every reason against them at once.
+//!
+//! **Invariant**: the work grows with what changes, not with the workspace: objects, index and sets copy one path each, and
+//! rules look at what a change can affect.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::index::Touched;
 use super::{Intent, Tables, rules};
 use crate::change::{Actor, Change, ChangeSet};
 use crate::entity::{Permission, Role, User};
-use crate::object::{Label, Object, ObjectId};
+use crate::id::SessionId;
+use crate::object::{Entity, Label, Object, ObjectId};
 use crate::refused::{Refused, Violation};
 
 pub(super) fn apply(before: &Intent, by: Actor, changes: &ChangeSet) -> Result<Intent, Refused> {
-    let mut tables = Tables::clone(before.tables());
+    let mut net = Net { before: before.tables(), touched: Vec::new(), places: BTreeMap::new() };
     let mut violations = Vec::new();
     for change in changes.iter() {
         violations.extend(forbidden(before, by, change));
-        violations.extend(make(&mut tables, change));
+        violations.extend(net.make(change));
     }
-    end_sessions(before, &mut tables, changes);
-    violations.extend(in_use(before, &tables, changes));
-    let removed = |id: ObjectId| changes.iter().any(|c| matches!(c, Change::Remove(gone) if *gone == id));
-    violations.extend(rules::check(&tables).into_iter().filter(|v| match v {
-        Violation::Dangling { reference, .. } => !removed(reference.id()),
-        _ => true,
-    }));
+    violations.extend(may_acknowledge(before, by, changes));
+    net.end_sessions();
+    let touched = net.touched;
+    violations.extend(mass_removal(before.tables(), changes, &touched));
+    let mut tables = Tables::clone(before.tables());
+    tables.make(before.tables(), &touched);
+    violations.extend(in_use(before, &tables, &touched));
+    violations.extend(rules::changed(before.tables(), &tables, &touched));
+    let revision = before.revision.next();
     if violations.is_empty() {
-        violations.extend(crate::ipam::allocate(&mut tables));
-        let networks = tables.networks.clone();
-        tables.ipam.retain(|id| networks.get(id).is_some());
-        tables.members = super::members::Members::of(&tables);
+        let touched = touched.iter().map(|change| change.id);
+        violations.extend(crate::ipam::settle(before.tables(), &mut tables, touched, revision, changes.acknowledged()));
     }
     match violations.is_empty() {
-        true => Ok(Intent { name: before.name.clone(), revision: before.revision.next(), tables: Arc::new(tables) }),
+        true => Ok(Intent { name: before.name.clone(), revision, tables: Arc::new(tables) }),
         false => Err(Refused::new(violations)),
     }
 }
 
-fn make(tables: &mut Tables, change: &Change) -> Option<Violation> {
-    let (object, adds) = match change {
-        Change::Add(object) => (object, true),
-        Change::Update(object) => (object, false),
-        Change::Remove(id) => {
-            let missing = id.object_in(tables).is_none().then(|| Violation::Missing { what: Label::new(*id, tables) });
-            id.remove_from(tables);
-            return missing;
-        }
-    };
-    let (id, name) = (object.id(), object.name());
-    let label = || Label::named(id, name.clone());
-    let holder = id.of_name(name, tables);
-    if holder.is_some_and(|holder| holder != id) || (adds && id.object_in(tables).is_some()) {
-        return Some(Violation::DuplicateName { what: label() });
-    }
-    if !adds && id.object_in(tables).is_none() {
-        return Some(Violation::Missing { what: label() });
-    }
-    object.clone().put(tables);
-    None
+/// What a change set comes to, object by object, in the order in which it first touches them.
+struct Net<'a> {
+    before: &'a Tables,
+    touched: Vec<Touched>,
+    places: BTreeMap<ObjectId, usize>,
 }
 
-/// Peers take their sessions along; the two bear one name.
-fn end_sessions(before: &Intent, tables: &mut Tables, changes: &ChangeSet) {
-    for change in changes.iter() {
-        let Change::Remove(ObjectId::Peer(peer)) = change else { continue };
-        let session = before.name_of(*peer).and_then(|name| tables.sessions.id(name.as_str()));
-        if let Some(id) = session.filter(|id| tables.sessions.get(id).is_some_and(|own| own.peer() == *peer)) {
-            tables.sessions.remove(&id);
+impl Net<'_> {
+    /// What the changes so far have made of an object.
+    fn now(&mut self, id: ObjectId) -> &mut Option<Object> {
+        let place = *self.places.entry(id).or_insert_with(|| {
+            let old = id.object_in(self.before);
+            self.touched.push(Touched { id, old: old.clone(), new: old });
+            self.touched.len() - 1
+        });
+        &mut self.touched[place].new
+    }
+
+    /// Peers that go take their sessions along; the two bear one name.
+    fn end_sessions(&mut self) {
+        let gone = |change: &Touched| match (&change.old, &change.new) {
+            (Some(Object::Peer(id, peer)), None) => Some((*id, peer.name().clone())),
+            _ => None,
+        };
+        for (peer, name) in self.touched.iter().filter_map(gone).collect::<Vec<_>>() {
+            let own = |id: &SessionId| self.before.sessions.get(id).is_some_and(|session| session.peer() == peer);
+            if let Some(session) = self.before.sessions.id(name.as_str()).filter(own) {
+                *self.now(session.into()) = None;
+            }
         }
     }
+
+    fn make(&mut self, change: &Change) -> Option<Violation> {
+        let id = change.id();
+        let now = self.now(id);
+        match (change, now.is_some()) {
+            (Change::Add(object), false) | (Change::Update(object), true) => *now = Some(object.clone()),
+            (Change::Remove(_), true) => *now = None,
+            (Change::Add(object), true) => {
+                return Some(Violation::DuplicateName { what: Label::named(id, object.name().clone()) });
+            }
+            (Change::Update(object), false) => {
+                return Some(Violation::Missing { what: Label::named(id, object.name().clone()) });
+            }
+            (Change::Remove(_), false) => return Some(Violation::Missing { what: Label::new(id, self.before) }),
+        }
+        None
+    }
+}
+
+/// A change set that takes away more than half of the peers, or of everything, says so on purpose (SEC-33): what it was made
+/// from may have been read badly, or not at all.
+fn mass_removal(before: &Tables, changes: &ChangeSet, touched: &[Touched]) -> Option<Violation> {
+    let gone = |change: &&Touched| change.old.is_some() && change.new.is_none();
+    let removed = touched.iter().filter(gone).count();
+    let peers = touched.iter().filter(gone).filter(|change| matches!(change.id, ObjectId::Peer(_))).count();
+    let (of_peers, of) = (before.peers.len(), before.len());
+    let many = removed > Violation::FEW_REMOVALS && (peers * 2 > of_peers || removed * 2 > of);
+    (many && !changes.allows_mass_removal()).then_some(Violation::MassRemoval { removed, of, peers, of_peers })
 }
 
 /// What is removed though others, which stay, refer to it.
-fn in_use(before: &Intent, after: &Tables, changes: &ChangeSet) -> Vec<Violation> {
-    let mut users: BTreeMap<ObjectId, Vec<Label>> = BTreeMap::new();
-    for mut object in after.objects() {
-        let label = Label::named(object.id(), object.name().clone());
-        object.visit(&mut |field, id| {
-            if !field.is_empty() && id.object_in(after).is_none() {
-                users.entry(id).or_default().push(label.clone());
-            }
-            id
-        });
+fn in_use(before: &Intent, after: &Tables, touched: &[Touched]) -> Vec<Violation> {
+    let mut naming = BTreeMap::<ObjectId, Vec<ObjectId>>::new();
+    for object in touched.iter().filter_map(|change| change.new.as_ref()) {
+        object.references().into_iter().for_each(|(_, target)| naming.entry(target).or_default().push(object.id()));
     }
-    let removed = changes.iter().filter_map(|c| if let Change::Remove(id) = c { Some(*id) } else { None });
-    removed.filter_map(|id| Some(Violation::InUse { what: before.label(id), by: users.remove(&id)? })).collect()
+    let mut found = Vec::new();
+    for change in touched.iter().filter(|change| change.old.is_some() && change.new.is_none()) {
+        let still = |id: &ObjectId| {
+            let object = id.object_in(after);
+            object.is_some_and(|object| object.references().iter().any(|(_, target)| *target == change.id))
+        };
+        let mut by: Vec<_> = before.tables().referrers(change.id).into_iter().filter(still).collect();
+        by.extend(naming.remove(&change.id).unwrap_or_default());
+        by.sort_by_cached_key(|id| (id.kind_order(), id.name_in(after).cloned(), *id));
+        by.dedup();
+        if !by.is_empty() {
+            let by = by.into_iter().map(|id| Label::new(id, after)).collect();
+            found.push(Violation::InUse { what: before.label(change.id), by });
+        }
+    }
+    found
+}
+
+/// Who says that addresses may be given again: control, which hears the acknowledgements, or who may change everything.
+fn may_acknowledge(before: &Intent, by: Actor, changes: &ChangeSet) -> Option<Violation> {
+    let (Actor::User(actor), Some(_)) = (by, changes.acknowledged()) else { return None };
+    let permitted = before.get(actor).and_then(User::role).is_some_and(|role| role.permits(Permission::Write));
+    (!permitted).then(|| Violation::ForbiddenAcknowledgement { by: before.label(actor) })
 }
 
 /// Whether the actor may make this change. An admin of a group may change what the group alone owns; who may do what on the

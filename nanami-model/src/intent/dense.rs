@@ -32,12 +32,12 @@ impl Intent {
     /// The peers that belong to this group themselves: those that name it, and those whose owner does. The members of the
     /// groups nested in it come on top.
     pub fn direct_members(&self, group: Slot<GroupId>) -> &SlotSet {
-        self.tables.members.groups.get(group.index()).unwrap_or(&NOBODY)
+        self.tables.index.groups.get(group.index()).unwrap_or(&NOBODY)
     }
 
     /// The peers that have addresses in this network.
     pub fn network_members(&self, network: Slot<NetworkId>) -> &SlotSet {
-        self.tables.members.networks.get(network.index()).unwrap_or(&NOBODY)
+        self.tables.index.networks.get(network.index()).unwrap_or(&NOBODY)
     }
 
     /// What this revision adds to an older one, removes from it and changes in it. The time that it takes grows with the

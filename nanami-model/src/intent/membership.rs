@@ -5,44 +5,56 @@
 use std::collections::BTreeSet;
 
 use super::Intent;
-use crate::entity::{Peer, Selector};
+use super::index::groups_named;
+use crate::entity::Selector;
 use crate::id::{GroupId, PeerId};
+use crate::slot::SlotSet;
 
 pub(super) fn members(intent: &Intent, selector: Selector) -> Vec<PeerId> {
-    match selector {
-        Selector::Peer(id) => vec![id],
-        Selector::Route(_) => Vec::new(),
+    let sets: Vec<&SlotSet> = match selector {
+        Selector::Peer(id) => return vec![id],
+        Selector::Route(_) => return Vec::new(),
         Selector::Network(network) => {
-            intent.peers().filter(|(_, peer)| peer.networks().contains(&network)).map(|(id, _)| id).collect()
+            intent.slot(network).map(|slot| intent.network_members(slot)).into_iter().collect()
         }
         Selector::Group(group) => {
             let groups = with_nested(intent, group);
-            intent.peers().filter(|(_, p)| named(intent, p).any(|g| groups.contains(g))).map(|(id, _)| id).collect()
+            groups.into_iter().filter_map(|id| intent.slot(id)).map(|slot| intent.direct_members(slot)).collect()
         }
-    }
+    };
+    let mut all: Vec<_> = sets.into_iter().flat_map(SlotSet::iter).collect();
+    all.sort_unstable();
+    all.dedup();
+    let mut members: Vec<_> = all.into_iter().filter_map(|slot| intent.in_slot(slot)).collect();
+    members.sort_unstable_by_key(|(_, peer)| crate::object::Entity::name(*peer));
+    members.into_iter().map(|(id, _)| id).collect()
 }
 
 pub(super) fn is_member(intent: &Intent, peer: PeerId, selector: Selector) -> bool {
-    let Some(entity) = intent.get(peer) else { return false };
+    let Some(slot) = intent.slot(peer) else { return false };
     match selector {
         Selector::Peer(id) => id == peer,
         Selector::Route(_) => false,
-        Selector::Network(network) => entity.networks().contains(&network),
-        Selector::Group(group) => {
-            let groups = with_nested(intent, group);
-            named(intent, entity).any(|g| groups.contains(g))
+        Selector::Network(network) => {
+            intent.slot(network).is_some_and(|network| intent.network_members(network).contains(slot))
         }
+        Selector::Group(group) => groups_of(intent, peer).contains(&group),
     }
 }
 
+/// From the groups that the peer is in itself to those that they are nested in.
 pub(super) fn groups_of(intent: &Intent, peer: PeerId) -> Vec<GroupId> {
-    intent.groups().map(|(id, _)| id).filter(|id| is_member(intent, peer, Selector::Group(*id))).collect()
-}
-
-/// The groups that a peer names, or its owner.
-fn named<'a>(intent: &'a Intent, peer: &'a Peer) -> impl Iterator<Item = &'a GroupId> {
-    let owner = peer.owner().and_then(|owner| intent.get(owner));
-    peer.groups().iter().chain(owner.into_iter().flat_map(|owner| owner.groups()))
+    let tables = intent.tables();
+    let Some(entity) = intent.get(peer) else { return Vec::new() };
+    let (mut found, mut open) = (BTreeSet::new(), groups_named(tables, entity).collect::<Vec<_>>());
+    while let Some(group) = open.pop() {
+        if found.insert(group) {
+            open.extend(tables.named_by(group.into()).filter_map(|outer| GroupId::try_from(outer).ok()));
+        }
+    }
+    let mut groups: Vec<_> = found.into_iter().collect();
+    groups.sort_by_cached_key(|id| intent.name_of(*id).cloned());
+    groups
 }
 
 /// The group and all whose members are its members too.

@@ -59,6 +59,14 @@ impl<I: Ord + Copy, E: Entity> Table<I, E> {
         *self.cells.get_mut(slot as usize).expect("it was taken") = Cell::Taken(Arc::new((id, entity)));
     }
 
+    /// Changes an object in place; its name stays.
+    pub(crate) fn update(&mut self, id: &I, with: impl FnOnce(&mut E)) {
+        let Some(slot) = self.slot(id) else { return };
+        if let Some(Cell::Taken(object)) = self.cells.get_mut(slot as usize) {
+            with(&mut Arc::make_mut(object).1);
+        }
+    }
+
     fn take_slot(&mut self) -> u32 {
         match self.vacant {
             Some(slot) => {

@@ -1,0 +1,67 @@
+//! Gateways of a route serve its network; a route covers no pool, for peers are reached by their own addresses (PLANNING
+//! section 8, case 2); all gateways of a prefix are in one route.
+
+use super::{contradiction, first_by_name, twice};
+use crate::cidr::Cidr;
+use crate::entity::Route;
+use crate::id::{NetworkId, RouteId};
+use crate::intent::Tables;
+use crate::intent::gateways::of_route;
+use crate::intent::ranges::{holders, innermost, inside};
+use crate::object::{Entity, Label};
+use crate::refused::Violation;
+
+pub(super) fn check(tables: &Tables, id: RouteId, found: &mut Vec<Violation>) {
+    let Some(route) = tables.routes.get(&id) else { return };
+    gateways(tables, id, route, found);
+    prefixes(tables, id, route, found);
+}
+
+fn gateways(tables: &Tables, id: RouteId, route: &Route, found: &mut Vec<Violation>) {
+    let subject = || Label::new(id, tables);
+    let gateways = of_route(tables, route);
+    if gateways.is_empty() {
+        let why = "a route needs a gateway".into();
+        found.push(contradiction(subject(), "gateways", why, "name at least one gateway"));
+    }
+    if let Some(gateway) = twice(&gateways) {
+        let why = format!("{} stands twice", Label::new(*gateway, tables));
+        found.push(contradiction(subject(), "gateways", why, "name each gateway once"));
+    }
+    for gateway in gateways.iter().filter_map(|id| tables.gateways.get(id)) {
+        let serves = tables.peers.get(&gateway.peer()).is_some_and(|p| p.networks().contains(&route.network()));
+        if let (false, Some(network)) = (serves, tables.networks.get(&route.network())) {
+            let why = format!("gateway {} is not in network {}", gateway.name(), network.name());
+            let remedy = "put the gateway into the network, or name another";
+            found.push(contradiction(subject(), "gateways", why, remedy));
+        }
+    }
+    if usize::from(route.redundancy()) > gateways.len().max(1) {
+        let why = format!("redundancy {} with {} gateways", route.redundancy(), gateways.len());
+        found.push(contradiction(subject(), "redundancy", why, "name more gateways, or ask for less redundancy"));
+    }
+}
+
+fn prefixes(tables: &Tables, id: RouteId, route: &Route, found: &mut Vec<Violation>) {
+    let subject = || Label::new(id, tables);
+    for prefix in route.prefixes().iter().filter(|prefix| prefix.length() > 0) {
+        let Some((pool, network)) = pool_at(tables, prefix) else { continue };
+        let why = format!("prefix {prefix} overlaps pool {pool} of {}", Label::new(network, tables));
+        let remedy = "peers are reached by their own addresses: choose a prefix outside the pools";
+        found.push(contradiction(subject(), "prefix", why, remedy));
+    }
+    let first = |prefix: &Cidr| first_by_name(tables, holders(&tables.index.prefixes, prefix));
+    if let Some(other) = route.prefixes().iter().filter_map(first).find(|first| *first != id) {
+        let why = format!("{} has the same prefix", Label::new(other, tables));
+        found.push(contradiction(subject(), "prefix", why, "put all gateways of a prefix into one route"));
+    }
+}
+
+/// A pool that shares addresses with the range, and its network.
+fn pool_at(tables: &Tables, range: &Cidr) -> Option<(Cidr, NetworkId)> {
+    let pools = &tables.index.pools;
+    match innermost(pools, range) {
+        Some(pool) => Some((pool, first_by_name(tables, holders(pools, &pool))?)),
+        None => inside(pools, range).next(),
+    }
+}
