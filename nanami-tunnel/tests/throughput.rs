@@ -20,7 +20,7 @@ async fn one_stream_carries_a_lot_and_every_byte_of_it() {
             };
         }
     });
-    let mut stream = within(5, client.net.dial(at(1, 443))).await.unwrap();
+    let mut stream = within(client.net.dial(at(1, 443))).await.unwrap();
     let (mut hasher, mut sent, started) = (blake3::Hasher::new(), 0, std::time::Instant::now());
     let mut chunk = vec![0; 64 * 1024];
     while sent < bytes {
@@ -30,7 +30,7 @@ async fn one_stream_carries_a_lot_and_every_byte_of_it() {
         sent += chunk.len();
     }
     stream.shutdown().await.unwrap();
-    let received = within(60, receive).await.unwrap();
+    let received = within(receive).await.unwrap();
     let seconds = started.elapsed().as_secs_f64();
     println!("{:.0} MiB/s, {:?}", sent as f64 / f64::from(1 << 20) / seconds, stream.stats());
     assert_eq!(received, hasher.finalize());
