@@ -71,7 +71,6 @@ async fn files_are_for_their_owner_alone() {
 async fn a_newer_schema_and_a_foreign_file_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("nanami.db");
-    Sqlite::at(&path).workspaces().await.unwrap();
     // Bytes 60..64 of the header are `user_version` (sqlite.org/fileformat.html); a checkpointed file holds it there.
     let store = Sqlite::at(&path);
     store.workspaces().await.unwrap();

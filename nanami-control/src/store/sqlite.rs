@@ -129,7 +129,11 @@ async fn open(path: &Path) -> Result<SqlitePool, StoreError> {
                 sqlx::query(statement).execute(&pool).await.map_err(cause)?;
             }
         }
-        found => return Err(StoreError::NewerSchema { found, known: SCHEMA }),
+        found => {
+            // Nothing of ours stays open on a file that is another version's.
+            pool.close().await;
+            return Err(StoreError::NewerSchema { found, known: SCHEMA });
+        }
     }
     Ok(pool)
 }
