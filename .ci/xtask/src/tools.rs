@@ -1,6 +1,7 @@
 //! The programs that a suite needs beside cargo: installed where we may, named where we may not.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use crate::shell;
 
@@ -51,17 +52,27 @@ pub(crate) fn is_root() -> bool {
 fn install(missing: &[Tool]) -> String {
     let apt = |arguments: &[&str]| {
         let mut command = shell::program("apt-get");
-        command.arg("-qq").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
+        command.args(APT).args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
         println!("installing: {}", shell::spelled(&command));
         command.status().is_ok_and(|status| status.success())
     };
     let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
     arguments.extend(packages(missing));
-    match apt(&arguments) || (apt(&["update"]) && apt(&arguments)) {
+    let installed = apt(&arguments)
+        || PAUSES.iter().any(|pause| {
+            std::thread::sleep(*pause);
+            apt(&["update"]) && apt(&arguments)
+        });
+    match installed {
         true => "although apt-get installed its package".to_owned(),
         false => "apt-get could not install it".to_owned(),
     }
 }
+
+/// Another apt-get may be at work on a machine that has just started; a mirror may stumble.
+const APT: [&str; 5] = ["-qq", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"];
+/// Before each new look at the mirror.
+const PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_secs(10), Duration::from_secs(20)];
 
 fn packages(tools: &[Tool]) -> Vec<&'static str> {
     let mut packages: Vec<_> = tools.iter().map(|tool| tool.package).collect();
