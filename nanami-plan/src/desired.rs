@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nanami_model::{Cidr, Destination, Intent, Neighbor, NetworkMap, PeerId, RouteId, Standby};
+use nanami_model::{Cidr, Destination, Intent, Neighbor, NetworkMap, PeerId, RouteId, Slot, Standby};
 
 use crate::access::Access;
 use crate::paths::{Way, Ways};
@@ -108,6 +108,27 @@ impl Desired {
     /// What a peer does once everybody has joined.
     pub(crate) fn share(&self, peer: PeerId) -> Share {
         Sharing::of(self, peer, Whom::Planned)
+    }
+
+    /// The different ways to a route.
+    pub(crate) fn ways_to(&self, route: RouteId) -> &[Way] {
+        self.0.ways.to_route(route)
+    }
+
+    /// Every client of a route, with the number of its way among [`Desired::ways_to`].
+    pub(crate) fn each_client(&self, route: RouteId, mut with: impl FnMut(Slot<PeerId>, usize)) {
+        for (from, _) in self.access().to(Destination::Route(route)) {
+            if let Some(slot) = self.intent().slot(from) {
+                with(slot, self.0.ways.number(route, slot));
+            }
+        }
+    }
+
+    /// The pairs of peers, as they begin flows, that gateways carry.
+    pub(crate) fn carried_peers(&self) -> impl Iterator<Item = (PeerId, Destination)> + '_ {
+        let both = self.0.ways.carried().flat_map(|(a, b)| [(a, b), (b, a)]);
+        let both = both.map(|(from, to)| (from, Destination::Peer(to)));
+        both.filter(|(from, to)| !self.way(*from, *to).is_nowhere() && !self.access().grants(*from, *to).is_empty())
     }
 
     pub(crate) fn between(&self, a: PeerId, b: PeerId) -> &Way {

@@ -40,6 +40,7 @@ impl Names {
     /// `direct`, or `via us-east, standby eu-west`.
     pub(crate) fn way(&self, way: &crate::paths::Way) -> String {
         match way.gateways() {
+            [] if way.is_nowhere() => "no way".to_owned(),
             [] => "direct".to_owned(),
             [only] => format!("via {}", self.of(*only)),
             [first, rest @ ..] => format!("via {}, standby {}", self.of(*first), self.list(rest)),

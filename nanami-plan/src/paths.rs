@@ -8,11 +8,14 @@
 //! promises therefore never depends on what else is allowed. Of several `via` lists those gateways are taken that are in all
 //! of them; a list that has nothing in common with those before it, by the policies' names, yields.
 //! A flow that ends at a gateway which it would go through, or which serves its other end anyway, goes there directly.
+//!
+//! Where no gateway may serve what needs one, there is no way: never a direct one instead, and what a route falls back to is the
+//! next wider route's, if it says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use nanami_model::{Destination, GatewayId, Intent, Path, PeerId, PolicyId, RouteId};
+use nanami_model::{Cidr, Destination, GatewayId, Intent, OnAllDown, Path, PeerId, PolicyId, Route, RouteId, Slot};
 
 use crate::access::Access;
 use crate::selection::Selection;
@@ -22,6 +25,8 @@ use crate::selection::roster::Roster;
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Way {
     ranks: Vec<GatewayId>,
+    /// Whether a gateway is needed and none may serve.
+    nowhere: bool,
 }
 
 impl Way {
@@ -42,13 +47,23 @@ impl Way {
 
     /// Whether there is no gateway on the way.
     pub fn is_direct(&self) -> bool {
-        self.ranks.is_empty()
+        self.ranks.is_empty() && !self.nowhere
+    }
+
+    /// Whether there is no way at all: a gateway is needed, and none may serve.
+    pub fn is_nowhere(&self) -> bool {
+        self.nowhere
+    }
+
+    fn by(ranks: Vec<GatewayId>) -> Self {
+        Self { nowhere: ranks.is_empty(), ranks }
     }
 }
 
 /// The way of every pair.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ways {
+    intent: Intent,
     routes: BTreeMap<RouteId, RouteWays>,
     /// Only the pairs that a gateway carries, the smaller id first.
     carried: BTreeMap<(PeerId, PeerId), Way>,
@@ -58,33 +73,76 @@ pub(crate) struct Ways {
 /// The ways to one route. Clients that go the same way share it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct RouteWays {
-    /// Whose list is which of `chosen`; `None` if nobody has one of their own.
-    roster: Option<Arc<Roster>>,
-    chosen: Vec<Way>,
-    everybody: Way,
+    /// The different ways; the first one is everybody's who has none of their own.
+    ways: Vec<Way>,
+    /// By slot of the client, which of them is its; empty if all take the first.
+    of: Arc<[u32]>,
 }
 
 impl RouteWays {
-    fn of(intent: &Intent, route: RouteId, selection: &Selection) -> Self {
-        let way = |chosen: &[GatewayId]| Way { ranks: selection.rank_route(intent, route, chosen) };
-        let roster = selection.roster(route).cloned();
-        let chosen = roster.iter().flat_map(|roster| roster.lists()).map(|ranks| way(ranks)).collect();
-        Self { roster, chosen, everybody: way(&[]) }
+    fn all(intent: &Intent, selection: &Selection) -> BTreeMap<RouteId, Self> {
+        // A route that falls back takes the ways of a wider one, so that comes first.
+        let narrowest = |route: &Route| route.prefixes().iter().map(Cidr::length).min();
+        let mut order: Vec<_> = intent.routes().map(|(id, route)| (narrowest(route), id)).collect();
+        order.sort_unstable();
+        let mut all: BTreeMap<RouteId, Self> = BTreeMap::new();
+        let mut tables: Vec<(Arc<Roster>, Arc<[u32]>)> = Vec::new();
+        for (_, id) in order {
+            let wider = crate::territory::wider(intent, id).and_then(|wider| all.get(&wider));
+            let ways = Self::of(intent, id, selection, wider, &mut tables);
+            all.insert(id, ways);
+        }
+        all
     }
 
-    fn of_client(&self, client: PeerId) -> &Way {
-        let own = self.roster.as_ref().and_then(|roster| self.chosen.get(roster.number(client)?));
-        own.unwrap_or(&self.everybody)
+    fn of(
+        intent: &Intent,
+        id: RouteId,
+        selection: &Selection,
+        wider: Option<&Self>,
+        tables: &mut Vec<(Arc<Roster>, Arc<[u32]>)>,
+    ) -> Self {
+        let behaviour = intent.get(id).map(Route::on_all_down).unwrap_or_default();
+        let down = selection.is_down(id);
+        let everybody = Way::by(selection.rank_route(intent, id, &[]));
+        let gone = everybody.is_nowhere() || (down && behaviour != OnAllDown::Hold);
+        match (gone, behaviour, wider) {
+            (true, OnAllDown::FallBack, Some(wider)) => return wider.clone(),
+            // Whoever asked for the next wider route and has none keeps what may come back.
+            (true, OnAllDown::Drop, _) => return Self { ways: vec![Way::by(Vec::new())], of: Arc::default() },
+            _ => {}
+        }
+        let Some(roster) = selection.roster(id) else { return Self { ways: vec![everybody], of: Arc::default() } };
+        let own = roster.lists().iter().map(|ranks| Way::by(selection.rank_route(intent, id, ranks)));
+        if roster.shared().is_some() {
+            return Self { ways: own.collect(), of: Arc::default() };
+        }
+        let known = tables.iter().find(|(known, _)| Arc::ptr_eq(known, roster)).map(|(_, of)| of.clone());
+        let of = known.unwrap_or_else(|| {
+            let mut of = vec![0; intent.slot_bound::<PeerId>()];
+            for (client, number) in roster.numbers() {
+                if let Some(slot) = intent.slot(client) {
+                    of[slot.index()] = number + 1;
+                }
+            }
+            tables.push((roster.clone(), of.into()));
+            tables[tables.len() - 1].1.clone()
+        });
+        Self { ways: std::iter::once(everybody).chain(own).collect(), of }
+    }
+
+    fn number(&self, client: Option<Slot<PeerId>>) -> usize {
+        client.and_then(|slot| self.of.get(slot.index())).map_or(0, |number| *number as usize)
     }
 }
 
 impl Ways {
     pub(crate) fn of(intent: &Intent, access: &Access, selection: &Selection) -> Self {
-        let routes = intent.routes().map(|(id, _)| (id, RouteWays::of(intent, id, selection))).collect();
-        let mut ways = Self { routes, carried: BTreeMap::new(), direct: Way::default() };
+        let routes = RouteWays::all(intent, selection);
+        let mut ways = Self { intent: intent.clone(), routes, carried: BTreeMap::new(), direct: Way::default() };
         for (pair, listed) in demanded(intent, access) {
             let ranks = selection.rank(intent, &listed);
-            ways.carried.insert(pair, Way { ranks });
+            ways.carried.insert(pair, Way::by(ranks));
         }
         let served = ways.served(intent, access);
         ways.carried.retain(|pair, _| !served.contains(pair));
@@ -95,9 +153,27 @@ impl Ways {
     pub(crate) fn way(&self, from: PeerId, to: Destination) -> &Way {
         match to {
             Destination::Peer(to) => self.between(from, to),
-            Destination::Route(route) => self.routes.get(&route).map_or(&self.direct, |ways| ways.of_client(from)),
+            Destination::Route(route) => {
+                let Some(ways) = self.routes.get(&route) else { return &self.direct };
+                &ways.ways[ways.number(self.intent.slot(from))]
+            }
             Destination::Address(_) => &self.direct,
         }
+    }
+
+    /// The different ways to a route.
+    pub(crate) fn to_route(&self, route: RouteId) -> &[Way] {
+        self.routes.get(&route).map(|ways| ways.ways.as_slice()).unwrap_or_default()
+    }
+
+    /// Which of the ways to a route is a client's.
+    pub(crate) fn number(&self, route: RouteId, client: Slot<PeerId>) -> usize {
+        self.routes.get(&route).map_or(0, |ways| ways.number(Some(client)))
+    }
+
+    /// The pairs of peers that gateways carry, the smaller id first.
+    pub(crate) fn carried(&self) -> impl Iterator<Item = (PeerId, PeerId)> {
+        self.carried.keys().copied()
     }
 
     pub(crate) fn between(&self, a: PeerId, b: PeerId) -> &Way {

@@ -28,6 +28,19 @@ pub(crate) fn owner(intent: &Intent, prefix: &Cidr) -> Option<RouteId> {
     covering.max_by_key(|(length, _)| *length).map(|(_, id)| id)
 }
 
+/// The next wider route: of those that cover every prefix of a route, the one that does so most narrowly.
+pub(crate) fn wider(intent: &Intent, route: RouteId) -> Option<RouteId> {
+    let inner = intent.get(route)?;
+    let widths = |other: &Route| -> Option<u8> {
+        let covering = |prefix: &Cidr| {
+            other.prefixes().iter().filter(|p| p.covers(prefix) && *p != prefix).map(Cidr::length).max()
+        };
+        inner.prefixes().iter().map(covering).try_fold(u8::MAX, |least, length| Some(least.min(length?)))
+    };
+    let others = intent.routes().filter(|(id, _)| *id != route);
+    others.filter_map(|(id, other)| Some((widths(other)?, id))).max().map(|(_, id)| id)
+}
+
 /// Collects `prefix` without the holes: halves it until a piece holds none, or is one.
 fn cut(prefix: Cidr, holes: &[Cidr], into: &mut Vec<Cidr>) {
     let inside: Vec<_> = holes.iter().filter(|hole| hole.overlaps(&prefix)).copied().collect();

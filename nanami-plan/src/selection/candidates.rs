@@ -4,18 +4,25 @@
 //! off, and its peer takes part. One that is draining is a candidate only where no other is left, for emptying a gateway must
 //! not cut anybody off. A peer that has not joined is planned with like any other.
 
+use std::collections::BTreeSet;
+
 use nanami_model::{Activity, Duty, GatewayId, Intent, NetworkId, RouteId, RouteMode};
 
 use super::place::Candidate;
 
 /// The gateways that may serve a route, in the order of the document; of a pinned route the first of its set, or nobody.
 pub(crate) fn of_route(intent: &Intent, id: RouteId) -> Vec<GatewayId> {
+    without(intent, id, &BTreeSet::new())
+}
+
+/// The gateways that may serve a route while these are dead.
+pub(crate) fn without(intent: &Intent, id: RouteId, dead: &BTreeSet<GatewayId>) -> Vec<GatewayId> {
     let Some(route) = intent.get(id) else { return Vec::new() };
     let mut listed = intent.gateways_of(id);
     if route.mode() == RouteMode::Pinned {
         listed.truncate(1);
     }
-    usable(intent, listed, |id| able(intent, id, Duty::Egress, Some(route.network())))
+    usable(intent, listed, |id| !dead.contains(&id) && able(intent, id, Duty::Egress, Some(route.network())))
 }
 
 /// The gateways of a list that may carry traffic between peers, in its order.

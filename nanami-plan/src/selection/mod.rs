@@ -7,7 +7,7 @@
 //! intent lets serve, and where it says nothing the order of the document holds. `rendezvous` says whom a client likes,
 //! `health` who lives, `place` puts the two together for one route, `select` does so for all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nanami_model::{GatewayId, Intent, PeerId, RouteId};
@@ -46,11 +46,17 @@ pub struct Overload {
 struct Chosen {
     rosters: BTreeMap<RouteId, Arc<Roster>>,
     standing: BTreeMap<GatewayId, Standing>,
+    /// The routes whose gateways are all dead.
+    down: BTreeSet<RouteId>,
 }
 
 impl Selection {
-    fn new(rosters: BTreeMap<RouteId, Arc<Roster>>, standing: BTreeMap<GatewayId, Standing>) -> Self {
-        Self(Arc::new(Chosen { rosters, standing }))
+    fn new(
+        rosters: BTreeMap<RouteId, Arc<Roster>>,
+        standing: BTreeMap<GatewayId, Standing>,
+        down: BTreeSet<RouteId>,
+    ) -> Self {
+        Self(Arc::new(Chosen { rosters, standing, down }))
     }
 
     /// The gateways that a client of a route should go by, best first, of those that the intent lets serve; as many as the
@@ -63,6 +69,11 @@ impl Selection {
     /// The gateways that are dead, as far as anybody reports it, by id.
     pub fn dead(&self) -> impl Iterator<Item = GatewayId> {
         self.0.standing.iter().filter(|(_, standing)| standing.dead_since.is_some()).map(|(id, _)| *id)
+    }
+
+    /// Whether every gateway of a route is dead, as far as anybody reports it.
+    pub fn is_down(&self, route: RouteId) -> bool {
+        self.0.down.contains(&route)
     }
 
     /// How many clients have each gateway first on a route that spreads them; nothing for one that sends everybody the same way.

@@ -60,15 +60,19 @@ impl Roster {
 
     /// The ranked list of a client; `None` if it has none.
     pub(crate) fn ranks(&self, client: PeerId) -> Option<&Ranks> {
-        self.lists.get(self.number(client)?)
+        match &self.of {
+            Assigned::Everybody => self.lists.first(),
+            Assigned::Each { clients, lists } => self.lists.get(lists[clients.binary_search(&client).ok()?] as usize),
+        }
     }
 
-    /// Which of the lists is a client's; `None` if it has none.
-    pub(crate) fn number(&self, client: PeerId) -> Option<usize> {
-        match &self.of {
-            Assigned::Everybody => Some(0),
-            Assigned::Each { clients, lists } => Some(lists[clients.binary_search(&client).ok()?] as usize),
-        }
+    /// Each client that has a list of its own, with the number of that list.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (PeerId, u32)> + '_ {
+        let each = match &self.of {
+            Assigned::Everybody => None,
+            Assigned::Each { clients, lists } => Some(clients.iter().copied().zip(lists.iter().copied())),
+        };
+        each.into_iter().flatten()
     }
 
     /// Everybody's list, if there is one list.

@@ -43,7 +43,13 @@ pub fn select(intent: &Intent, observed: &Observed, previous: &Selection, now: T
         done.push((question, id));
         rosters.insert(id, roster);
     }
-    Selection::new(rosters, standing)
+    let dead = |id: &nanami_model::GatewayId| standing.get(id).is_some_and(|standing| standing.dead_since.is_some());
+    let down = |id: &RouteId| {
+        let candidates = candidates::of_route(intent, *id);
+        !candidates.is_empty() && candidates.iter().all(dead)
+    };
+    let down = intent.routes().map(|(id, _)| id).filter(down).collect();
+    Selection::new(rosters, standing, down)
 }
 
 /// All that decides about a route but for time and latency: routes that ask the same share an answer.

@@ -6,6 +6,7 @@
 mod effect;
 mod explain;
 mod fix;
+mod impact;
 pub(crate) mod plan;
 mod reach;
 mod rollout;
