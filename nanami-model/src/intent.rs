@@ -29,6 +29,7 @@ use crate::service::Service;
 mod apply;
 mod dense;
 mod difference;
+mod effective;
 mod gateways;
 mod index;
 mod membership;
@@ -37,6 +38,7 @@ mod rules;
 mod table;
 
 pub use difference::Difference;
+pub use effective::{Layer, Preference, Setting};
 pub(crate) use ranges::innermost;
 pub(crate) use table::Table;
 

@@ -101,7 +101,7 @@ pub use id::{
     AssertionId, GatewayId, GroupId, JoinKeyId, NetworkId, ParseIdError, PeerId, PolicyId, RegionId, RouteId,
     SessionId, TokenId, UserId, WorkspaceId,
 };
-pub use intent::{Difference, Intent, UnknownName};
+pub use intent::{Difference, Intent, Layer, Preference, Setting, UnknownName};
 pub use join_string::{JoinString, ParseJoinStringError};
 pub use key::{ParseKeyError, PrivateKey, PublicKey};
 pub use mtu::{Mtu, ParseMtuError};

@@ -2,6 +2,7 @@
 //!
 //! **Invariant**: a pair is here exactly when some allow policy names both of its sides, something is left of that policy
 //! once every deny on the pair is taken away, the two have an address family in common, and they are not one and the same.
+//! Only peers that take part count, only addresses of networks in use, and a policy with conditions only for those who meet them.
 //! So a deny creates nothing (PLANNING.md I9), and one more deny or one allow less never adds a pair (I10).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,8 +93,14 @@ pub(crate) fn union(grants: &[Grant]) -> Option<Services> {
     Services::new(grants.iter().flat_map(|grant| grant.services.iter().copied())).ok()
 }
 
-/// The pairs that a policy speaks about, each once.
+/// The pairs that a policy speaks about, each once: those of whose first the conditions hold.
 pub(crate) fn pairs(intent: &Intent, policy: &Policy) -> BTreeSet<(PeerId, Destination)> {
+    let mut all = sides(intent, policy);
+    all.retain(|(from, _)| intent.counts_for(policy, *from));
+    all
+}
+
+fn sides(intent: &Intent, policy: &Policy) -> BTreeSet<(PeerId, Destination)> {
     let begins = intent.members(policy.from());
     let Selector::Route(route) = policy.to() else {
         let reached = intent.members(policy.to());
@@ -105,6 +112,12 @@ pub(crate) fn pairs(intent: &Intent, policy: &Policy) -> BTreeSet<(PeerId, Desti
         return both.into_iter().map(|(from, to)| (from, Destination::Peer(to))).collect();
     };
     begins.into_iter().map(|from| (from, Destination::Route(route))).collect()
+}
+
+/// Which of the two ends is suspended or expired; the one that begins first.
+pub(crate) fn absent(intent: &Intent, from: PeerId, to: Destination) -> Option<PeerId> {
+    let to = if let Destination::Peer(to) = to { Some(to) } else { None };
+    std::iter::once(from).chain(to).find(|peer| !intent.is_effective(*peer))
 }
 
 fn denied(intent: &Intent) -> BTreeMap<(PeerId, Destination), Vec<&Services>> {
@@ -142,14 +155,19 @@ impl Families {
 
 impl<'a> Eligible<'a> {
     pub(crate) fn of(intent: &'a Intent) -> Self {
-        let families = |peer: &nanami_model::Peer| Families::new(peer.addresses().iter().map(|a| a.is_ipv4()));
-        Self { intent, families: intent.peers().map(|(id, peer)| (id, families(peer))).collect() }
+        let families = |id| Families::new(intent.live_addresses(id).iter().map(|a| a.is_ipv4()));
+        Self { intent, families: intent.peers().map(|(id, _)| (id, families(id))).collect() }
     }
 
     /// Whether the two are different and have a family in common. What is behind a gateway is no destination for the gateway
     /// itself, which stands there: it never sends its own prefix to a sibling.
     pub(crate) fn may_meet(&self, (from, to): (PeerId, Destination)) -> bool {
-        self.distinct(from, to) && self.share_family(from, to)
+        self.distinct(from, to) && self.take_part(from, to) && self.share_family(from, to)
+    }
+
+    /// Whether both ends take part.
+    fn take_part(&self, from: PeerId, to: Destination) -> bool {
+        absent(self.intent, from, to).is_none()
     }
 
     pub(crate) fn distinct(&self, from: PeerId, to: Destination) -> bool {
@@ -170,6 +188,7 @@ impl<'a> Eligible<'a> {
             Destination::Route(route) => self
                 .intent
                 .get(route)
+                .filter(|route| self.intent.is_active(route.network()))
                 .is_some_and(|route| own.meet(Families::new(route.prefixes().iter().map(|p| p.is_ipv4())))),
             Destination::Address(_) => false,
         }

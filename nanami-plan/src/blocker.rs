@@ -3,9 +3,9 @@
 //! **Invariant**: there is a blocker exactly if the flow, all of its service, is not allowed; each is evaluated by itself, so that
 //! whoever removes one knows which others remain.
 
-use nanami_model::{Destination, Flow, Intent, PolicyId, Selector, Services, Verdict};
+use nanami_model::{Destination, Flow, Intent, PeerId, PolicyId, Selector, Services, Verdict};
 
-use crate::access::{Eligible, missing, pairs};
+use crate::access::{Eligible, absent, missing, pairs};
 use crate::desired::Desired;
 use crate::names::Names;
 
@@ -14,6 +14,8 @@ use crate::names::Names;
 pub(crate) enum Blocker {
     /// A peer to itself, a gateway to what is behind it, or an address that is nothing here.
     NoDestination,
+    /// A peer is suspended or expired.
+    Absent(PeerId),
     /// No policy allows it, or not all of it.
     NoPolicy {
         /// What no policy allows.
@@ -41,7 +43,7 @@ impl Blocker {
         if !eligible.distinct(flow.from, flow.to) {
             return vec![Self::NoDestination];
         }
-        let mut found = Vec::new();
+        let mut found: Vec<_> = absent(intent, flow.from, flow.to).map(Self::Absent).into_iter().collect();
         let wanted = Services::from(flow.service);
         let speaks = |verdict: Verdict| {
             let about = move |policy: &nanami_model::Policy| {
@@ -69,12 +71,19 @@ impl Blocker {
         let names = Names::new(intent, None);
         match self {
             Self::NoDestination => "this is nothing that the peer reaches by a tunnel".to_owned(),
+            Self::Absent(peer) => absence(intent, *peer),
             Self::NoPolicy { .. } => "no policy allows it".to_owned(),
             Self::Denied { by } if by.len() == 1 => format!("policy {} denies it", names.of(by[0])),
             Self::Denied { by } => format!("policies {} deny it", names.list(by)),
-            Self::NoFamily => "the two have no address family in common".to_owned(),
+            Self::NoFamily => "the two have no address family in common in networks that are in use".to_owned(),
         }
     }
+}
+
+/// What keeps a peer from taking part, in words.
+pub(crate) fn absence(intent: &Intent, peer: PeerId) -> String {
+    let status = intent.get(peer).map(|peer| peer.status().as_str()).unwrap_or("not there");
+    format!("{} is {status}", intent.label(peer))
 }
 
 /// The allow policy that fits best: both sides count most, then one side, then the service; none if nothing fits at all.

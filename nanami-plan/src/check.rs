@@ -265,16 +265,16 @@ impl Check<'_> {
 
     fn arrives(&mut self, from: PeerId, to: Destination, service: Service) {
         let intent = self.desired.intent();
-        let sources = intent.get(from).map(|p| p.addresses()).unwrap_or_default();
+        let sources = intent.live_addresses(from);
         let (targets, label) = match to {
-            Destination::Peer(to) => (intent.get(to).map(|p| p.addresses().to_vec()), intent.label(to)),
+            Destination::Peer(to) => (Some(intent.live_addresses(to)), intent.label(to)),
             Destination::Route(id) => {
                 let firsts = self.desired.territory(id).iter().map(Cidr::address).collect();
                 (Some(firsts), intent.label(id))
             }
             Destination::Address(_) => return,
         };
-        for (source, target) in common_family(sources, &targets.unwrap_or_default()) {
+        for (source, target) in common_family(&sources, &targets.unwrap_or_default()) {
             let protocol = service.protocol().unwrap_or(Protocol::Udp);
             let packet = Packet { from: source.address(), to: target, protocol, port: service.ports().1 };
             if let Err(stop) = self.maps.follow(from, &packet) {

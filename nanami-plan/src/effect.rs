@@ -229,7 +229,7 @@ impl<'a> Comparison<'a> {
         let (to, part) = match atom {
             Atom::Peer(to) => (Destination::Peer(to), None),
             Atom::Range(range) => {
-                let addresses = desired.intent().get(from)?.addresses();
+                let addresses = desired.intent().live_addresses(from);
                 addresses.iter().find(|a| a.is_ipv4() == range.is_ipv4())?;
                 let route = *self.owners[state].get(&range)?;
                 let own = desired.intent().get(route)?.prefixes().contains(&range);

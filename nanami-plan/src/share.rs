@@ -187,11 +187,11 @@ impl<'a> Sharing<'a> {
 
     fn is_there(&self, peer: PeerId) -> bool {
         let entity = self.desired.intent().get(peer);
-        entity.is_some_and(|entity| self.whom == Whom::Planned || entity.key().is_some())
+        entity.is_some_and(|e| e.status().is_effective() && (self.whom == Whom::Planned || e.key().is_some()))
     }
 
     fn addresses(&self, peer: PeerId) -> Vec<IpAddr> {
-        self.desired.intent().get(peer).map(|p| p.addresses().to_vec()).unwrap_or_default()
+        self.desired.intent().live_addresses(peer)
     }
 }
 

@@ -36,7 +36,9 @@ const MAX: usize = 16;
 pub(super) fn all(desired: &Desired, flow: &Flow) -> Vec<Candidate> {
     let intent = desired.intent();
     let blockers = Blocker::all(desired, flow);
-    if blockers.is_empty() || blockers.iter().any(|b| matches!(b, Blocker::NoDestination | Blocker::NoFamily)) {
+    if blockers.is_empty()
+        || blockers.iter().any(|b| matches!(b, Blocker::NoDestination | Blocker::Absent(_) | Blocker::NoFamily))
+    {
         return Vec::new();
     }
     let mut allows = Vec::new();
@@ -45,7 +47,7 @@ pub(super) fn all(desired: &Desired, flow: &Flow) -> Vec<Candidate> {
         match blocker {
             Blocker::NoPolicy { .. } => allows = allowing(intent, flow),
             Blocker::Denied { by } => denies = undenying(intent, flow, by),
-            Blocker::NoDestination | Blocker::NoFamily => {}
+            Blocker::NoDestination | Blocker::Absent(_) | Blocker::NoFamily => {}
         }
     }
     let nothing = Part { change: Vec::new(), sentence: Vec::new(), policy: None };

@@ -6,7 +6,7 @@ use nanami_model::{Destination, Entity, Flow, Intent, Policy, PolicyId, Verdict}
 
 use super::address_pairs;
 use crate::access::pairs;
-use crate::blocker::Blocker;
+use crate::blocker::{Blocker, absence};
 use crate::desired::Desired;
 use crate::effect::Passage;
 use crate::names::Names;
@@ -69,6 +69,7 @@ pub(super) fn chain(view: &View<'_>, flow: &Flow, literal: Destination) -> Vec<G
     let nowhere = !place.holds();
     let mut chain = vec![place];
     if !nowhere {
+        chain.extend(standing(desired.intent(), &blockers));
         chain.push(policy(desired, flow, &blockers));
         chain.extend(deny(desired, flow, &blockers));
         chain.push(address(desired.intent(), flow, literal, &blockers));
@@ -94,6 +95,12 @@ fn destination(intent: &Intent, flow: &Flow, blockers: &[Blocker]) -> Ground {
         Destination::Address(_) => format!("{to} is no peer's address and behind no route"),
     };
     Ground::new("workspace", false, why)
+}
+
+/// Whether both ends take part; only said where one does not.
+fn standing(intent: &Intent, blockers: &[Blocker]) -> Option<Ground> {
+    let absent = blockers.iter().find_map(|b| if let Blocker::Absent(peer) = b { Some(*peer) } else { None });
+    absent.map(|peer| Ground::new("standing", false, absence(intent, peer)))
 }
 
 fn policy(desired: &Desired, flow: &Flow, blockers: &[Blocker]) -> Ground {
@@ -165,7 +172,11 @@ fn deny(desired: &Desired, flow: &Flow, blockers: &[Blocker]) -> Option<Ground> 
 
 fn address(intent: &Intent, flow: &Flow, literal: Destination, blockers: &[Blocker]) -> Ground {
     if blockers.contains(&Blocker::NoFamily) {
-        return Ground::new("address", false, "the two have no address family in common".to_owned());
+        return Ground::new(
+            "address",
+            false,
+            "the two have no address family in common in networks that are in use".to_owned(),
+        );
     }
     let pairs = address_pairs(intent, flow.from, flow.to, literal);
     match pairs.is_empty() {

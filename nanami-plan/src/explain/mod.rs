@@ -134,12 +134,12 @@ fn resolved(intent: &Intent, to: Destination) -> Destination {
 
 /// The addresses that the two speak with, pair by pair, in words.
 fn address_pairs(intent: &Intent, from: PeerId, asked: Destination, literal: Destination) -> Vec<String> {
-    let own = intent.get(from).map(|peer| peer.addresses().to_vec()).unwrap_or_default();
+    let own = intent.live_addresses(from);
     let pair = |(a, b): (nanami_model::Cidr, std::net::IpAddr)| format!("{} -> {b}", a.address());
     match (asked, literal) {
         (_, Destination::Address(at)) => common_family(&own, &[at]).into_iter().map(pair).collect(),
         (Destination::Peer(to), _) => {
-            let other = intent.get(to).map(|peer| peer.addresses().to_vec()).unwrap_or_default();
+            let other = intent.live_addresses(to);
             common_family(&own, &other).into_iter().map(pair).collect()
         }
         (Destination::Route(to), _) => {
