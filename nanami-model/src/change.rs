@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entity::{JoinKey, Role};
+use crate::entity::{JoinKey, Role, Scope, User};
 use crate::generation::Revision;
-use crate::id::{GroupId, UserId};
+use crate::id::UserId;
 use crate::intent::Intent;
 use crate::object::sealed::Stored;
 use crate::object::{Entity, Id, Object, ObjectId};
@@ -171,9 +171,20 @@ impl Draft {
         self.put(id.into(), None);
     }
 
-    /// Gives a user a role on one group.
-    pub fn grant(&mut self, to: UserId, role: Role, on: GroupId) {
-        self.update(to, |user| user.with_group_role(on, role));
+    /// Gives a user a role: on the workspace, or on one group.
+    pub fn grant(&mut self, to: UserId, role: Role, on: impl Into<Scope>) {
+        match on.into() {
+            Scope::Workspace => self.update(to, |user| user.with_role(role)),
+            Scope::Group(group) => self.update(to, |user| user.with_group_role(group, role)),
+        }
+    }
+
+    /// Takes a user's role away: on the workspace, or on one group.
+    pub fn revoke(&mut self, from: UserId, on: impl Into<Scope>) {
+        match on.into() {
+            Scope::Workspace => self.update(from, User::without_role),
+            Scope::Group(group) => self.update(from, |user| user.without_group_role(group)),
+        }
     }
 
     /// The changes that were collected, in the order in which their objects were first touched.

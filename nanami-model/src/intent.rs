@@ -33,6 +33,7 @@ mod effective;
 mod gateways;
 mod index;
 mod membership;
+mod permissions;
 mod ranges;
 mod rules;
 mod table;

@@ -62,6 +62,7 @@ mod intent;
 mod ipam;
 mod join_string;
 mod key;
+mod literal;
 pub mod message;
 mod mtu;
 mod name;
@@ -91,8 +92,8 @@ pub use entity::{
     Activity, Admission, Assertion, Claim, Condition, Direction, DnsSuffix, Duties, Duty, Facts, Gateway,
     GatewaySelector, Group, Identity, JoinKey, Lifecycle, Lifetime, Mode, Network, NoDuties, OnAllDown, Os,
     ParseDnsSuffixError, ParseIdentityError, ParseRoleError, ParseVersionError, Peer, PeerStatus, Permission, Policy,
-    Region, ReturnPath, Role, Route, RouteMode, RoutingMode, RoutingPreference, Selector, Serves, Session, SessionEnd,
-    Standing, TrafficMode, UnknownWord, User, Uses, Verdict, Version, Workspace,
+    Region, ReturnPath, Role, RoleBinding, Route, RouteMode, RoutingMode, RoutingPreference, Scope, Selector, Serves,
+    Session, SessionEnd, Standing, TrafficMode, UnknownWord, User, Uses, Verdict, Version, Workspace,
 };
 pub use flow::{Destination, Flow, Path};
 pub use generation::{Epoch, Generation, Revision};
@@ -104,6 +105,8 @@ pub use id::{
 pub use intent::{Difference, Intent, Layer, Preference, Setting, UnknownName};
 pub use join_string::{JoinString, ParseJoinStringError};
 pub use key::{ParseKeyError, PrivateKey, PublicKey};
+#[doc(hidden)]
+pub use literal::{is_cidr_literal, is_service_literal};
 pub use mtu::{Mtu, ParseMtuError};
 pub use name::{Name, ParseNameError};
 pub use network_map::{AcceptRule, Digest, Facet, Filter, ForwardRule, Neighbor, NetworkMap, Standby};

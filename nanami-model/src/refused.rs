@@ -159,7 +159,7 @@ pub enum Violation {
         of_peers: usize,
     },
     /// The actor may not say that removals were acknowledged.
-    #[error("{by} may not say that removals were acknowledged: that takes {}", Permission::Write)]
+    #[error("{by} may not say that removals were acknowledged: that takes {}", Permission::WorkspaceWrite)]
     ForbiddenAcknowledgement {
         /// Who tried.
         by: Label,

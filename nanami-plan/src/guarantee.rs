@@ -60,6 +60,11 @@ pub enum Precondition {
         /// Whether somebody has said that it does.
         declared: bool,
     },
+    /// The hosts of the gateways put their own address in the place of the client's.
+    Masquerade {
+        /// The route.
+        route: Label,
+    },
 }
 
 impl fmt::Display for Exposure {
@@ -83,6 +88,12 @@ impl fmt::Display for Precondition {
         match self {
             Self::ReturnPath { route, declared: true } => {
                 write!(f, "{route}: answers come back through the gateway that asked, as declared")
+            }
+            Self::Masquerade { route } => {
+                write!(
+                    f,
+                    "{route}: the hosts of its gateways masquerade what they send on, so that answers come to them"
+                )
             }
             Self::ReturnPath { route, declared: false } => {
                 write!(f, "{route}: nobody has said how answers come back; declare its return path")
@@ -153,9 +164,11 @@ pub(crate) fn preconditions(after: &Desired, effect: &Effect) -> Vec<Preconditio
     let moved: BTreeSet<RouteId> = effect.gained().iter().chain(effect.rerouted().iter()).filter_map(route).collect();
     let routes = after.intent().routes().filter(|(id, _)| moved.contains(id));
     routes
-        .map(|(id, route)| Precondition::ReturnPath {
-            route: after.intent().label(id),
-            declared: route.return_path() == ReturnPath::Declared,
+        .map(|(id, route)| (after.intent().label(id), route.return_path()))
+        .map(|(route, return_path)| match return_path {
+            ReturnPath::Snat => Precondition::Masquerade { route },
+            ReturnPath::Declared => Precondition::ReturnPath { route, declared: true },
+            ReturnPath::Unstated => Precondition::ReturnPath { route, declared: false },
         })
         .collect()
 }

@@ -78,7 +78,7 @@ impl View<'_> {
             .into_iter()
             .map(|group| {
                 let admins = intent.users().filter(|(_, user)| {
-                    user.roles().any(|(on, role)| on == group && role.permits(nanami_model::Permission::Write))
+                    user.roles().any(|(on, role)| on == group && role.permits(nanami_model::Permission::WorkspaceWrite))
                 });
                 let admins: Vec<_> = admins.map(|(id, _)| names.of(id)).collect();
                 match admins.as_slice() {

@@ -23,7 +23,7 @@ pub struct Missing {
 pub fn approvers(before: &Intent, after: &Intent, group: GroupId) -> Vec<UserId> {
     let intent = if before.revision() == Revision::ZERO { after } else { before };
     let admins =
-        |user: &nanami_model::User| user.roles().any(|(on, role)| on == group && role.permits(Permission::Approve));
+        |user: &nanami_model::User| user.roles().any(|(on, role)| on == group && role.permits(Permission::PlanApprove));
     let named = who(intent, admins);
     if named.is_empty() { who(before, |user| user.role() == Some(Role::Owner)) } else { named }
 }

@@ -79,6 +79,15 @@ impl RoutingPreference {
         self.routing
     }
 
+    /// The gateways that it pins.
+    pub(crate) fn gateways(self) -> impl Iterator<Item = GatewayId> {
+        let pinned = match self.routing {
+            Some(RoutingMode::Manual { ingress, egress }) => [ingress, egress],
+            _ => [None, None],
+        };
+        pinned.into_iter().flatten()
+    }
+
     /// Whether it says nothing.
     pub fn is_none(&self) -> bool {
         self.traffic.is_none() && self.routing.is_none()

@@ -1,9 +1,11 @@
-//! Roles and what they permit.
+//! Roles: what a user is to a workspace, or to one group of it. What they permit is in [`Permission`].
 //!
 //! **Invariant**: roles are ordered; a higher one permits all that a lower one does. They are built in and immutable.
 
 use std::fmt;
 use std::str::FromStr;
+
+use super::Permission;
 
 /// What a user is to a workspace, or to one group of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,38 +24,9 @@ impl Role {
     /// The roles, lowest first.
     pub const ALL: [Role; 4] = [Role::Viewer, Role::Member, Role::Admin, Role::Owner];
 
-    /// Whether the role permits this.
-    pub fn permits(self, permission: Permission) -> bool {
-        let needed = match permission {
-            Permission::Read => Role::Viewer,
-            Permission::Write | Permission::Approve => Role::Admin,
-            Permission::GrantOwner => Role::Owner,
-        };
-        self >= needed
-    }
-}
-
-/// Something that a role permits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Permission {
-    /// See the objects: `workspace.read`.
-    Read,
-    /// Change the objects: `workspace.write`.
-    Write,
-    /// Approve plans that touch what the group owns: `plan.approve`.
-    Approve,
-    /// Make or unmake owners: `owner.grant`.
-    GrantOwner,
-}
-
-impl fmt::Display for Permission {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Read => "workspace.read",
-            Self::Write => "workspace.write",
-            Self::Approve => "plan.approve",
-            Self::GrantOwner => "owner.grant",
-        })
+    /// Whether the role permits this; [`Permission`] has the table.
+    pub const fn permits(self, permission: Permission) -> bool {
+        self as u8 >= permission.least_role() as u8
     }
 }
 

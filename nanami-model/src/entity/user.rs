@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::words::is_default;
-use super::{Identity, Role, RoutingPreference};
+use super::{Identity, Permission, Role, RoleBinding, RoutingPreference, Scope};
 use crate::id::{GroupId, UserId};
 use crate::name::Name;
 use crate::object::{Entity, ObjectId, follow};
@@ -77,6 +77,36 @@ impl User {
     /// The role on the workspace; `None` means that only the roles on groups count.
     pub fn role(&self) -> Option<Role> {
         self.role
+    }
+
+    /// Where the user has which role.
+    pub fn bindings(&self) -> impl Iterator<Item = RoleBinding> + '_ {
+        let workspace = self.role.map(|role| RoleBinding::new(Scope::Workspace, role));
+        workspace.into_iter().chain(self.roles().map(|(group, role)| RoleBinding::new(group, role)))
+    }
+
+    /// The role on one group alone, without what the role on the workspace adds.
+    pub(crate) fn group_role(&self, group: GroupId) -> Option<Role> {
+        self.roles.get(&group).copied()
+    }
+
+    /// The role that counts at this scope.
+    pub fn role_at(&self, scope: impl Into<Scope>) -> Option<Role> {
+        match scope.into() {
+            Scope::Workspace => self.role,
+            Scope::Group(group) => self.role_on(group),
+        }
+    }
+
+    /// Whether the user's role at this scope has this permission.
+    pub fn may(&self, permission: Permission, scope: impl Into<Scope>) -> bool {
+        self.role_at(scope).is_some_and(|role| role.permits(permission))
+    }
+
+    /// Whether the two are alike but for roles on groups and memberships.
+    pub(crate) fn differs_in_bindings_only(&self, other: &Self) -> bool {
+        let rest = |user: &Self| Self { roles: BTreeMap::new(), groups: Vec::new(), ..user.clone() };
+        rest(self) == rest(other)
     }
 
     /// The roles on single groups.

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::index::Touched;
-use super::{Intent, Tables, rules};
+use super::{Intent, Tables, permissions, rules};
 use crate::change::{Actor, Change, ChangeSet};
-use crate::entity::{Permission, Role, User};
+use crate::entity::{Permission, User};
 use crate::id::SessionId;
 use crate::object::{Entity, Label, Object, ObjectId};
 use crate::refused::{Refused, Violation};
@@ -18,7 +18,7 @@ pub(super) fn apply(before: &Intent, by: Actor, changes: &ChangeSet) -> Result<I
     let mut net = Net { before: before.tables(), touched: Vec::new(), places: BTreeMap::new() };
     let mut violations = Vec::new();
     for change in changes.iter() {
-        violations.extend(forbidden(before, by, change));
+        violations.extend(permissions::forbidden(before, by, change));
         violations.extend(net.make(change));
     }
     violations.extend(may_acknowledge(before, by, changes));
@@ -128,49 +128,6 @@ fn in_use(before: &Intent, after: &Tables, touched: &[Touched]) -> Vec<Violation
 /// Who says that addresses may be given again: control, which hears the acknowledgements, or who may change everything.
 fn may_acknowledge(before: &Intent, by: Actor, changes: &ChangeSet) -> Option<Violation> {
     let (Actor::User(actor), Some(_)) = (by, changes.acknowledged()) else { return None };
-    let permitted = before.get(actor).and_then(User::role).is_some_and(|role| role.permits(Permission::Write));
+    let permitted = before.get(actor).and_then(User::role).is_some_and(|role| role.permits(Permission::WorkspaceWrite));
     (!permitted).then(|| Violation::ForbiddenAcknowledgement { by: before.label(actor) })
-}
-
-/// Whether the actor may make this change. An admin of a group may change what the group alone owns; who may do what on the
-/// workspace follows from the role there; nobody gives more than they hold.
-fn forbidden(before: &Intent, by: Actor, change: &Change) -> Option<Violation> {
-    let Actor::User(actor) = by else { return None };
-    let label = Label::new(actor, before.tables());
-    let what = match change {
-        Change::Add(object) | Change::Update(object) => Label::named(object.id(), object.name().clone()),
-        Change::Remove(id) => before.label(*id),
-    };
-    let Some(user) = before.get(actor) else {
-        return Some(Violation::Forbidden { by: label, what, permission: Permission::Write });
-    };
-    let old = change.id().object_in(before.tables());
-    let new = match change {
-        Change::Add(object) | Change::Update(object) => Some(object.clone()),
-        Change::Remove(_) => None,
-    };
-    let allowed = user.role().is_some_and(|role| role.permits(Permission::Write))
-        || [&old, &new].into_iter().flatten().all(|object| owns(user, object));
-    if !allowed {
-        return Some(Violation::Forbidden { by: label, what, permission: Permission::Write });
-    }
-    let grants = |object: &Option<Object>| match object {
-        Some(Object::User(_, user)) => user.role().max(user.roles().map(|(_, role)| role).max()),
-        _ => None,
-    };
-    let owner_moves = grants(&old) != grants(&new) && grants(&old).max(grants(&new)) == Some(Role::Owner);
-    if owner_moves && user.role() != Some(Role::Owner) {
-        return Some(Violation::Forbidden { by: label, what, permission: Permission::GrantOwner });
-    }
-    (grants(&new) > grants(&old) && grants(&new) > user.role()).then_some(Violation::Escalation { by: label, to: what })
-}
-
-/// Whether all that the object touches belongs to groups that the user administers.
-fn owns(user: &User, object: &Object) -> bool {
-    let admin = |group| user.role_on(group).is_some_and(|role| role.permits(Permission::Write));
-    match object {
-        Object::Peer(_, peer) => !peer.groups().is_empty() && peer.groups().iter().all(|group| admin(*group)),
-        Object::Network(_, network) => admin(network.owner()),
-        _ => false,
-    }
 }

@@ -106,7 +106,7 @@ fn sec_15_nobody_rises_above_themselves_and_the_last_owner_stays() {
     assert!(acme.apply(Actor::User(admin), &update(viewer, Role::Admin)).is_ok());
     let Actor::User(owner) = acme.owner() else { panic!("an owner is a user") };
     assert_eq!(codes(acme.apply(acme.owner(), &update(owner, Role::Viewer))), ["change.last_owner"]);
-    assert!(!Role::Viewer.permits(Permission::Write) && Role::Admin.permits(Permission::Approve));
+    assert!(!Role::Viewer.permits(Permission::WorkspaceWrite) && Role::Admin.permits(Permission::PlanApprove));
 }
 
 #[test]

@@ -206,7 +206,14 @@ impl<'a> Text<'a> {
         };
         let declared = text(true).map(|routes| format!("answers from {routes} return as declared"));
         let unstated = text(false).map(|routes| format!("how answers from {routes} return, nobody has said"));
-        let texts: Vec<_> = declared.into_iter().chain(unstated).collect();
+        let masked = self.plan.external.iter().filter_map(|p| match p {
+            Precondition::Masquerade { route } => Some(route.id()),
+            _ => None,
+        });
+        let masked: Vec<ObjectId> = masked.collect();
+        let masked = (!masked.is_empty())
+            .then(|| format!("the hosts of the gateways of {} masquerade", self.names().list(&masked)));
+        let texts: Vec<_> = declared.into_iter().chain(unstated).chain(masked).collect();
         (!texts.is_empty()).then(|| texts.join("; "))
     }
 
@@ -261,6 +268,6 @@ pub(crate) fn approvers(intent: &Intent, group: GroupId) -> Vec<String> {
         let kept = intent.users().filter(|(_, user)| keep(user));
         kept.map(|(_, user)| nanami_model::Entity::name(user).to_string()).collect()
     };
-    let admins = named(&|user| user.roles().any(|(on, role)| on == group && role.permits(Permission::Approve)));
+    let admins = named(&|user| user.roles().any(|(on, role)| on == group && role.permits(Permission::PlanApprove)));
     if admins.is_empty() { named(&|user| user.role() == Some(Role::Owner)) } else { admins }
 }
