@@ -26,6 +26,7 @@ mod check;
 mod desired;
 mod effect;
 mod explain;
+mod files;
 mod gates;
 mod guarantee;
 mod impact;

@@ -13,6 +13,7 @@ use crate::changes::{self, Edit};
 use crate::check::Findings;
 use crate::desired::Desired;
 use crate::effect::{Effect, Passage};
+use crate::files;
 use crate::guarantee::{self, Exposure, Guarantee, Precondition};
 use crate::names::Names;
 use crate::stage::Stage;
@@ -156,6 +157,11 @@ impl Plan {
     /// What somebody else must see to.
     pub fn external(&self) -> &[Precondition] {
         &self.external
+    }
+
+    /// The limited-mode peers whose files, made from the base, are stale afterwards, by name; somebody has to carry them a new one.
+    pub fn stale_files(&self) -> Vec<PeerId> {
+        files::stale(&self.base, &self.desired)
     }
 
     /// Re-derives every promise about the maps that the plan hands out; only then are there maps.

@@ -43,6 +43,7 @@ const INTEROP: &[Tool] = &[
     CC,
     Tool { program: "wireguard-go", package: "wireguard-go" },
     Tool { program: "wg", package: "wireguard-tools" },
+    Tool { program: "wg-quick", package: "wireguard-tools" },
     Tool { program: "ip", package: "iproute2" },
     Tool { program: "unshare", package: "util-linux" },
 ];

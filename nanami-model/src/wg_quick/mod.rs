@@ -33,7 +33,10 @@
 
 mod address;
 mod error;
+mod export;
+mod folder;
 mod hook;
+mod import;
 mod parts;
 mod print;
 mod read;
@@ -42,7 +45,10 @@ mod value;
 
 pub use address::InterfaceAddress;
 pub use error::{WgQuickError, WgQuickErrors, WgQuickProblem};
+pub use export::Export;
+pub use folder::{FolderErrors, read_files};
 pub use hook::{Hook, Moment, Purpose};
+pub use import::{Certainty, Dropped, Guess, Imported, Source, import};
 pub use parts::NotRunnable;
 pub use section::{InterfaceSection, PeerSection, Table};
 
