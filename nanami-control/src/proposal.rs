@@ -133,6 +133,7 @@ pub(crate) async fn propose_document(
     wanted: Intent,
     base: Option<Revision>,
     reason: Option<String>,
+    mass_removal: bool,
 ) -> Result<Result<Proposal, Revision>, ProposeError> {
     let candidate = hub.look(move |core, now| {
         let head = core.intent().revision();
@@ -141,6 +142,7 @@ pub(crate) async fn propose_document(
         }
         let changes = core.intent().changes_to(&wanted);
         let changes = reason.iter().fold(changes, |changes, reason| changes.with_reason(reason));
+        let changes = if mass_removal { changes.danger_allow_mass_removal() } else { changes };
         core.candidate(now, by, changes).map(Ok)
     });
     Ok(candidate.await?.map(|candidate| Proposal::new(Arc::clone(hub), by, candidate)))

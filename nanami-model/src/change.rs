@@ -3,7 +3,7 @@
 //! **Invariant**: a [`ChangeSet`] is data. It says completely what it does, so that it is at once the request, the audit
 //! record and, by [`ChangeSet::inverse`], the way back. Whether it may be done is [`Intent::apply`]'s to say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -107,14 +107,19 @@ impl ChangeSet {
         Self { changes: changes.into_iter().collect(), ..self }
     }
 
-    /// The changes that take these back, given the revision that these were made to.
+    /// The changes that take these back, given the revision that these were made to. What was acknowledged stays so.
     pub fn inverse(&self, before: &Intent) -> Self {
-        let undo = |change: &Change| match change {
-            Change::Add(object) => Some(Change::Remove(object.id())),
-            Change::Update(object) => object.id().object_in(before.tables()).map(Change::Update),
-            Change::Remove(id) => id.object_in(before.tables()).map(Change::Add),
+        let mut ends = BTreeMap::new();
+        for change in &self.changes {
+            ends.insert(change.id(), !matches!(change, Change::Remove(_)));
+        }
+        let mut undo = |id: ObjectId| match (id.object_in(before.tables()), ends.remove(&id)?) {
+            (None, true) => Some(Change::Remove(id)),
+            (Some(object), true) => Some(Change::Update(object)),
+            (Some(object), false) => Some(Change::Add(object)),
+            (None, false) => None,
         };
-        Self { changes: self.changes.iter().rev().filter_map(undo).collect(), ..Self::default() }
+        Self { changes: self.changes.iter().rev().map(Change::id).filter_map(&mut undo).collect(), ..Self::default() }
     }
 }
 
@@ -157,11 +162,7 @@ impl Draft {
 
     /// Changes an object; nothing happens if there is none with this id.
     pub fn update<I: Id>(&mut self, id: I, with: impl FnOnce(I::Entity) -> I::Entity) {
-        let current = match self.objects.get(&id.into()) {
-            Some(object) => object.clone(),
-            None => id.into().object_in(self.base.tables()),
-        };
-        if let Some(entity) = current.and_then(|object| unwrap::<I>(object)) {
+        if let Some(entity) = self.current(id.into()).and_then(|object| unwrap::<I>(object)) {
             self.put(id.into(), Some(with(entity).wrap(id)));
         }
     }
@@ -169,6 +170,29 @@ impl Draft {
     /// Removes an object. What others refer to stays: [`Intent::apply`] refuses with the list.
     pub fn remove<I: Id>(&mut self, id: I) {
         self.put(id.into(), None);
+    }
+
+    /// Removes an object and makes everything that needs it go without: lists leave it out, and what cannot be without it goes
+    /// too. The change set spells all of it out. Says what goes beside the object itself, in the order of ids.
+    pub fn remove_with_dependents<I: Id>(&mut self, id: I) -> Vec<ObjectId> {
+        let (mut gone, mut open) = (BTreeSet::new(), vec![id.into()]);
+        while let Some(next) = open.pop() {
+            if !gone.insert(next) {
+                continue;
+            }
+            self.put(next, None);
+            let drafted = self.objects.values().flatten().filter(|object| names(object, next)).map(Object::id);
+            let dependents: BTreeSet<_> = drafted.chain(self.base.tables().referrers(next)).collect();
+            for dependent in dependents.into_iter().filter(|dependent| !gone.contains(dependent)) {
+                let Some(object) = self.current(dependent).filter(|object| names(object, next)) else { continue };
+                match crate::dependents::without(object, next) {
+                    Some(object) => self.put(dependent, Some(object)),
+                    None => open.push(dependent),
+                }
+            }
+        }
+        gone.remove(&id.into());
+        gone.into_iter().collect()
     }
 
     /// Gives a user a role: on the workspace, or on one group.
@@ -201,6 +225,13 @@ impl Draft {
         self.order.iter().filter_map(change).collect()
     }
 
+    fn current(&self, id: ObjectId) -> Option<Object> {
+        match self.objects.get(&id) {
+            Some(object) => object.clone(),
+            None => id.object_in(self.base.tables()),
+        }
+    }
+
     fn put(&mut self, id: ObjectId, object: Option<Object>) {
         if self.objects.insert(id, object).is_none() {
             self.order.push(id);
@@ -210,6 +241,10 @@ impl Draft {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+fn names(object: &Object, id: ObjectId) -> bool {
+    object.references().iter().any(|(_, target)| *target == id)
 }
 
 fn unwrap<I: Id>(object: Object) -> Option<I::Entity> {

@@ -312,6 +312,12 @@ impl Intent {
         }
     }
 
+    /// How many addresses were released and wait until their removal was acknowledged
+    /// ([`ChangeSet::acknowledging`]); nobody else gets them before.
+    pub fn waiting_addresses(&self) -> usize {
+        self.tables.ipam.waiting()
+    }
+
     /// The route that carries packets to this address: the one with the longest prefix around it.
     pub fn route_to(&self, address: std::net::IpAddr) -> Option<(RouteId, &Route)> {
         let prefix = innermost(&self.tables.index.prefixes, &Cidr::host(address))?;

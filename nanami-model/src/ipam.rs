@@ -218,6 +218,10 @@ impl Ipam {
         self.entry(address).filter(|(_, had, _)| *had != peer).map(|(.., since)| since)
     }
 
+    pub(crate) fn waiting(&self) -> usize {
+        self.quarantine.len()
+    }
+
     fn quarantine(&mut self, address: IpAddr, peer: PeerId, revision: Revision) {
         self.quarantine.insert((address, peer, revision));
         self.aging.insert((revision, address));

@@ -51,6 +51,7 @@
 mod allowed_ips;
 mod change;
 mod cidr;
+mod dependents;
 mod document;
 mod endpoint;
 mod entity;

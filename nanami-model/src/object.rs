@@ -103,8 +103,11 @@ macro_rules! objects {
             /// What it refers to, each with the name of the field that does.
             pub(crate) fn references(&self) -> Vec<(&'static str, ObjectId)> {
                 let mut found = Vec::new();
-                let mut note = |field, id| {
-                    found.push((field, id));
+                let mut note = |field: &'static str, id| {
+                    // What only remembers an object, as a used join key does, does not need it.
+                    if !field.is_empty() {
+                        found.push((field, id));
+                    }
                     id
                 };
                 match self { $(Self::$kind(_, entity) => entity.clone().visit(&mut note),)* }

@@ -179,6 +179,9 @@ async fn revoke_join_key(
 struct Why {
     reason: Option<String>,
     base: Option<Revision>,
+    /// Says that it is meant when more than half of the peers, or of everything, goes.
+    #[serde(default)]
+    allow_mass_removal: bool,
 }
 
 /// The body is the workspace's document as it should be; names are identity, and what it does not mention goes. Whoever
@@ -199,7 +202,7 @@ async fn propose(
         let detail = format!("the document is of workspace {}", wanted.name());
         return Err(Problem::new("document.other_workspace", detail, "send it to the workspace that it names"));
     }
-    let proposed = propose_document(&live.hub, live.by, wanted, why.base, why.reason).await?;
+    let proposed = propose_document(&live.hub, live.by, wanted, why.base, why.reason, why.allow_mass_removal).await?;
     let proposal = proposed.map_err(|head| {
         let detail = format!("the document was made for another revision than {head}, the current one");
         Problem::new("plan.stale", detail, "read the document again, and make your change to that")

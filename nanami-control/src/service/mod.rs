@@ -30,7 +30,8 @@ mod tests;
 use std::{collections::BTreeMap, sync::Arc};
 
 use nanami_model::{
-    Actor, ChangeSet, Epoch, Intent, Name, NetworkMap, Observed, PeerId, Refused, Revision, Timestamp, WorkspaceId,
+    Actor, ChangeSet, Epoch, Generation, Intent, Name, NetworkMap, Observed, PeerId, Refused, Revision, Role,
+    Timestamp, User, WorkspaceId,
 };
 use nanami_plan::{Desired, Selection, compile};
 
@@ -209,6 +210,7 @@ impl Workspace {
 
     /// The step that makes these changes the next revision, by this actor's rights.
     fn write<T>(&self, now: Timestamp, by: Actor, act: Act, changes: ChangeSet, reply: T) -> Result<Step<T>, Refused> {
+        let changes = self.with_acknowledgement(by, changes);
         let next = self.fold.intent.apply(by, &changes)?;
         let desired = compile(&next, &Selection::default());
         let touched = touched(&self.fold.places, &maps(&desired));
@@ -216,6 +218,25 @@ impl Workspace {
         let record = Record { at: now, by, act, changes, touched, founded };
         let write = Write { record, revision: next.revision(), desired };
         Ok(Step { write: Some(write), proposals: None, reply })
+    }
+
+    /// The changes, and that every removal so far was acknowledged, if it was: then released addresses go round. Every peer
+    /// that has a map runs the current one then, so nothing that was taken away is enforced anywhere. One that never comes
+    /// back holds the addresses until it is removed itself.
+    fn with_acknowledgement(&self, by: Actor, changes: ChangeSet) -> ChangeSet {
+        let runs = |(peer, generation): (PeerId, Generation)| {
+            let last = self.observed.last(peer).map(|seen| (seen.report.epoch, seen.report.generation));
+            last == Some((self.distribution.epoch(), generation))
+        };
+        let may = match by {
+            Actor::User(user) => self.fold.intent.get(user).and_then(User::role) >= Some(Role::Admin),
+            _ => true,
+        };
+        let waiting = may && self.fold.intent.waiting_addresses() > 0;
+        match waiting && self.distribution.generations().all(runs) {
+            true => changes.acknowledging(self.fold.intent.revision()),
+            false => changes,
+        }
     }
 
     /// Brings the distribution up to the fold. A map whose content the log does not know yet waits for `recompile`.

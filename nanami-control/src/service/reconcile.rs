@@ -125,7 +125,8 @@ impl Workspace {
     pub fn candidate(&self, now: Timestamp, by: Actor, changes: ChangeSet) -> Result<Candidate, Refused> {
         let intent = &self.fold.intent;
         let changes = with_keys(changes, intent);
-        let what_if = self.desired.what_if(&intent.apply(by, &changes)?);
+        let next = intent.apply(by, &self.with_acknowledgement(by, changes.clone()))?;
+        let what_if = self.desired.what_if(&next);
         let before = changes.iter().filter_map(|change| intent.object(change.id())).collect();
         let seen = self.seen(now, by, &what_if);
         let saved = Saved {
@@ -195,7 +196,8 @@ impl Workspace {
     pub fn apply(&self, now: Timestamp, by: Actor, saved: &Saved) -> Result<Step<Record>, ApplyError> {
         let saved = self.fold.proposals.get(&saved.plan).unwrap_or(saved).clone();
         let candidate = self.look_again(now, saved)?;
-        self.fold.intent.apply(by, &candidate.saved.changes)?;
+        let changes = self.with_acknowledgement(by, candidate.saved.changes.clone());
+        self.fold.intent.apply(by, &changes)?;
         candidate.what_if.check_assertions(&[])?;
         if !candidate.missing.is_empty() {
             return Err(ApplyError::NeedsApproval(candidate.missing));
@@ -213,7 +215,8 @@ impl Workspace {
         let head = self.fold.intent.revision();
         let stale = |saved: &Saved| Stale { plan: saved.plan.clone(), base: saved.base, head, by: None };
         saved.changes = rebased(&saved, &self.fold.intent).ok_or_else(|| stale(&saved))?;
-        let what_if = self.desired.what_if(&self.fold.intent.apply(saved.by, &saved.changes)?);
+        let changes = self.with_acknowledgement(saved.by, saved.changes.clone());
+        let what_if = self.desired.what_if(&self.fold.intent.apply(saved.by, &changes)?);
         if fingerprint(what_if.effect()) != saved.effect {
             return Err(stale(&saved).into());
         }
@@ -298,8 +301,8 @@ fn rebased(saved: &Saved, head: &Intent) -> Option<ChangeSet> {
             _ => None,
         }
     };
-    let changes = saved.changes.iter().map(rebase).collect::<Option<ChangeSet>>()?;
-    Some(saved.changes.reason().into_iter().fold(changes, |changes, reason| changes.with_reason(reason)))
+    let changes = saved.changes.iter().map(rebase).collect::<Option<Vec<_>>>()?;
+    Some(saved.changes.clone().with_changes(changes))
 }
 
 fn only_joined(was: &Peer, is: &Peer) -> bool {
@@ -316,8 +319,8 @@ fn with_keys(changes: ChangeSet, head: &Intent) -> ChangeSet {
         }
         change => change.clone(),
     };
-    let kept = changes.iter().map(keep).collect::<ChangeSet>();
-    changes.reason().into_iter().fold(kept, |changes, reason| changes.with_reason(reason))
+    let kept = changes.iter().map(keep).collect::<Vec<_>>();
+    changes.with_changes(kept)
 }
 
 /// What a plan is known by: its whole id, of which its text shows the beginning.

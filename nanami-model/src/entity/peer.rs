@@ -84,6 +84,11 @@ impl Peer {
         Self { owner: Some(owner), ..self }
     }
 
+    /// The peer, nobody's machine in particular.
+    pub fn without_owner(self) -> Self {
+        Self { owner: None, ..self }
+    }
+
     /// Sets whether it may take part.
     pub fn with_standing(self, standing: Standing) -> Self {
         Self { standing, ..self }

@@ -176,7 +176,7 @@ impl Tables {
     }
 
     /// Everything that names this object.
-    pub(super) fn referrers(&self, target: ObjectId) -> Vec<ObjectId> {
+    pub(crate) fn referrers(&self, target: ObjectId) -> Vec<ObjectId> {
         let mut found: Vec<_> = self.named_by(target).collect();
         let members = match target {
             ObjectId::Group(id) => self.groups.slot(&id).and_then(|slot| self.index.groups.get(slot as usize)),
