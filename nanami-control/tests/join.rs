@@ -237,7 +237,9 @@ async fn knock(
                 stream.write_all(&bytes).await.unwrap();
             }
             match channel.poll_event() {
-                Some(Event::Open { .. }) => channel.send(&ToControl::Hello { join: join.take() }.encode()).unwrap(),
+                Some(Event::Open { .. }) => {
+                    channel.send(&ToControl::Hello { join: join.take(), held: None }.encode()).unwrap()
+                }
                 Some(Event::Message(bytes)) if ToPeer::decode(&bytes).unwrap() != ToPeer::Refused => return (bytes, 0),
                 Some(Event::Message(bytes)) => message = Some(bytes),
                 None => {

@@ -56,7 +56,7 @@ async fn sec_61_nothing_that_is_written_down_holds_a_secret() {
 
     // The part of each that a scanner would need: the secret without prefix, id and check.
     let join_secrets = [&join, &other].map(|join| join.secret().expose()[24..56].to_owned());
-    let secrets = [&join_secrets[0], &join_secrets[1], &token.expose()[8..40].to_owned(), &key, &control];
+    let secrets = [&join_secrets[0], &join_secrets[1], &token.expose()[25..57].to_owned(), &key, &control];
     let lines = log.0.lock().unwrap().clone();
     assert!(lines.contains("joined") && lines.contains("refused"), "the trace was listened to: {lines}");
     let files = files(directory.path());

@@ -82,6 +82,7 @@ mod slot;
 mod text;
 mod time;
 mod tlv;
+mod token;
 pub mod wg_quick;
 
 pub use allowed_ips::AllowedIps;
@@ -110,7 +111,9 @@ pub use key::{ParseKeyError, PrivateKey, PublicKey};
 pub use literal::{is_cidr_literal, is_service_literal};
 pub use mtu::{Mtu, ParseMtuError};
 pub use name::{Name, ParseNameError};
-pub use network_map::{AcceptRule, Digest, Facet, Filter, ForwardRule, Neighbor, NetworkMap, Standby};
+pub use network_map::{
+    AcceptRule, Digest, Facet, Filter, ForwardRule, MapEntry, MapMismatch, Neighbor, NetworkMap, Standby,
+};
 pub use object::{Entity, Id, Label, Object, ObjectId};
 pub use observed::{Observed, Sighting, StaleReport};
 pub use preshared_key::PresharedKey;
@@ -122,3 +125,4 @@ pub use service::{NoServices, ParseServiceError, Protocol, Service, Services};
 pub use slot::{Slot, SlotSet};
 pub use time::Timestamp;
 pub use tlv::MessageError;
+pub use token::{Bearer, TokenRecord, TokenRefused, TokenTable};

@@ -6,10 +6,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::generation::{Epoch, Generation};
 use crate::id::PeerId;
 use crate::key::PublicKey;
 use crate::name::Name;
-use crate::network_map::NetworkMap;
+use crate::network_map::{Digest, NetworkMap};
 use crate::report::Report;
 use crate::secret::JoinSecret;
 use crate::tlv::{self, MessageError, Reader, Writer, malformed};
@@ -26,11 +27,33 @@ pub enum ToControl {
     Hello {
         /// The join key; `None` once the peer has joined.
         join: Option<JoinSecret>,
+        /// The map that the peer holds, so that only what is news is sent; `None` when it holds none.
+        held: Option<HeldMap>,
     },
     /// What runs and what is seen.
     Report(Box<Report>),
     /// The peer goes on its own account.
     Leave,
+    /// A difference came for a map that the peer does not hold: it needs the whole map.
+    AskMap,
+}
+
+/// Which map a peer holds, in a few bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldMap {
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Its generation.
+    pub generation: Generation,
+    /// The digest of everything in it.
+    pub content: Digest,
+}
+
+impl HeldMap {
+    /// What a peer says that holds this map.
+    pub fn of(map: &NetworkMap) -> Self {
+        Self { epoch: map.epoch(), generation: map.generation(), content: map.content() }
+    }
 }
 
 /// What control says to a peer.
@@ -45,7 +68,7 @@ pub enum ToPeer {
         /// How often control wants a report when nothing happens.
         report_every: Duration,
     },
-    /// The peer's map; it replaces the one before.
+    /// The peer's map, which replaces the one before, or a difference to the one that it holds.
     Map(Box<NetworkMap>),
     /// Where neighbors were last seen listening. Hints stand beside the map: they are in no generation.
     Hints(Vec<Hint>),
@@ -72,13 +95,18 @@ impl ToControl {
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer::versioned(VERSION);
         match self {
-            Self::Hello { join } => w.nested(1, |w| {
+            Self::Hello { join, held } => w.nested(1, |w| {
                 if let Some(secret) = join {
-                    w.text(1, &secret.expose());
+                    w.bytes(1, secret.expose().as_bytes());
+                }
+                if let Some(HeldMap { epoch, generation, content }) = held {
+                    let place = [&epoch.value().to_be_bytes()[..], &generation.value().to_be_bytes()].concat();
+                    w.bytes(2, &[&place, &content.as_bytes()[..]].concat());
                 }
             }),
             Self::Report(report) => w.bytes(2, &report.encode()),
             Self::Leave => w.bytes(3, &[]),
+            Self::AskMap => w.bytes(4, &[]),
         }
         w.into_bytes()
     }
@@ -91,16 +119,19 @@ impl ToControl {
         let (tag, value) = Reader::versioned(bytes, VERSION)?.next()?.ok_or(malformed("no message"))?;
         match tag {
             1 => {
-                let (mut reader, mut join) = (Reader::new(value), None);
+                let (mut reader, mut join, mut held) = (Reader::new(value), None, None);
                 while let Some((tag, value)) = reader.next()? {
-                    if tag == 1 {
-                        join = Some(tlv::parse(value, "join key")?);
+                    match tag {
+                        1 => join = Some(tlv::parse(value, "join key")?),
+                        2 => held = Some(read_held(value)?),
+                        _ => {}
                     }
                 }
-                Ok(Self::Hello { join })
+                Ok(Self::Hello { join, held })
             }
             2 => Report::decode(value).map(|report| Self::Report(Box::new(report))),
             3 => Ok(Self::Leave),
+            4 => Ok(Self::AskMap),
             _ => Err(malformed("an unknown kind of message")),
         }
     }
@@ -152,6 +183,17 @@ impl ToPeer {
             _ => Err(malformed("an unknown kind of message")),
         }
     }
+}
+
+fn read_held(value: &[u8]) -> Result<HeldMap, MessageError> {
+    let bytes: [u8; 44] = tlv::array(value, "held map")?;
+    let (epoch, rest) = bytes.split_first_chunk().expect("44 bytes hold 4");
+    let (generation, content) = rest.split_first_chunk().expect("40 bytes hold 8");
+    Ok(HeldMap {
+        epoch: Epoch::new(u32::from_be_bytes(*epoch)),
+        generation: Generation::new(u64::from_be_bytes(*generation)),
+        content: Digest::from_bytes(tlv::array(content, "held map")?),
+    })
 }
 
 fn read_welcome(value: &[u8]) -> Result<ToPeer, MessageError> {

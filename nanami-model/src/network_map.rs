@@ -4,19 +4,26 @@
 //! accepted set; a map names nothing that its peer does not need (PLANNING.md I5, I6, I9). A map that comes off the wire is
 //! hostile input: [`NetworkMap::decode`] bounds and checks it before anything uses it.
 
-use std::time::Duration;
+use std::net::IpAddr;
 
 use crate::cidr::Cidr;
 use crate::generation::{Epoch, Generation};
-use crate::id::{PeerId, PolicyId};
 use crate::key::PublicKey;
-use crate::name::Name;
-use crate::service::Services;
 
-mod codec;
+mod delta;
 mod digest;
+mod entry;
+mod filter;
+mod neighbor;
+mod v1;
+mod wire;
 
-pub use digest::{Digest, Facet};
+use delta::Difference;
+pub use delta::MapMismatch;
+use digest::Known;
+pub use digest::{Digest, Facet, MapEntry};
+pub use filter::{AcceptRule, Filter, ForwardRule};
+pub use neighbor::{Neighbor, Standby};
 
 /// The complete state that one peer enforces, at one generation.
 ///
@@ -33,18 +40,23 @@ pub use digest::{Digest, Facet};
 pub struct NetworkMap {
     epoch: Epoch,
     generation: Generation,
-    base: Option<Generation>,
-    addresses: Vec<std::net::IpAddr>,
+    /// What makes this a difference instead of a map.
+    difference: Option<Box<Difference>>,
+    addresses: Vec<IpAddr>,
     neighbors: Vec<Neighbor>,
     filter: Filter,
     forward: Vec<ForwardRule>,
     routes: Vec<Cidr>,
+    digests: Known,
 }
 
 impl NetworkMap {
     /// A map at generation 0 for a peer with these overlay addresses, which knows nobody and accepts nothing.
-    pub fn new(addresses: impl IntoIterator<Item = std::net::IpAddr>) -> Self {
-        Self { addresses: addresses.into_iter().collect(), ..Self::default() }
+    pub fn new(addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        let mut addresses: Vec<_> = addresses.into_iter().collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        Self { addresses, ..Self::default() }
     }
 
     /// The same map at another place in the order of maps.
@@ -54,10 +66,11 @@ impl NetworkMap {
 
     /// Adds a neighbor. One that is there under the same key is replaced.
     pub fn with_neighbor(mut self, neighbor: Neighbor) -> Self {
-        self.neighbors.retain(|n| n.key != neighbor.key);
-        self.neighbors.push(neighbor);
-        self.neighbors.sort_by_key(|n| n.key);
-        self
+        match self.neighbors.binary_search_by_key(&neighbor.key, |n| n.key) {
+            Ok(at) => self.neighbors[at] = neighbor,
+            Err(at) => self.neighbors.insert(at, neighbor),
+        }
+        self.changed()
     }
 
     /// Adds neighbors under different keys, sorted once.
@@ -65,12 +78,12 @@ impl NetworkMap {
         self.neighbors.extend(neighbors);
         self.neighbors.sort_by_key(|n| n.key);
         self.neighbors.dedup_by_key(|n| n.key);
-        self
+        self.changed()
     }
 
     /// Sets what may reach the peer itself.
     pub fn with_filter(self, filter: Filter) -> Self {
-        Self { filter, ..self }
+        Self { filter, ..self }.changed()
     }
 
     /// Adds what the peer, as a gateway, forwards.
@@ -78,7 +91,7 @@ impl NetworkMap {
         self.forward.push(rule);
         self.forward.sort();
         self.forward.dedup();
-        self
+        self.changed()
     }
 
     /// Adds all that the peer, as a gateway, forwards, sorted once.
@@ -86,7 +99,7 @@ impl NetworkMap {
         self.forward.extend(rules);
         self.forward.sort();
         self.forward.dedup();
-        self
+        self.changed()
     }
 
     /// Sets the prefixes that the host routes into the tunnel.
@@ -94,7 +107,12 @@ impl NetworkMap {
         let mut routes: Vec<_> = routes.into_iter().collect();
         routes.sort_unstable();
         routes.dedup();
-        Self { routes, ..self }
+        Self { routes, ..self }.changed()
+    }
+
+    /// What was hashed before does not hold any more.
+    fn changed(self) -> Self {
+        Self { digests: Known::default(), ..self }
     }
 
     /// The life of the store that made the map; it orders before the generation.
@@ -107,13 +125,13 @@ impl NetworkMap {
         self.generation
     }
 
-    /// The generation that this map is a difference to; `None` means that it is complete, which every map is today.
+    /// The generation that this is a difference to, for [`NetworkMap::patched`]; `None` means that it is a complete map.
     pub fn base(&self) -> Option<Generation> {
-        self.base
+        self.difference.as_ref().map(|difference| difference.base.1)
     }
 
     /// The peer's own overlay addresses.
-    pub fn addresses(&self) -> &[std::net::IpAddr] {
+    pub fn addresses(&self) -> &[IpAddr] {
         &self.addresses
     }
 
@@ -141,172 +159,6 @@ impl NetworkMap {
     pub fn routes(&self) -> &[Cidr] {
         &self.routes
     }
-}
-
-/// Another peer, as one map shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Neighbor {
-    key: PublicKey,
-    peer: Option<PeerId>,
-    name: Option<Name>,
-    allowed_ips: Vec<Cidr>,
-    standby: Vec<Standby>,
-    accepted: Vec<Cidr>,
-    keepalive: Option<Duration>,
-}
-
-/// A prefix that a neighbor takes over when the neighbors of lower rank are dead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Standby {
-    /// What it would carry.
-    pub prefix: Cidr,
-    /// Its place behind the egress owner, which is rank 0: at least 1.
-    pub rank: u8,
-}
-
-impl Neighbor {
-    /// A neighbor that is the egress owner of these prefixes.
-    pub fn new(key: PublicKey, allowed_ips: impl IntoIterator<Item = Cidr>) -> Self {
-        let allowed_ips = sorted(allowed_ips);
-        Self { key, peer: None, name: None, allowed_ips, standby: Vec::new(), accepted: Vec::new(), keepalive: None }
-    }
-
-    /// Says which peer this is, for people and for reports.
-    pub fn with_identity(self, peer: PeerId, name: Name) -> Self {
-        Self { peer: Some(peer), name: Some(name), ..self }
-    }
-
-    /// Adds prefixes that this neighbor takes over, sorted once.
-    pub fn with_standbys(mut self, standbys: impl IntoIterator<Item = Standby>) -> Self {
-        self.standby.extend(standbys);
-        self.standby.sort_unstable();
-        self.standby.dedup_by_key(|s| s.prefix);
-        self
-    }
-
-    /// Adds a prefix that this neighbor takes over at `rank`; rank 0 is the egress owner's and becomes 1.
-    pub fn with_standby(mut self, prefix: Cidr, rank: u8) -> Self {
-        self.standby.retain(|s| s.prefix != prefix);
-        self.standby.push(Standby { prefix, rank: rank.max(1) });
-        self.standby.sort_unstable();
-        self
-    }
-
-    /// Sets further sources that are taken from it though sent elsewhere.
-    pub fn with_accepted(self, sources: impl IntoIterator<Item = Cidr>) -> Self {
-        Self { accepted: sorted(sources), ..self }
-    }
-
-    /// Sets how often an idle tunnel says that it is there; whole seconds, at most 65,535.
-    pub fn with_keepalive(self, every: Duration) -> Self {
-        Self { keepalive: Some(Duration::from_secs(every.as_secs().clamp(1, 65_535))), ..self }
-    }
-
-    /// Who it is on the wire.
-    pub fn key(&self) -> PublicKey {
-        self.key
-    }
-
-    /// Which peer it is; `None` in a map that was made from plain WireGuard configuration.
-    pub fn peer(&self) -> Option<PeerId> {
-        self.peer
-    }
-
-    /// Its name; `None` as for [`Neighbor::peer`].
-    pub fn name(&self) -> Option<&Name> {
-        self.name.as_ref()
-    }
-
-    /// The prefixes that are sent to it, and taken from it.
-    pub fn allowed_ips(&self) -> &[Cidr] {
-        &self.allowed_ips
-    }
-
-    /// The prefixes that it takes over, and that are always taken from it.
-    pub fn standby(&self) -> &[Standby] {
-        &self.standby
-    }
-
-    /// Further sources that are taken from it though sent elsewhere.
-    pub fn accepted(&self) -> &[Cidr] {
-        &self.accepted
-    }
-
-    /// How often an idle tunnel says that it is there; `None` means never.
-    pub fn keepalive(&self) -> Option<Duration> {
-        self.keepalive
-    }
-}
-
-fn sorted(cidrs: impl IntoIterator<Item = Cidr>) -> Vec<Cidr> {
-    let mut cidrs: Vec<_> = cidrs.into_iter().collect();
-    cidrs.sort_unstable();
-    cidrs.dedup();
-    cidrs
-}
-
-/// What may reach the peer itself; everything else is refused.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Filter {
-    rules: Vec<AcceptRule>,
-}
-
-/// One thing that may reach the peer: services from a range of sources, by a policy.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct AcceptRule {
-    /// The sources.
-    pub from: Cidr,
-    /// The services on the peer.
-    pub services: Services,
-    /// The policy that allows it, for usage and explanations; `None` outside a workspace.
-    pub policy: Option<PolicyId>,
-}
-
-impl Filter {
-    /// Nothing may reach the peer.
-    pub fn deny_all() -> Self {
-        Self::default()
-    }
-
-    /// Also accepts these services from these sources.
-    pub fn accept(self, from: Cidr, services: impl Into<Services>) -> Self {
-        self.with_rule(AcceptRule { from, services: services.into(), policy: None })
-    }
-
-    /// Also accepts what the rule says.
-    pub fn with_rule(mut self, rule: AcceptRule) -> Self {
-        self.rules.push(rule);
-        self.rules.sort();
-        self.rules.dedup();
-        self
-    }
-
-    /// The rules, sorted.
-    pub fn rules(&self) -> &[AcceptRule] {
-        &self.rules
-    }
-}
-
-impl FromIterator<AcceptRule> for Filter {
-    fn from_iter<T: IntoIterator<Item = AcceptRule>>(rules: T) -> Self {
-        let mut rules: Vec<_> = rules.into_iter().collect();
-        rules.sort();
-        rules.dedup();
-        Self { rules }
-    }
-}
-
-/// One thing that a gateway forwards. Packets shaped like replies to it pass in the other direction.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ForwardRule {
-    /// The sources.
-    pub from: Cidr,
-    /// The destinations.
-    pub to: Cidr,
-    /// The services there.
-    pub services: Services,
-    /// The policy that allows it; `None` outside a workspace.
-    pub policy: Option<PolicyId>,
 }
 
 #[cfg(test)]

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use crate::generation::{Epoch, Generation};
 use crate::id::PeerId;
-use crate::report::Report;
+use crate::key::PublicKey;
+use crate::network_map::{Digest, Facet};
+use crate::report::{LinkReport, Report};
 use crate::time::Timestamp;
 
 /// What was last heard of each peer.
@@ -40,6 +42,28 @@ impl StaleReport {
     /// The stable code of this error.
     pub fn code(&self) -> &'static str {
         "report.stale"
+    }
+}
+
+impl Sighting {
+    /// How long ago it was received. A clock that goes back makes nothing younger than new.
+    pub fn age(&self, now: Timestamp) -> Duration {
+        now.since(self.received)
+    }
+
+    /// How old something is now that was `then` old when the report was sent: the age of a handshake, a use, an attempt.
+    pub fn aged(&self, then: Duration, now: Timestamp) -> Duration {
+        then.saturating_add(self.age(now))
+    }
+
+    /// The digest of a facet that ran; `None` if the peer did not say.
+    pub fn digest(&self, facet: Facet) -> Option<Digest> {
+        self.report.digests.get(facet as usize).copied()
+    }
+
+    /// What it said about the tunnel to a neighbor.
+    pub fn link(&self, key: &PublicKey) -> Option<&LinkReport> {
+        self.report.links.iter().find(|link| link.key == *key)
     }
 }
 
@@ -83,6 +107,11 @@ impl Observed {
         self.last(peer).filter(|sighting| now.since(sighting.received) < Self::LEASE)
     }
 
+    /// How long ago a peer was last heard of; `None` if never.
+    pub fn age(&self, peer: PeerId, now: Timestamp) -> Option<Duration> {
+        self.last(peer).map(|sighting| sighting.age(now))
+    }
+
     /// Every peer that was ever heard of, with its last report.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (PeerId, &Sighting)> {
         self.peers.iter().map(|(id, sighting)| (*id, sighting))
@@ -108,5 +137,22 @@ mod tests {
         assert!(observed.record(peer, report(2, 1), at(1)).is_ok());
         assert!(observed.believed(peer, at(90_000)).is_some());
         assert!(observed.believed(peer, at(90_001)).is_none() && observed.last(peer).is_some());
+    }
+
+    #[test]
+    fn everything_that_is_observed_has_its_age() {
+        let (peer, mut observed) = (PeerId::from_bytes([1; 10]), Observed::none().clone());
+        let (at, seconds) = (Timestamp::from_millis, Duration::from_secs);
+        assert_eq!(observed.age(peer, at(5)), None);
+        let digests = vec![Digest::EMPTY, Digest::from_bytes([1; 32])];
+        observed.record(peer, Report { digests, ..Report::default() }, at(1000)).unwrap();
+        assert_eq!(observed.age(peer, at(8000)), Some(seconds(7)));
+        assert_eq!(observed.age(peer, at(0)), Some(Duration::ZERO), "the clock went back");
+        let sighting = observed.last(peer).unwrap();
+        assert_eq!(sighting.aged(seconds(3), at(8000)), seconds(10));
+        assert_eq!(sighting.aged(Duration::MAX, at(8000)), Duration::MAX, "hostile ages do not overflow");
+        assert_eq!(sighting.digest(Facet::Neighbors), Some(Digest::from_bytes([1; 32])));
+        assert_eq!(sighting.digest(Facet::Routes), None);
+        assert_eq!(sighting.link(&crate::PrivateKey::from_bytes([1; 32]).public()), None);
     }
 }

@@ -4,16 +4,20 @@
 //! moment of sending, for clocks differ. Endpoints and counters never make a difference between desired and
 //! observed (PLANNING.md I30).
 
-use std::net::{IpAddr, SocketAddr};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::cidr::Cidr;
+use crate::entity::Facts;
 use crate::generation::{Epoch, Generation};
-use crate::id::{PeerId, PolicyId};
-use crate::key::PublicKey;
-use crate::network_map::Digest;
-use crate::service::Service;
+use crate::network_map::{Digest, NetworkMap};
 use crate::tlv::{self, MessageError, Reader, Writer, malformed};
+
+mod evidence;
+mod link;
+
+pub use evidence::{Attempt, TakenOver, Usage};
+pub use link::LinkReport;
 
 /// What a peer applied and sees, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,64 +42,10 @@ pub struct Report {
     pub attempts_overflow: u64,
     /// Packets that were dropped, by the engine's word for the reason.
     pub dropped: Vec<(String, u64)>,
-}
-
-/// One tunnel, as one end sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinkReport {
-    /// The neighbor at the other end.
-    pub key: PublicKey,
-    /// Where datagrams go; `None` if no address is known.
-    pub endpoint: Option<SocketAddr>,
-    /// How long ago the last handshake was; `None` if there was none.
-    pub handshake_age: Option<Duration>,
-    /// How many handshakes there were since the tunnel began.
-    pub handshakes: u64,
-    /// The round trip of the last probe inside the tunnel; `None` if none came back.
-    pub rtt: Option<Duration>,
-    /// Bytes that came out of the tunnel.
-    pub received_bytes: u64,
-    /// Bytes that went into the tunnel.
-    pub sent_bytes: u64,
-}
-
-/// A prefix that is carried by a standby.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TakenOver {
-    /// The prefix.
-    pub prefix: Cidr,
-    /// The neighbor that carries it.
-    pub by: PublicKey,
-}
-
-/// How much one policy was used by one peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
-    /// The policy.
-    pub policy: PolicyId,
-    /// Who began; `None` if the source is nobody's.
-    pub from: Option<PeerId>,
-    /// Flows that are open.
-    pub open: u64,
-    /// Flows that were ever opened.
-    pub opened: u64,
-    /// How long ago the last packet was.
-    pub last_use_age: Duration,
-}
-
-/// What somebody tried in vain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attempt {
-    /// Who tried; `None` if the source is nobody's.
-    pub from: Option<PeerId>,
-    /// The address that was wanted.
-    pub to: IpAddr,
-    /// The service that was wanted.
-    pub service: Service,
-    /// How many packets were refused.
-    pub count: u64,
-    /// How long ago the last one was.
-    pub last_age: Duration,
+    /// How many pairs of policy and peer are in no entry of `usage`, because there are more than fit.
+    pub usage_overflow: u64,
+    /// What the agent knows of its machine.
+    pub facts: Facts,
 }
 
 const VERSION: u8 = 1;
@@ -129,6 +79,12 @@ impl Report {
                 w.number(2, *count);
             });
         }
+        if self.facts != Facts::unknown() {
+            w.nested(11, |w| write_facts(&self.facts, w));
+        }
+        if self.usage_overflow > 0 {
+            w.number(12, self.usage_overflow);
+        }
         w.into_bytes()
     }
 
@@ -154,11 +110,47 @@ impl Report {
                 8 => push(&mut report.attempts, Attempt::read(value)?, Self::MAX_ATTEMPTS)?,
                 9 => report.attempts_overflow = tlv::number(value, "overflow")?,
                 10 => push(&mut report.dropped, read_dropped(value)?, 64)?,
+                11 => report.facts = read_facts(value)?,
+                12 => report.usage_overflow = tlv::number(value, "overflow")?,
                 _ => {}
             }
         }
         Ok(report)
     }
+
+    /// Drops what is about nobody that the reporting peer's map names, and what is said twice: a peer that reports what
+    /// it likes makes no more of it than its map has neighbors (SEC-32).
+    pub fn keep_neighbors(&mut self, map: &NetworkMap) {
+        let mut links = BTreeSet::new();
+        self.links.retain(|link| map.neighbor(&link.key).is_some() && links.insert(link.key));
+        let mut taken = BTreeSet::new();
+        self.taken_over.retain(|over| map.neighbor(&over.by).is_some() && taken.insert(over.prefix));
+        let mut used = BTreeSet::new();
+        self.usage.retain(|usage| used.insert((usage.policy, usage.from)));
+    }
+}
+
+fn write_facts(facts: &Facts, w: &mut Writer) {
+    facts.os().iter().for_each(|os| w.text(1, os));
+    facts.os_version().iter().for_each(|version| w.text(2, version));
+    facts.agent_version().iter().for_each(|version| w.text(3, version));
+}
+
+/// What a newer agent says in words that are not known here is not known, and no reason to refuse its report.
+fn read_facts(value: &[u8]) -> Result<Facts, MessageError> {
+    fn known<T: std::str::FromStr>(value: &[u8]) -> Option<T> {
+        std::str::from_utf8(value).ok().filter(|text| text.len() <= 64)?.parse().ok()
+    }
+    let (mut facts, mut reader) = (Facts::unknown(), Reader::new(value));
+    while let Some((tag, value)) = reader.next()? {
+        facts = match tag {
+            1 => known(value).into_iter().fold(facts, Facts::with_os),
+            2 => known(value).into_iter().fold(facts, Facts::with_os_version),
+            3 => known(value).into_iter().fold(facts, Facts::with_agent_version),
+            _ => facts,
+        };
+    }
+    Ok(facts)
 }
 
 fn push<T>(list: &mut Vec<T>, item: T, limit: usize) -> Result<(), MessageError> {
@@ -191,127 +183,5 @@ fn read_dropped(value: &[u8]) -> Result<(String, u64), MessageError> {
     Ok((reason, count))
 }
 
-impl LinkReport {
-    fn write(&self, w: &mut Writer) {
-        w.bytes(1, self.key.as_bytes());
-        if let Some(at) = &self.endpoint {
-            w.socket(2, at);
-        }
-        if let Some(age) = self.handshake_age {
-            w.number(3, millis(age));
-        }
-        if let Some(rtt) = self.rtt {
-            w.number(4, micros(rtt));
-        }
-        w.number(5, self.received_bytes);
-        w.number(6, self.sent_bytes);
-        w.number(7, self.handshakes);
-    }
-
-    fn read(value: &[u8]) -> Result<Self, MessageError> {
-        let (mut key, mut link) = (None, None);
-        let mut reader = Reader::new(value);
-        while let Some((tag, value)) = reader.next()? {
-            if tag == 1 {
-                key = Some(tlv::key(value)?);
-                continue;
-            }
-            let link = link.get_or_insert_with(Fields::default);
-            match tag {
-                2 => link.endpoint = Some(tlv::socket(value)?),
-                3 => link.handshake_age = Some(Duration::from_millis(tlv::number(value, "age")?)),
-                4 => link.rtt = Some(Duration::from_micros(tlv::number(value, "rtt")?)),
-                5 => link.received_bytes = tlv::number(value, "received")?,
-                6 => link.sent_bytes = tlv::number(value, "sent")?,
-                7 => link.handshakes = tlv::number(value, "handshakes")?,
-                _ => {}
-            }
-        }
-        let Fields { endpoint, handshake_age, handshakes, rtt, received_bytes, sent_bytes } = link.unwrap_or_default();
-        let key = key.ok_or(malformed("a link without a key"))?;
-        Ok(Self { key, endpoint, handshake_age, handshakes, rtt, received_bytes, sent_bytes })
-    }
-}
-
-#[derive(Default)]
-struct Fields {
-    endpoint: Option<SocketAddr>,
-    handshake_age: Option<Duration>,
-    handshakes: u64,
-    rtt: Option<Duration>,
-    received_bytes: u64,
-    sent_bytes: u64,
-}
-
-impl TakenOver {
-    fn read(value: &[u8]) -> Result<Self, MessageError> {
-        let (mut prefix, mut by) = (None, None);
-        let mut reader = Reader::new(value);
-        while let Some((tag, value)) = reader.next()? {
-            match tag {
-                1 => prefix = Some(tlv::cidr(value)?),
-                2 => by = Some(tlv::key(value)?),
-                _ => {}
-            }
-        }
-        let missing = malformed("a takeover without prefix or carrier");
-        Ok(Self { prefix: prefix.ok_or(missing.clone())?, by: by.ok_or(missing)? })
-    }
-}
-
-impl Usage {
-    fn write(&self, w: &mut Writer) {
-        w.bytes(1, &self.policy.to_bytes());
-        if let Some(from) = self.from {
-            w.bytes(2, &from.to_bytes());
-        }
-        w.number(3, self.open);
-        w.number(4, self.opened);
-        w.number(5, millis(self.last_use_age));
-    }
-
-    fn read(value: &[u8]) -> Result<Self, MessageError> {
-        let (mut policy, mut from, mut open, mut opened, mut last_use_age) = (None, None, 0, 0, Duration::ZERO);
-        let mut reader = Reader::new(value);
-        while let Some((tag, value)) = reader.next()? {
-            match tag {
-                1 => policy = Some(PolicyId::from_bytes(tlv::array(value, "policy")?)),
-                2 => from = Some(PeerId::from_bytes(tlv::array(value, "peer")?)),
-                3 => open = tlv::number(value, "open")?,
-                4 => opened = tlv::number(value, "opened")?,
-                5 => last_use_age = Duration::from_millis(tlv::number(value, "age")?),
-                _ => {}
-            }
-        }
-        Ok(Self { policy: policy.ok_or(malformed("usage without a policy"))?, from, open, opened, last_use_age })
-    }
-}
-
-impl Attempt {
-    fn write(&self, w: &mut Writer) {
-        if let Some(from) = self.from {
-            w.bytes(1, &from.to_bytes());
-        }
-        w.cidr(2, &Cidr::host(self.to));
-        w.text(3, &self.service);
-        w.number(4, self.count);
-        w.number(5, millis(self.last_age));
-    }
-
-    fn read(value: &[u8]) -> Result<Self, MessageError> {
-        let (mut from, mut to, mut service, mut count, mut last_age) = (None, None, None, 0, Duration::ZERO);
-        let mut reader = Reader::new(value);
-        while let Some((tag, value)) = reader.next()? {
-            match tag {
-                1 => from = Some(PeerId::from_bytes(tlv::array(value, "peer")?)),
-                2 => to = Some(tlv::cidr(value)?.address()),
-                3 => service = Some(tlv::parse(value, "service")?),
-                4 => count = tlv::number(value, "count")?,
-                5 => last_age = Duration::from_millis(tlv::number(value, "age")?),
-                _ => {}
-            }
-        }
-        let missing = malformed("an attempt without its aim");
-        Ok(Self { from, to: to.ok_or(missing.clone())?, service: service.ok_or(missing)?, count, last_age })
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::cidr::Cidr;
 use crate::key::PublicKey;
 
-/// Longest message, in bytes: a map of 50,000 neighbors fits (chosen).
+/// Longest message, in bytes: a map of 90,000 neighbors fits (chosen).
 pub(crate) const MAX_BYTES: usize = 4 << 20;
 
 /// Why bytes are not a message.
@@ -68,9 +68,11 @@ impl Writer {
     }
 
     pub(crate) fn nested(&mut self, tag: u8, fill: impl FnOnce(&mut Writer)) {
-        let mut inner = Writer::default();
-        fill(&mut inner);
-        self.bytes(tag, &inner.0);
+        self.0.extend([tag, 0, 0, 0, 0]);
+        let start = self.0.len();
+        fill(self);
+        let length = u32::try_from(self.0.len() - start).expect("a value of ours is shorter than 4 GiB");
+        self.0[start - 4..start].copy_from_slice(&length.to_be_bytes());
     }
 
     pub(crate) fn number(&mut self, tag: u8, value: u64) {

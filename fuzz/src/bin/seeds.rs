@@ -61,8 +61,8 @@ fn messages() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let secret = JoinSecret::new(JoinKeyId::from_bytes([5; 10]), [6; 20]);
     let endpoints = ["127.0.0.1:1", "[fd00::1]:2"].map(|at| at.parse().expect("an endpoint")).to_vec();
     vec![
-        ("message", "hello", ToControl::Hello { join: None }.encode()),
-        ("message", "hello-join", ToControl::Hello { join: Some(secret) }.encode()),
+        ("message", "hello", ToControl::Hello { join: None, held: None }.encode()),
+        ("message", "hello-join", ToControl::Hello { join: Some(secret), held: None }.encode()),
         ("message", "report", ToControl::Report(Box::new(report())).encode()),
         ("message", "leave", ToControl::Leave.encode()),
         ("message", "welcome", ToPeer::Welcome { peer, name, report_every: Duration::from_secs(10) }.encode()),
@@ -130,6 +130,8 @@ fn report() -> Report {
         handshake_age: Some(Duration::from_millis(1500)),
         handshakes: 3,
         rtt: Some(Duration::from_micros(180)),
+        probes: 20,
+        answered: 19,
         received_bytes: 1,
         sent_bytes: 2,
     };
@@ -157,6 +159,7 @@ fn report() -> Report {
         }],
         attempts_overflow: 7,
         dropped: vec![("unknown_key".to_owned(), 3)],
+        ..Report::default()
     }
 }
 

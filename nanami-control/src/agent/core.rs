@@ -1,6 +1,7 @@
 //! What an agent decides: when to connect, what to say, which maps to take. Sans-IO. Joining is one exchange before it (see `run`).
 //!
-//! **Invariants: a map that is older than the held one, or another one of the same generation, is refused (SEC-30); a map
+//! **Invariants: a map that is older than the held one, or another one of the same generation, is refused (SEC-30); a
+//! difference counts only on the map that it was made for, else the whole map is asked for; a map
 //! is saved before it is handed out, so that a restart never falls behind what the tunnel ran.** Connecting never ends:
 //! only who holds the agent stops it.
 
@@ -8,7 +9,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use nanami_model::{
     NetworkMap, Observed, PeerId, Report, Timestamp,
-    message::{Hint, ToControl, ToPeer},
+    message::{HeldMap, Hint, ToControl, ToPeer},
 };
 
 /// The peer's half of the protocol: `handle_*` takes what happened, [`Core::poll_output`] gives what to do.
@@ -65,7 +66,7 @@ pub enum RefusedMap {
     Older,
     /// It differs from the held one in content but not in generation: control is forked.
     Forked,
-    /// It is a difference, which this version does not read.
+    /// It is a difference to a map that is not held; control is asked for the whole one.
     Partial,
 }
 
@@ -94,7 +95,8 @@ impl Core {
     /// The channel is open.
     pub(crate) fn handle_open(&mut self, now: Timestamp) {
         self.phase = Phase::Greeting { until: now.after(GREETING_TIMEOUT) };
-        self.outputs.push_back(Output::Send(ToControl::Hello { join: None }));
+        self.outputs
+            .push_back(Output::Send(ToControl::Hello { join: None, held: self.held.as_ref().map(HeldMap::of) }));
     }
 
     /// The channel, or the attempt to open one, has ended.
@@ -169,8 +171,13 @@ impl Core {
 
     fn handle_map(&mut self, map: NetworkMap) {
         let place = |map: &NetworkMap| (map.epoch(), map.generation());
+        let nothing = NetworkMap::default();
+        let Ok(map) = self.held.as_ref().unwrap_or(&nothing).patched(&map) else {
+            self.outputs.push_back(Output::RefusedMap(RefusedMap::Partial));
+            self.outputs.push_back(Output::Send(ToControl::AskMap));
+            return;
+        };
         let refused = match &self.held {
-            _ if map.base().is_some() => Some(RefusedMap::Partial),
             Some(held) if place(&map) < place(held) => Some(RefusedMap::Older),
             Some(held) if place(&map) == place(held) && map != *held => Some(RefusedMap::Forked),
             Some(held) if place(&map) == place(held) => return,

@@ -43,7 +43,7 @@ pub(super) async fn join(with: &JoinString, key: PrivateKey, options: AgentOptio
         |error: WireError| JoinError::Unreachable { authority: authority.clone(), source: io::Error::other(error) };
     // The one place where the join key is said: inside the open channel, never in its handshake (SEC-10).
     let secret = with.secret().expose().parse().expect("a join key is its own text");
-    wire.send(&ToControl::Hello { join: Some(secret) }.encode()).await.map_err(unreachable)?;
+    wire.send(&ToControl::Hello { join: Some(secret), held: None }.encode()).await.map_err(unreachable)?;
     let peer = loop {
         let Event::Message(bytes) = wire.next().await.map_err(unreachable)? else { continue };
         match ToPeer::decode(&bytes) {

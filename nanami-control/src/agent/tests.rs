@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nanami_model::{
     Epoch, Generation, NetworkMap, Observed, PeerId, Report, Timestamp,
-    message::{ToControl, ToPeer},
+    message::{HeldMap, ToControl, ToPeer},
     name,
 };
 
@@ -15,7 +15,7 @@ fn it_dials_says_hello_and_attaches() {
     let mut core = Core::new(None, 7);
     assert!(matches!(core.poll_output(), Output::Dial));
     core.handle_open(at(1));
-    assert!(matches!(core.poll_output(), Output::Send(ToControl::Hello { join: None })));
+    assert!(matches!(core.poll_output(), Output::Send(ToControl::Hello { join: None, held: None })));
     core.handle_message(at(2), welcome());
     assert!(matches!(core.poll_output(), Output::Attached(peer) if peer == PeerId::from_bytes([1; 10])));
     assert!(matches!(core.poll_output(), Output::Wait(until) if until == at(2).after(Observed::LEASE)));
@@ -38,6 +38,36 @@ fn sec_30_older_forked_and_partial_maps_are_refused_and_newer_ones_taken_once() 
         core.handle_message(at(9), ToPeer::Map(Box::new(newer.clone())));
         assert!(matches!(core.poll_output(), Output::Map(taken) if taken == newer));
     }
+}
+
+#[test]
+fn a_difference_counts_on_its_base_alone_and_else_the_whole_map_is_asked_for() {
+    let (old, new, newest) = (map(2, 5, "10.42.0.1"), map(2, 6, "10.42.0.2"), map(2, 7, "10.42.0.3"));
+    let mut core = attached(Some(old.clone()));
+    core.handle_message(at(9), ToPeer::Map(Box::new(old.delta_to(&new))));
+    assert!(matches!(core.poll_output(), Output::Map(taken) if taken == new));
+    for foreign in [old.delta_to(&newest), map(2, 6, "10.42.0.9").delta_to(&newest)] {
+        core.handle_message(at(9), ToPeer::Map(Box::new(foreign)));
+        assert!(matches!(core.poll_output(), Output::RefusedMap(RefusedMap::Partial)));
+        assert!(matches!(core.poll_output(), Output::Send(ToControl::AskMap)));
+        assert!(matches!(core.poll_output(), Output::Wait(_)));
+    }
+    core.handle_message(at(9), ToPeer::Map(Box::new(newest.clone())));
+    assert!(matches!(core.poll_output(), Output::Map(taken) if taken == newest));
+    let mut fresh = attached(None);
+    fresh.handle_message(at(9), ToPeer::Map(Box::new(old.delta_to(&new))));
+    assert!(matches!(fresh.poll_output(), Output::RefusedMap(RefusedMap::Partial)));
+    assert!(matches!(fresh.poll_output(), Output::Send(ToControl::AskMap)));
+}
+
+#[test]
+fn a_hello_says_what_is_held() {
+    let held = map(2, 5, "10.42.0.1");
+    let mut core = Core::new(Some(held.clone()), 7);
+    assert!(matches!(core.poll_output(), Output::Dial));
+    core.handle_open(at(1));
+    let Output::Send(ToControl::Hello { held: Some(said), .. }) = core.poll_output() else { panic!("no hello") };
+    assert_eq!(said, HeldMap::of(&held));
 }
 
 #[test]

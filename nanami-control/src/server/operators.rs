@@ -253,10 +253,19 @@ async fn apply(
 
 /// Who asks, as a handle that acts with their rights.
 async fn caller(shared: &Arc<Shared>, workspace: &str, parts: Parts) -> Result<LiveWorkspace, Problem> {
-    let user = shared.identity.authenticate(&parts).await?.user;
+    let user = identified(shared, workspace, &parts).await?;
     let hub = shared.hub(workspace).ok_or(OpenError::Unknown)?;
     let by = actor(hub.snapshot().intent(), &user).ok_or(OpenError::Unknown)?;
     Ok(LiveWorkspace::new(hub, by, Arc::clone(shared)))
+}
+
+/// Who asks. A proof that is good for another workspace reads as if this one did not exist.
+async fn identified(shared: &Shared, workspace: &str, parts: &Parts) -> Result<Name, Problem> {
+    let identified = shared.identity.authenticate(parts).await?;
+    match identified.workspace {
+        Some(only) if only.as_str() != workspace => Err(OpenError::Unknown.into()),
+        _ => Ok(identified.user),
+    }
 }
 
 /// The same for somebody whom only the plan makes a user: in an empty workspace, who is to approve exists in the plan alone.
@@ -266,7 +275,7 @@ async fn participant(
     plan: &str,
     parts: Parts,
 ) -> Result<LiveWorkspace, Problem> {
-    let user = shared.identity.authenticate(&parts).await?.user;
+    let user = identified(shared, workspace, &parts).await?;
     let hub = shared.hub(workspace).ok_or(OpenError::Unknown)?;
     let known = actor(hub.snapshot().intent(), &user);
     let by = match known {

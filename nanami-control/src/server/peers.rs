@@ -1,8 +1,8 @@
 //! Peers: an HTTP upgrade, the channel, one session per connection.
 //!
 //! **Invariant: whoever is refused learns nothing but that**: an unknown workspace, a bad join key, a strange key and a
-//! removed peer end in the same message. Level-triggered: a session sends the whole current map whenever it is not the
-//! one that it sent last, and again when a report says that it did not arrive.
+//! removed peer end in the same message. Level-triggered: a session sends what the current map has that the one before had
+//! not, and the whole map to a peer that holds another one, asks for it, or reports that it did not arrive.
 
 use std::{
     net::IpAddr,
@@ -17,8 +17,8 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use nanami_model::{
-    Epoch, Generation, JoinSecret, Name, Observed, PeerId, PublicKey,
-    message::{Hint, ToControl, ToPeer},
+    Epoch, Generation, JoinSecret, Name, NetworkMap, Observed, PeerId, PublicKey,
+    message::{HeldMap, Hint, ToControl, ToPeer},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -32,7 +32,10 @@ use crate::{
     channel::{Channel, Event},
     control_plane::Shared,
     hub::{Hub, Refusal},
-    service::join::{REPORT_EVERY, Welcomed},
+    service::{
+        distribute::news,
+        join::{REPORT_EVERY, Welcomed},
+    },
     wire::{Wire, WireError},
 };
 
@@ -78,7 +81,7 @@ where
     getrandom::fill(&mut seed).map_err(|_| SessionError::NoRandomness)?;
     let mut wire = Wire::new(stream, Channel::accept(&shared.key, &workspace, seed).map_err(WireError::from)?);
     let greeting = timeout(GREETING_TIMEOUT, hello(&mut wire)).await;
-    let (key, join) = greeting.map_err(|_| SessionError::Slow)??;
+    let (key, join, held) = greeting.map_err(|_| SessionError::Slow)??;
     let hub = shared.hub(workspace.as_str());
     let welcomed = match &hub {
         Some(hub) => match hub.hello(source, key, join).await {
@@ -94,6 +97,7 @@ where
         let Welcomed { peer, name, .. } = welcomed;
         send(&mut wire, &ToPeer::Welcome { peer, name, report_every }).await?;
         let mut session = Session { hub, key, peer, source, sent: None, hinted: Vec::new() };
+        session.resume(held);
         if !session.run(&mut wire).await? {
             return Ok(());
         }
@@ -104,14 +108,14 @@ where
 }
 
 /// The proved key and the first message, which must be a hello.
-async fn hello<S>(wire: &mut Wire<S>) -> Result<(PublicKey, Option<JoinSecret>), SessionError>
+async fn hello<S>(wire: &mut Wire<S>) -> Result<(PublicKey, Option<JoinSecret>, Option<HeldMap>), SessionError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let Event::Open { remote } = wire.next().await? else { return Err(SessionError::Unexpected) };
     let Event::Message(bytes) = wire.next().await? else { return Err(SessionError::Unexpected) };
     match ToControl::decode(&bytes)? {
-        ToControl::Hello { join } => Ok((remote, join)),
+        ToControl::Hello { join, held } => Ok((remote, join, held)),
         _ => Err(SessionError::Unexpected),
     }
 }
@@ -122,8 +126,8 @@ struct Session<'a> {
     key: PublicKey,
     peer: PeerId,
     source: IpAddr,
-    /// The map that was sent last, and when.
-    sent: Option<(Epoch, Generation, Instant)>,
+    /// The map that the peer holds as far as it was sent or said, and since when.
+    sent: Option<(Arc<NetworkMap>, Instant)>,
     hinted: Vec<Hint>,
 }
 
@@ -140,10 +144,9 @@ impl Session<'_> {
                 return Ok(true);
             }
             if let Some(map) = current.map(self.peer) {
-                if self.sent.is_none_or(|(epoch, generation, _)| (epoch, generation) != (map.epoch(), map.generation()))
-                {
-                    send(wire, &ToPeer::Map(Box::new((**map).clone()))).await?;
-                    self.sent = Some((map.epoch(), map.generation(), Instant::now()));
+                if let Some(news) = news(self.sent.as_ref().map(|(held, _)| &**held), map) {
+                    send(wire, &ToPeer::Map(Box::new(news))).await?;
+                    self.sent = Some((Arc::clone(map), Instant::now()));
                 }
                 let hints = current.hints(map);
                 let news = hints.iter().filter(|hint| !self.hinted.contains(hint)).cloned().collect::<Vec<_>>();
@@ -164,6 +167,7 @@ impl Session<'_> {
                             send(wire, &ToPeer::Hints(Vec::new())).await?;
                         }
                         ToControl::Leave => return Ok(false),
+                        ToControl::AskMap => self.sent = None,
                         ToControl::Hello { .. } => return Err(SessionError::Unexpected),
                     }
                 }
@@ -171,9 +175,17 @@ impl Session<'_> {
         }
     }
 
+    /// A peer that comes back with the current map is sent nothing.
+    fn resume(&mut self, held: Option<HeldMap>) {
+        let current = Arc::clone(&self.hub.distribution().borrow());
+        let same = current.map(self.peer).filter(|map| held == Some(HeldMap::of(map)));
+        self.sent = same.map(|map| (Arc::clone(map), Instant::now()));
+    }
+
     /// Compares what the peer runs with what was sent: a map that did not take is sent again, not at once but for sure.
     fn note(&mut self, epoch: Epoch, generation: Generation) {
-        let Some((sent_epoch, sent, at)) = self.sent else { return };
+        let Some((map, at)) = &self.sent else { return };
+        let (sent_epoch, sent) = (map.epoch(), map.generation());
         if (epoch, generation) > (sent_epoch, sent) {
             warn!(target: "nanami::distribute", peer = %self.peer, %generation, desired = %sent,
                 "peer runs a newer map than this store knows: after a restore from a backup, start with after_restore");

@@ -89,7 +89,7 @@ pub(super) struct Place {
 /// The peers whose map is another than in `places`, each with its next generation.
 pub(super) fn touched(places: &BTreeMap<PeerId, Place>, maps: &BTreeMap<PeerId, NetworkMap>) -> Vec<Touched> {
     let step = |(peer, map): (&PeerId, &NetworkMap)| {
-        let digest = content(map);
+        let digest = map.content();
         let before = places.get(peer);
         let changed = before.is_none_or(|place| place.digest != digest);
         let generation = before.map_or(Generation::ZERO, |place| place.generation).next();
@@ -98,11 +98,22 @@ pub(super) fn touched(places: &BTreeMap<PeerId, Place>, maps: &BTreeMap<PeerId, 
     maps.iter().filter_map(step).collect()
 }
 
-/// A digest of everything in a map but its place in the order of maps.
-pub(super) fn content(map: &NetworkMap) -> Digest {
-    let neutral = map.clone().with_generation(Epoch::ZERO, Generation::ZERO);
-    Digest::from_bytes(blake3::derive_key("nanami 2026 content of a network map v1", &neutral.encode()))
+/// What to send to a peer that holds one map and should run another: nothing, the difference, or the whole map where it is
+/// the shorter of the two.
+#[must_use]
+pub fn news(held: Option<&NetworkMap>, current: &NetworkMap) -> Option<NetworkMap> {
+    let Some(held) = held else { return Some(current.clone()) };
+    if (held.epoch(), held.generation()) == (current.epoch(), current.generation()) {
+        return None;
+    }
+    let delta = held.delta_to(current);
+    let short = delta.encode().len();
+    let whole = short > SHORT && short >= current.encode().len();
+    Some(if whole { current.clone() } else { delta })
 }
+
+/// Chosen: a difference that fits a few packets is not worth the work of looking whether the whole map were shorter.
+const SHORT: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -134,6 +145,26 @@ mod tests {
         // Back to what it was is a change too: generations are never used again.
         maps.insert(b, map("10.0.0.2"));
         assert_eq!(touched(&places, &maps)[0].generation.value(), 3);
+    }
+
+    #[test]
+    fn what_is_held_decides_what_is_sent() {
+        let at = |map: NetworkMap, generation| map.with_generation(Epoch::new(1), Generation::new(generation));
+        let neighbor = |byte: u8| {
+            let address = format!("10.0.0.{byte}/32").parse().unwrap();
+            Neighbor::new(PrivateKey::from_bytes([byte; 32]).public(), [address])
+        };
+        let old = at(map("10.0.0.1").with_neighbors((1..40).map(neighbor)), 1);
+        let new = at(old.clone().with_neighbor(neighbor(40)), 2);
+        let delta = news(Some(&old), &new).unwrap();
+        assert_eq!((delta.base(), old.patched(&delta)), (Some(Generation::new(1)), Ok(new.clone())));
+        assert!(delta.encode().len() < 128, "{}", delta.encode().len());
+        assert_eq!(news(None, &new), Some(new.clone()));
+        assert_eq!(news(Some(&new), &new), None);
+        // Everybody has gone: who 120 are gone is more to say than who is left.
+        let full = at(map("10.0.0.1").with_neighbors((1..160).map(neighbor)), 3);
+        let empty = at(map("10.0.0.1"), 4);
+        assert_eq!(news(Some(&full), &empty), Some(empty));
     }
 
     #[test]

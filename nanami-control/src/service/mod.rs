@@ -38,7 +38,7 @@ use nanami_plan::{Desired, Selection, compile};
 use self::{
     attempts::Attempts,
     audit::{Act, BadRecord, Founded, Record},
-    distribute::{Distribution, Member, content, touched},
+    distribute::{Distribution, Member, touched},
     fold::Fold,
     proposals::Proposals,
 };
@@ -243,7 +243,7 @@ impl Workspace {
     fn distribute(&mut self) {
         let epoch = self.fold.epoch;
         let placed = |(peer, map): (PeerId, NetworkMap)| {
-            let place = self.fold.places.get(&peer).filter(|place| place.digest == content(&map))?;
+            let place = self.fold.places.get(&peer).filter(|place| place.digest == map.content())?;
             Some((peer, Arc::new(map.with_generation(epoch, place.generation))))
         };
         let members = self.fold.intent.peers().filter_map(|(peer, entity)| {

@@ -1,8 +1,8 @@
 //! What attached peers report, and how long it is believed.
 //!
 //! **Invariants: a report is about the peer whose key the channel proved, whatever it says (SEC-12); it changes what is
-//! observed, never what is desired (SEC-32).** A report that is older than its lease reads `unknown`; nobody's tunnel is
-//! closed because control heard nothing.
+//! observed, never what is desired, and is cut to what its peer's map names (SEC-32).** A report that is older than its lease
+//! reads `unknown`; nobody's tunnel is closed because control heard nothing.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -49,6 +49,9 @@ impl Workspace {
         };
         for endpoint in report.endpoints.iter_mut().filter(|endpoint| endpoint.ip().is_unspecified()) {
             *endpoint = SocketAddr::new(source.to_canonical(), endpoint.port());
+        }
+        if let Some(map) = self.distribution.map(peer) {
+            report.keep_neighbors(map);
         }
         let place = (report.epoch, report.generation);
         let before = self.observed.last(peer).map(|sighting| (sighting.report.epoch, sighting.report.generation));

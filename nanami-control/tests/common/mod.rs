@@ -8,7 +8,7 @@ use nanami_control::{
     agent::{Agent, AgentView},
     store::Sqlite,
 };
-use nanami_model::{JoinKey, JoinString, User, name};
+use nanami_model::{JoinKey, JoinString, PeerId, User, name};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// A control plane that is served, with acme open as netops.
@@ -35,6 +35,11 @@ impl Served {
 
     pub(crate) async fn join_key(&self, name: &str) -> JoinString {
         self.acme.create_join_key(JoinKey::one_off(name.parse().unwrap())).await.unwrap()
+    }
+
+    pub(crate) async fn join_key_for(&self, peer: PeerId) -> JoinString {
+        let key = self.acme.intent().name_of(peer).unwrap().clone();
+        self.acme.create_join_key(JoinKey::one_off(key).for_peer(peer)).await.unwrap()
     }
 
     pub(crate) async fn stop(self) {

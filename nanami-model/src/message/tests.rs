@@ -13,6 +13,8 @@ fn report() -> Report {
         handshake_age: Some(Duration::from_millis(1500)),
         handshakes: 3,
         rtt: Some(Duration::from_micros(180)),
+        probes: 20,
+        answered: 19,
         received_bytes: 1,
         sent_bytes: 2,
     };
@@ -41,6 +43,7 @@ fn report() -> Report {
         }],
         attempts_overflow: 7,
         dropped: vec![("unknown_key".to_owned(), 3)],
+        ..Report::default()
     }
 }
 
@@ -63,10 +66,14 @@ fn every_message_round_trips() {
     assert_eq!(Report::decode(&report().encode()), Ok(report()));
     let secret = JoinSecret::new(JoinKeyId::from_bytes([5; 10]), [6; 20]);
     let hash = secret.hash();
-    let bytes = ToControl::Hello { join: Some(secret) }.encode();
-    assert!(matches!(ToControl::decode(&bytes), Ok(ToControl::Hello { join: Some(s) }) if s.hash() == hash));
-    let bytes = ToControl::Hello { join: None }.encode();
-    assert!(matches!(ToControl::decode(&bytes), Ok(ToControl::Hello { join: None })));
+    let bytes = ToControl::Hello { join: Some(secret), held: None }.encode();
+    assert!(
+        matches!(ToControl::decode(&bytes), Ok(ToControl::Hello { join: Some(s), held: None }) if s.hash() == hash)
+    );
+    let held = HeldMap::of(&NetworkMap::new([]).with_generation(Epoch::new(3), Generation::new(1 << 40)));
+    let bytes = ToControl::Hello { join: None, held: Some(held) }.encode();
+    assert!(matches!(ToControl::decode(&bytes), Ok(ToControl::Hello { join: None, held: Some(h) }) if h == held));
+    assert!(matches!(ToControl::decode(&ToControl::AskMap.encode()), Ok(ToControl::AskMap)));
     let bytes = ToControl::Report(Box::new(report())).encode();
     assert!(matches!(ToControl::decode(&bytes), Ok(ToControl::Report(r)) if *r == report()));
 }

@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use super::*;
-use crate::{MessageError, PrivateKey, Revision, Service};
+use crate::{MessageError, Name, PeerId, PolicyId, PrivateKey, Revision, Service, Services};
 
 fn map() -> NetworkMap {
     let key = |n: u8| PrivateKey::from_bytes([n; 32]).public();
@@ -48,7 +50,7 @@ fn every_cut_is_refused_or_read_without_a_panic() {
 #[test]
 fn unknown_tags_are_skipped_and_unknown_versions_refused() {
     let mut bytes = map().encode();
-    bytes.extend([200, 0, 0, 0, 2, 1, 2]);
+    bytes.extend([200, 2, 1, 2]);
     assert_eq!(NetworkMap::decode(&bytes), Ok(map()));
     bytes[0] = 9;
     assert_eq!(NetworkMap::decode(&bytes), Err(MessageError::Version { found: 9 }));
@@ -56,8 +58,14 @@ fn unknown_tags_are_skipped_and_unknown_versions_refused() {
 
 #[test]
 fn a_length_that_promises_much_allocates_nothing() {
-    let error = NetworkMap::decode(&[1, 5, 0xff, 0xff, 0xff, 0xff]).unwrap_err();
-    assert_eq!(error.code(), "message.malformed");
+    let first = [1, 5, 0xff, 0xff, 0xff, 0xff];
+    let section = [2, 4, 0xff, 0xff, 0xff, 0x7f];
+    let keys = [2, 4, 5, 0xff, 0xff, 0xff, 0xff, 0x7f];
+    // Two routes: one of IPv4's hosts, in a run of 2^30.
+    let run = [2, 7, 9, 1, 32, 3, 0, 0x80, 0x80, 0x80, 0x80, 4];
+    for bytes in [&first[..], &section, &keys, &run] {
+        assert_eq!(NetworkMap::decode(bytes).unwrap_err().code(), "message.malformed", "{bytes:?}");
+    }
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use nanami_model::message::{Hint, ToControl, ToPeer};
+use nanami_model::message::{HeldMap, Hint, ToControl, ToPeer};
 use nanami_model::{
-    AcceptRule, Attempt, ChangeSet, Cidr, Digest, Epoch, Filter, ForwardRule, Gateway, Generation, Group, Intent,
-    JoinKey, JoinKeyId, JoinSecret, JoinString, LinkReport, Name, Neighbor, Network, NetworkMap, Peer, PeerId, Policy,
-    PolicyId, PrivateKey, PublicKey, Region, Report, Route, Service, Services, TakenOver, Usage, User, name,
+    AcceptRule, Attempt, ChangeSet, Cidr, Digest, Epoch, Facts, Filter, ForwardRule, Gateway, Generation, Group,
+    Intent, JoinKey, JoinKeyId, JoinSecret, JoinString, LinkReport, Name, Neighbor, Network, NetworkMap, Os, Peer,
+    PeerId, Policy, PolicyId, PrivateKey, PublicKey, Region, Report, Route, Service, Services, TakenOver, Usage, User,
+    Version, name,
 };
 
 /// A value with its file, how it is written, and whether bytes read as it.
@@ -22,14 +23,18 @@ pub(crate) fn samples() -> Vec<Sample> {
     vec![
         equal("map.bin", map(), NetworkMap::encode, NetworkMap::decode),
         equal("map_empty.bin", NetworkMap::new([]), NetworkMap::encode, NetworkMap::decode),
+        equal("map_delta.bin", delta(), NetworkMap::encode, NetworkMap::decode),
         equal("report.bin", report(), Report::encode, Report::decode),
+        equal("report_facts.bin", facts(), Report::encode, Report::decode),
         equal("report_empty.bin", Report::default(), Report::encode, Report::decode),
         equal("to_peer_welcome.bin", welcome(), ToPeer::encode, ToPeer::decode),
         equal("to_peer_map.bin", ToPeer::Map(Box::new(map())), ToPeer::encode, ToPeer::decode),
         equal("to_peer_hints.bin", hints(), ToPeer::encode, ToPeer::decode),
         equal("to_peer_refused.bin", ToPeer::Refused, ToPeer::encode, ToPeer::decode),
-        spoken("to_control_hello.bin", || ToControl::Hello { join: None }),
-        spoken("to_control_hello_join.bin", || ToControl::Hello { join: Some(secret()) }),
+        spoken("to_control_hello.bin", || ToControl::Hello { join: None, held: None }),
+        spoken("to_control_hello_join.bin", || ToControl::Hello { join: Some(secret()), held: None }),
+        spoken("to_control_hello_held.bin", || ToControl::Hello { join: None, held: Some(HeldMap::of(&map())) }),
+        spoken("to_control_ask_map.bin", || ToControl::AskMap),
         spoken("to_control_report.bin", || ToControl::Report(Box::new(report()))),
         spoken("to_control_leave.bin", || ToControl::Leave),
         Sample {
@@ -151,6 +156,22 @@ pub(crate) fn map() -> NetworkMap {
         .with_routes([cidr("10.42.0.0/16"), cidr("10.60.0.0/16"), cidr("fd42::/48")])
 }
 
+/// Something of every kind is gone, something is new, and one neighbor has changed.
+fn delta() -> NetworkMap {
+    let rule = AcceptRule { from: cidr("10.42.0.6/32"), services: Service::ANY.into(), policy: policy(1) };
+    let rules = map().filter().rules().iter().skip(1).cloned().chain([rule]).collect::<Filter>();
+    let changed = map().neighbor(&key(20)).unwrap().clone().with_keepalive(Duration::from_secs(15));
+    let kept = [2, 3, 4, 21, 30].map(|n| map().neighbor(&key(n)).unwrap().clone());
+    let new = Neighbor::new(key(6), [cidr("10.42.0.6/32"), cidr("fd42::6/128")]).with_identity(peer(6), name!("db"));
+    let newer = NetworkMap::new(["10.42.0.1".parse().unwrap(), "fd42::7".parse().unwrap()])
+        .with_generation(Epoch::new(2), Generation::new(42))
+        .with_neighbors(kept.into_iter().chain([changed, new]))
+        .with_filter(rules)
+        .with_forwards(map().forward().iter().take(1).cloned())
+        .with_routes([cidr("10.42.0.0/16"), cidr("10.61.0.0/16")]);
+    map().delta_to(&newer)
+}
+
 fn report() -> Report {
     let link = LinkReport {
         key: key(1),
@@ -158,6 +179,8 @@ fn report() -> Report {
         handshake_age: Some(Duration::from_millis(1500)),
         handshakes: 3,
         rtt: Some(Duration::from_micros(180)),
+        probes: 0,
+        answered: 0,
         received_bytes: 1 << 40,
         sent_bytes: 2,
     };
@@ -185,7 +208,16 @@ fn report() -> Report {
         }],
         attempts_overflow: 7,
         dropped: vec![("unknown_key".to_owned(), 3)],
+        ..Report::default()
     }
+}
+
+/// What reports gained in the second version.
+fn facts() -> Report {
+    let facts = Facts::unknown().with_os(Os::Linux).with_os_version(Version::new(6, 12, 0));
+    let facts = facts.with_agent_version(Version::new(0, 1, 0));
+    let links = report().links.into_iter().map(|link| LinkReport { probes: 20, answered: 19, ..link }).collect();
+    Report { facts, usage_overflow: 3, links, ..report() }
 }
 
 fn welcome() -> ToPeer {

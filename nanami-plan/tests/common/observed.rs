@@ -19,6 +19,8 @@ pub(crate) fn report_of(desired: &Desired, peer: &str, generation: u64) -> Repor
         handshake_age: Some(Duration::from_secs(9 + n)),
         handshakes: 1,
         rtt: Some(Duration::from_millis(3 + 5 * n)),
+        probes: 0,
+        answered: 0,
         received_bytes: 0,
         sent_bytes: 0,
     };

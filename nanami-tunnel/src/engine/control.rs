@@ -415,6 +415,7 @@ fn probe_addresses(snapshot: &Snapshot, slot: usize, neighbor: &Neighbor) -> Opt
 
 fn link_of(peer: &Peer) -> Link {
     let state = peer.lock();
+    let (probes, answered) = state.probes.counts();
     Link {
         peer: peer.key,
         endpoint: endpoint_of(&state),
@@ -422,6 +423,8 @@ fn link_of(peer: &Peer) -> Link {
         handshakes: state.handshakes,
         heard: state.heard,
         rtt: state.probes.rtt(),
+        probes,
+        answered,
         rx_bytes: state.rx_bytes,
         tx_bytes: state.tx_bytes,
     }

@@ -21,6 +21,10 @@ pub struct Link {
     pub heard: Option<Instant>,
     /// The smoothed round-trip time of probes inside the tunnel; `None` until one was answered.
     pub rtt: Option<Duration>,
+    /// Probes that were asked since the neighbor is in the map.
+    pub probes: u64,
+    /// Probes that were answered.
+    pub answered: u64,
     /// Bytes of inner packets that came.
     pub rx_bytes: u64,
     /// Bytes of inner packets that went.

@@ -17,6 +17,8 @@ pub(crate) struct Probes {
     unanswered: VecDeque<Sent>,
     sequence: u16,
     rtt: Option<Duration>,
+    asked: u64,
+    answered: u64,
     answers: Bucket,
 }
 
@@ -28,7 +30,14 @@ struct Sent {
 
 impl Probes {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { unanswered: VecDeque::new(), sequence: 0, rtt: None, answers: Bucket::new(now, ANSWERS) }
+        Self {
+            unanswered: VecDeque::new(),
+            sequence: 0,
+            rtt: None,
+            asked: 0,
+            answered: 0,
+            answers: Bucket::new(now, ANSWERS),
+        }
     }
 
     /// The packet that asks; `nonce` is random.
@@ -38,6 +47,7 @@ impl Probes {
         }
         self.unanswered.push_back(Sent { nonce, at: now });
         self.sequence = self.sequence.wrapping_add(1);
+        self.asked = self.asked.saturating_add(1);
         let mut payload = MAGIC.to_vec();
         payload.extend(nonce.to_be_bytes());
         icmp::echo_request(from, to, IDENTIFIER, self.sequence, &payload)
@@ -48,6 +58,7 @@ impl Probes {
         let at = self.unanswered.iter().position(|sent| sent.nonce == nonce)?;
         let measured = now.saturating_duration_since(self.unanswered[at].at);
         self.unanswered.drain(..=at);
+        self.answered = self.answered.saturating_add(1);
         // RFC 6298 section 2.3: the smoothed round-trip time moves an eighth of the way.
         self.rtt = Some(self.rtt.map_or(measured, |rtt| (rtt * 7 + measured) / 8));
         Some(measured)
@@ -56,6 +67,11 @@ impl Probes {
     /// Whether a probe may be answered now.
     pub(crate) fn may_answer(&mut self, now: Instant) -> bool {
         self.answers.take(now)
+    }
+
+    /// How many probes were asked, and how many of them were answered.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.asked, self.answered)
     }
 
     /// The smoothed round-trip time.
@@ -118,7 +134,7 @@ mod tests {
         assert_eq!(probes.answered(later, 78), None);
         assert_eq!(probes.answered(later, 77), Some(Duration::from_millis(3)));
         assert_eq!(probes.answered(later, 77), None);
-        assert_eq!(probes.rtt(), Some(Duration::from_millis(3)));
+        assert_eq!((probes.rtt(), probes.counts()), (Some(Duration::from_millis(3)), (1, 1)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use nanami_model::{Attempt, LinkReport, NetworkMap, Report, TakenOver, Usage};
+use nanami_model::{Attempt, Facts, LinkReport, NetworkMap, Report, TakenOver, Usage};
 use nanami_tunnel::{Link, Tunnel};
 
 pub(super) fn of(tunnel: &Tunnel, now: Instant) -> Report {
@@ -14,6 +14,9 @@ pub(super) fn of(tunnel: &Tunnel, now: Instant) -> Report {
     attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.last));
     let counters = tunnel.counters();
     let untold = attempts.len().saturating_sub(Report::MAX_ATTEMPTS) as u64;
+    let mut usage: Vec<_> = usage.iter().filter_map(|entry| of_usage(entry, &map, now)).collect();
+    let usage_overflow = usage.len().saturating_sub(Report::MAX_ATTEMPTS) as u64;
+    usage.truncate(Report::MAX_ATTEMPTS);
     Report {
         epoch: map.epoch(),
         generation: map.generation(),
@@ -21,11 +24,19 @@ pub(super) fn of(tunnel: &Tunnel, now: Instant) -> Report {
         endpoints: endpoints(tunnel.local_addr()),
         links: tunnel.links().iter().map(|link| of_link(link, now)).collect(),
         taken_over: tunnel.owners().into_iter().map(|(prefix, by)| TakenOver { prefix, by }).collect(),
-        usage: usage.iter().filter_map(|entry| of_usage(entry, &map, now)).take(Report::MAX_ATTEMPTS).collect(),
+        usage,
         attempts: attempts.iter().take(Report::MAX_ATTEMPTS).map(|attempt| of_attempt(attempt, &map, now)).collect(),
         attempts_overflow: counters.attempts_overflow + untold,
         dropped: counters.iter().filter(|(_, n)| *n > 0).map(|(reason, n)| (reason.to_owned(), n)).collect(),
+        usage_overflow,
+        facts: facts(),
     }
+}
+
+/// What this build knows of its machine. The version of the operating system is not asked for: reading it differs by system.
+fn facts() -> Facts {
+    let facts = std::env::consts::OS.parse().into_iter().fold(Facts::unknown(), Facts::with_os);
+    env!("CARGO_PKG_VERSION").parse().into_iter().fold(facts, Facts::with_agent_version)
 }
 
 fn of_link(link: &Link, now: Instant) -> LinkReport {
@@ -35,6 +46,8 @@ fn of_link(link: &Link, now: Instant) -> LinkReport {
         handshake_age: link.handshake_age(now),
         handshakes: link.handshakes,
         rtt: link.rtt,
+        probes: link.probes,
+        answered: link.answered,
         received_bytes: link.rx_bytes,
         sent_bytes: link.tx_bytes,
     }

@@ -45,6 +45,8 @@ fn link(to: &str, handshake_seconds: u64) -> LinkReport {
         handshake_age: Some(age),
         handshakes: 1,
         rtt: Some(Duration::from_millis(5)),
+        probes: 0,
+        answered: 0,
         received_bytes: 0,
         sent_bytes: 0,
     }
