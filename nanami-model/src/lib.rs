@@ -88,7 +88,7 @@ pub mod wg_quick;
 pub use allowed_ips::AllowedIps;
 pub use change::{Actor, Change, ChangeSet, Draft};
 pub use cidr::{Cidr, ParseAddressError, ParseCidrError, parse_address};
-pub use document::{DocumentError, DocumentErrors, Place, Problem};
+pub use document::{DocumentError, DocumentErrors, Place, Problem, document_schema};
 pub use endpoint::{Endpoint, Host, ParseEndpointError};
 pub use entity::{
     Activity, Admission, Assertion, Claim, Condition, Direction, DnsSuffix, Duties, Duty, Facts, Gateway,

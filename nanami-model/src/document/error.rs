@@ -169,8 +169,10 @@ pub enum Problem {
     /// The field is part of the syntax, but nothing enforces it yet.
     #[error("{what} is not supported yet")]
     Unsupported {
-        /// The field or its value, as it is written.
-        what: String,
+        /// The field.
+        what: &'static str,
+        /// What to do instead.
+        remedy: &'static str,
     },
     /// A field is not there that has to be.
     #[error("{parent} needs {field}")]
@@ -186,7 +188,7 @@ pub enum Problem {
     #[error("expected {wanted}, found {found}")]
     WrongType {
         /// What belongs here.
-        wanted: &'static str,
+        wanted: String,
         /// What is here.
         found: &'static str,
     },
@@ -285,7 +287,7 @@ impl Problem {
             Self::Syntax { .. } => "correct it; what is behind it may not have been read".to_owned(),
             Self::TooLarge { remedy, .. } => (*remedy).to_owned(),
             Self::UnknownField { nearest, .. } => suggestion(nearest, "remove it"),
-            Self::Unsupported { .. } => "remove it; nothing would enforce it".to_owned(),
+            Self::Unsupported { remedy, .. } => (*remedy).to_owned(),
             Self::Missing { example, .. } => format!("write {example}"),
             Self::WrongType { wanted, .. } => format!("write {wanted}"),
             Self::Empty => "name at least one".to_owned(),

@@ -3,18 +3,26 @@
 //! **Invariant**: a document is read completely or refused with all that is wrong with it, in document order, each with its
 //! place and its remedy; one mistake is one error. What nothing enforces yet is refused, never ignored. No text panics.
 //!
-//! Two passes: [`tree`] keeps the place of every key and value; [`sections`] declares all names first and then reads each
-//! entry into an object ([`entities`], [`policies`]). The rules between objects are [`Intent`]'s own; [`blame`] finds the place
-//! in the document that breaks one. [`mod@write`] is the way back.
+//! Four passes: [`mod@json`] or `toml` makes a [`tree`] in which every key and value knows its place; [`structure`] holds it against
+//! the [`table`] of all fields; [`sections`] declares all names and then reads each entry into an object ([`entities`],
+//! [`policies`], [`routing`]); the rules between objects are [`Intent`]'s own, and [`blame`] finds the place in the document that
+//! breaks one. [`mod@write`] is the way back, and [`schema`] the table for
+//! editors.
 
 mod blame;
 mod entities;
 mod error;
+mod instant;
 mod json;
 mod names;
 mod place;
 mod policies;
+mod routing;
+mod schema;
 mod sections;
+mod shape;
+mod structure;
+mod table;
 #[cfg(feature = "toml")]
 mod toml;
 mod tree;
@@ -24,8 +32,10 @@ mod write;
 
 pub use error::{DocumentError, DocumentErrors, Problem};
 pub use place::Place;
+pub use schema::document_schema;
 
 use crate::intent::Intent;
+use sections::Reader;
 use tree::{Fault, Tree};
 use walk::{LISTED, Walker};
 
@@ -87,11 +97,12 @@ fn short_enough(text: &str, limit: usize, remedy: &'static str) -> Result<(), Do
     Err(DocumentErrors::new(vec![DocumentError::new(Place::new(1, 1, String::new()), problem)], 0))
 }
 
-/// The second pass, and the rules between the objects that come out of it.
+/// The other passes, and the rules between the objects that come out of them.
 fn read(tree: &Tree<'_>, format: &'static str, faults: Vec<Fault>, left_out: usize) -> Result<Intent, DocumentErrors> {
-    let walker = Walker::new(tree, format, faults, left_out);
-    let (name, mut reader) = sections::read(tree, walker);
-    let built = Intent::from_objects(name, reader.objects.iter().cloned());
+    let mut walker = Walker::new(tree, format, faults, left_out);
+    structure::check(&mut walker, tree.root(), &table::DOCUMENT);
+    let (name, mut reader) = Reader::new(tree, walker);
+    let built = Intent::from_objects(name, reader.objects());
     if let Err(refused) = &built {
         blame::report(&mut reader, tree.root(), refused.violations());
     }

@@ -10,11 +10,10 @@ use super::tree::Node;
 use super::walk::{Part, Walker};
 use crate::entity::Selector;
 use crate::generation::Revision;
-use crate::id::{GroupId, NetworkId, PeerId, RouteId};
 use crate::name::Name;
 use crate::near::nearest;
-use crate::object::Id;
 use crate::object::sealed::Stored;
+use crate::object::{Id, ObjectId};
 
 /// The names of a document, kind by kind.
 pub(super) struct Names<'t> {
@@ -29,9 +28,13 @@ struct Bearers<'t> {
     open: bool,
 }
 
-struct Bearer<'t> {
-    name: Name,
-    node: Node<'t>,
+/// Who bears a name.
+#[derive(Clone)]
+pub(super) struct Bearer<'t> {
+    pub(super) name: Name,
+    pub(super) id: ObjectId,
+    /// Where it is declared.
+    pub(super) node: Node<'t>,
 }
 
 impl<'t> Names<'t> {
@@ -39,27 +42,35 @@ impl<'t> Names<'t> {
         Self { workspace, kinds: BTreeMap::new() }
     }
 
-    /// Declares an object of the kind under this text. Of two, the later one in the document is reported, and `false` comes
-    /// back for the one that is declared second.
-    pub(super) fn declare<I: Id>(&mut self, walker: &mut Walker, node: Node<'t>, text: &'t str, name: Name) -> bool {
+    pub(super) fn workspace(&self) -> &Name {
+        &self.workspace
+    }
+
+    /// Declares an object of the kind under this text. Of two, the later one in the document is reported; the one that is
+    /// declared first bears the name.
+    pub(super) fn declare<I: Id>(&mut self, walker: &mut Walker, node: Node<'t>, text: &'t str, name: Name) {
         let bearers = self.kinds.entry(I::KIND).or_default();
         let Some(other) = bearers.by_text.get(text) else {
-            bearers.by_text.insert(text, Bearer { name, node });
-            return true;
+            let id = <I::Entity as Stored>::derive_id(&self.workspace, &name, Revision::new(1)).into();
+            bearers.by_text.insert(text, Bearer { name, id, node });
+            return;
         };
         let (first, second) = match other.node.key_at() < node.key_at() {
             true => (other.node, node),
             false => (node, other.node),
         };
-        let line = first.line();
         let what = format!("{} {name}", I::KIND);
-        walker.report(second, Part::Key, Problem::Duplicate { what, first: Some(line) });
-        false
+        walker.report(second, Part::Key, Problem::Duplicate { what, first: Some(first.line()) });
     }
 
-    /// Whether an object of the kind is declared under this text.
-    pub(super) fn is_declared<I: Id>(&self, text: &str) -> bool {
-        self.bearer(I::KIND, text).is_some()
+    /// Who bears the name of this kind.
+    pub(super) fn bearer<I: Id>(&self, text: &str) -> Option<&Bearer<'t>> {
+        self.of_kind(I::KIND, text)
+    }
+
+    /// Everybody who bears a name.
+    pub(super) fn bearers(&self) -> impl Iterator<Item = &Bearer<'t>> {
+        self.kinds.values().flat_map(|bearers| bearers.by_text.values())
     }
 
     /// Says that there may be more objects of the kind than could be read.
@@ -71,20 +82,15 @@ impl<'t> Names<'t> {
         self.kinds.get(kind).is_some_and(|bearers| bearers.open)
     }
 
-    /// The id that the object of this kind and name gets.
-    pub(super) fn id<I: Id>(&self, name: &Name) -> I {
-        <I::Entity as Stored>::derive_id(&self.workspace, name, Revision::new(1))
-    }
-
     /// The object that a value names.
     pub(super) fn resolve<I: Id>(&self, walker: &mut Walker, node: Node<'_>) -> Option<I> {
-        let text = walker.text(node)?;
+        let text = node.text()?;
         self.resolve_text(walker, node, Part::Value, text)
     }
 
     pub(super) fn resolve_text<I: Id>(&self, walker: &mut Walker, node: Node<'_>, part: Part, text: &str) -> Option<I> {
-        match self.bearer(I::KIND, text) {
-            Some(bearer) => Some(self.id(&bearer.name)),
+        match self.bearer::<I>(text) {
+            Some(bearer) => I::of(bearer.id),
             None => {
                 self.dangling(walker, node, part, text, I::KIND, &[I::KIND]);
                 None
@@ -94,25 +100,25 @@ impl<'t> Names<'t> {
 
     /// One side of a policy or of an assertion: `KIND:NAME`, or the name of the one object that bears it.
     pub(super) fn side(&self, walker: &mut Walker, node: Node<'_>) -> Option<Selector> {
-        let text = walker.text(node)?;
+        let text = node.text()?;
         if let Some((kind, name)) = text.split_once(':') {
             let Some(kind) = SIDES.into_iter().find(|side| *side == kind) else {
                 walker.report(node, Part::Value, not_a_side(kind, name, text));
                 return None;
             };
-            let Some(bearer) = self.bearer(kind, name) else {
+            let Some(bearer) = self.of_kind(kind, name) else {
                 self.dangling(walker, node, Part::Value, name, kind, &[kind]);
                 return None;
             };
-            return self.selector(kind, &bearer.name);
+            return selector(bearer.id);
         }
-        let readings: Vec<_> = SIDES.into_iter().filter_map(|kind| Some((kind, self.bearer(kind, text)?))).collect();
+        let readings: Vec<_> = SIDES.into_iter().filter_map(|kind| Some((kind, self.of_kind(kind, text)?))).collect();
         match readings.as_slice() {
             [] => {
                 self.dangling(walker, node, Part::Value, text, "group, network, route or peer", &SIDES);
                 None
             }
-            [(kind, bearer)] => self.selector(kind, &bearer.name),
+            [(_, bearer)] => selector(bearer.id),
             [(_, bearer), ..] => {
                 let name = bearer.name.clone();
                 let readings = readings.iter().map(|(kind, _)| format!("{kind}:{name}")).collect();
@@ -122,17 +128,7 @@ impl<'t> Names<'t> {
         }
     }
 
-    fn selector(&self, kind: &str, name: &Name) -> Option<Selector> {
-        match kind {
-            "group" => Some(self.id::<GroupId>(name).into()),
-            "network" => Some(self.id::<NetworkId>(name).into()),
-            "route" => Some(self.id::<RouteId>(name).into()),
-            "peer" => Some(self.id::<PeerId>(name).into()),
-            _ => None,
-        }
-    }
-
-    fn bearer(&self, kind: &str, text: &str) -> Option<&Bearer<'t>> {
+    fn of_kind(&self, kind: &str, text: &str) -> Option<&Bearer<'t>> {
         self.kinds.get(kind)?.by_text.get(text)
     }
 
@@ -152,6 +148,16 @@ impl<'t> Names<'t> {
         let near = nearest(text, bearers.map(|bearer| bearer.name.as_str()));
         let nearest = near.into_iter().filter_map(|name| name.parse().ok()).collect();
         walker.report(node, part, Problem::Dangling { kind, name: text.chars().take(80).collect(), nearest });
+    }
+}
+
+fn selector(id: ObjectId) -> Option<Selector> {
+    match id {
+        ObjectId::Group(id) => Some(id.into()),
+        ObjectId::Network(id) => Some(id.into()),
+        ObjectId::Route(id) => Some(id.into()),
+        ObjectId::Peer(id) => Some(id.into()),
+        _ => None,
     }
 }
 

@@ -37,14 +37,14 @@ fn a_text_that_is_no_toml_says_where_and_nothing_that_only_follows_from_it() {
     let text = ACME.replace("[gateways] ", "[gateways").replace("redundancy  = 2", "redundancy  = two");
     let errors = Intent::from_toml(&text).unwrap_err();
     let found: Vec<_> = errors.iter().map(|e| (e.place().to_string(), e.code())).collect();
-    assert_eq!(found, [("27:10".to_owned(), "document.syntax"), ("43:15".to_owned(), "document.syntax")], "{errors}");
+    assert_eq!(found, [("28:10".to_owned(), "document.syntax"), ("44:15".to_owned(), "document.syntax")], "{errors}");
 }
 
 #[test]
 fn a_key_that_stands_twice_is_a_duplicate() {
     let errors = Intent::from_toml(&ACME.replace("[users]", "[users]\nnetops = {}")).unwrap_err();
     let found: Vec<_> = errors.iter().map(|e| (e.place().to_string(), e.code())).collect();
-    assert_eq!(found, [("10:1".to_owned(), "document.duplicate")], "{errors}");
+    assert_eq!(found, [("11:1".to_owned(), "document.duplicate")], "{errors}");
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn add(tree: &mut Tree<'_>, key: Option<(usize, std::borrow::Cow<'_, str>)>, val
         }
         DeValue::Float(number) => Content::Number(tree.copy(number.as_str())),
         DeValue::Boolean(flag) => Content::Flag(*flag),
-        DeValue::Datetime(_) => Content::Date,
+        DeValue::Datetime(date) => Content::Date(tree.copy(&date.to_string())),
         DeValue::Array(_) => Content::List,
         DeValue::Table(_) => Content::Table,
     };

@@ -50,7 +50,7 @@ pub(super) enum Content {
     Number(Span),
     Flag(bool),
     #[cfg(feature = "toml")]
-    Date,
+    Date(Span),
     Null,
     List,
     Table,
@@ -64,7 +64,7 @@ pub(super) enum Value<'t> {
     Fraction,
     Flag(bool),
     #[cfg_attr(not(feature = "toml"), expect(dead_code, reason = "JSON has no dates"))]
-    Date,
+    Date(&'t str),
     Null,
     List,
     Table,
@@ -233,7 +233,7 @@ impl<'t> Node<'t> {
             Content::Number(span) => number(self.tree.read(span)),
             Content::Flag(flag) => Value::Flag(flag),
             #[cfg(feature = "toml")]
-            Content::Date => Value::Date,
+            Content::Date(span) => Value::Date(self.tree.read(span)),
             Content::Null => Value::Null,
             Content::List => Value::List,
             Content::Table => Value::Table,
@@ -244,6 +244,20 @@ impl<'t> Node<'t> {
     pub(super) fn children(self) -> impl Iterator<Item = Node<'t>> {
         let shown = move |index: &u32| self.tree.data(*index).key.length & HIDDEN == 0;
         self.tree.indexes(self.index).filter(shown).map(move |index| Node { index, ..self })
+    }
+
+    /// A text, or a date as it is written.
+    pub(super) fn text(self) -> Option<&'t str> {
+        match self.value() {
+            Value::Text(text) | Value::Date(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What a list holds; nothing, if it is none.
+    pub(super) fn elements(self) -> impl Iterator<Item = Node<'t>> {
+        let is_list = matches!(self.value(), Value::List);
+        self.children().take_while(move |_| is_list)
     }
 
     /// The value of a field of a table.

@@ -4,8 +4,12 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use super::error::Problem;
+use super::shape::LONGEST_VALUE;
 use crate::cidr::{Cidr, ParseAddressError, ParseCidrError, parse_address};
-use crate::entity::{ParseRoleError, Role};
+use crate::entity::words::{UnknownWord, Word};
+use crate::entity::{DnsSuffix, Identity, ParseDnsSuffixError, ParseIdentityError, ParseRoleError, ParseVersionError};
+use crate::entity::{Role, Version};
 use crate::key::{ParseKeyError, PublicKey};
 use crate::name::{Name, ParseNameError};
 use crate::near::nearest;
@@ -15,13 +19,83 @@ use crate::service::{ParseServiceError, Service};
 pub(super) trait Written: FromStr<Err: fmt::Display> {
     /// What it is, in messages.
     const KIND: &'static str;
+    /// All texts there are, if they are few.
+    const WORDS: &'static [&'static str] = &[];
+    /// A regular expression that every text of the type matches.
+    const PATTERN: Option<&'static str> = None;
+    /// The name of the type, if the expression alone does not say it all.
+    const FORMAT: Option<&'static str> = None;
 
     /// The stable code of the error, and what to write instead.
     fn explain(error: &Self::Err, text: &str) -> (&'static str, String);
 }
 
+/// What is wrong with a text that is none of this type.
+pub(super) fn explained<T: Written>(error: &T::Err, text: &str) -> Problem {
+    let (code, remedy) = T::explain(error, text);
+    let (text, reason) = (text.chars().take(LONGEST_VALUE).collect(), error.to_string());
+    Problem::Value { kind: T::KIND, text, reason, code, remedy }
+}
+
+/// A type that is one of a few words.
+impl<T: Word + FromStr<Err = UnknownWord>> Written for T {
+    const KIND: &'static str = T::WHAT;
+    const WORDS: &'static [&'static str] = T::WORDS;
+
+    fn explain(error: &UnknownWord, text: &str) -> (&'static str, String) {
+        (error.code(), word_remedy(text, T::WORDS))
+    }
+}
+
+fn word_remedy(text: &str, words: &[&str]) -> String {
+    match (nearest(text, words.iter().copied()).first(), words) {
+        (Some(word), _) => format!("did you mean {word}?"),
+        (None, [word]) => format!("write {word}, or leave it out"),
+        (None, _) => "write one of them".to_owned(),
+    }
+}
+
+/// Words that stand only in documents, where the model has a richer type.
+macro_rules! document_words {
+    ($($(#[$doc:meta])* $type:ident, $what:literal: $($variant:ident = $word:literal),+;)*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(super) enum $type { $($variant),+ }
+
+        impl Word for $type {
+            const WHAT: &'static str = $what;
+            const WORDS: &'static [&'static str] = &[$($word),+];
+        }
+
+        impl FromStr for $type {
+            type Err = UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(UnknownWord::new(<Self as Word>::WHAT, <Self as Word>::WORDS)),
+                }
+            }
+        }
+    )* };
+}
+
+document_words! {
+    /// The one way that answers from behind a gateway can be declared to take.
+    Declared, "return path": Declared = "declared";
+    /// What runs on a peer.
+    ModeWord, "mode": Managed = "managed", Limited = "limited";
+    /// Who chooses the gateways of a peer.
+    RoutingWord, "routing mode": Auto = "auto", Manual = "manual";
+    /// How often a join key lets somebody in, where that is no number.
+    UsesWord, "number of uses": OneOff = "one_off", Reusable = "reusable";
+    /// All gateways.
+    Everything, "selection of gateways": All = "all";
+}
+
 impl Written for Name {
     const KIND: &'static str = "name";
+    const PATTERN: Option<&'static str> = Some("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$");
 
     fn explain(error: &ParseNameError, text: &str) -> (&'static str, String) {
         let lower = text.to_ascii_lowercase().replace(['_', ' ', '.'], "-");
@@ -35,10 +109,10 @@ impl Written for Name {
 
 impl Written for Role {
     const KIND: &'static str = "role";
+    const WORDS: &'static [&'static str] = &["owner", "admin", "member", "viewer"];
 
     fn explain(_: &ParseRoleError, text: &str) -> (&'static str, String) {
-        let roles = Role::ALL.map(|role| role.to_string());
-        let remedy = match nearest(text, roles.iter().map(String::as_str)).first() {
+        let remedy = match nearest(text, Self::WORDS.iter().copied()).first() {
             Some(role) => format!("did you mean {role}?"),
             None => "write one of the four".to_owned(),
         };
@@ -48,6 +122,8 @@ impl Written for Role {
 
 impl Written for Cidr {
     const KIND: &'static str = "range";
+    const PATTERN: Option<&'static str> = Some("^[0-9a-f.:A-F]+/[0-9]+$");
+    const FORMAT: Option<&'static str> = Some("nanami-range");
 
     fn explain(error: &ParseCidrError, text: &str) -> (&'static str, String) {
         let remedy = match error {
@@ -76,6 +152,8 @@ impl FromStr for Address {
 
 impl Written for Address {
     const KIND: &'static str = "address";
+    const PATTERN: Option<&'static str> = Some("^[0-9a-f.:A-F]+$");
+    const FORMAT: Option<&'static str> = Some("nanami-address");
 
     fn explain(error: &ParseAddressError, text: &str) -> (&'static str, String) {
         (error.code(), address_remedy(error, text))
@@ -106,6 +184,8 @@ fn address_remedy(error: &ParseAddressError, text: &str) -> String {
 
 impl Written for Service {
     const KIND: &'static str = "service";
+    const PATTERN: Option<&'static str> = Some("^(any|icmp|(tcp|udp)/[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?)$");
+    const FORMAT: Option<&'static str> = Some("nanami-service");
 
     fn explain(error: &ParseServiceError, _: &str) -> (&'static str, String) {
         let remedy = match error {
@@ -118,27 +198,50 @@ impl Written for Service {
 
 impl Written for PublicKey {
     const KIND: &'static str = "public key";
+    const PATTERN: Option<&'static str> = Some("^[A-Za-z0-9+/]{43}=$");
+    const FORMAT: Option<&'static str> = Some("nanami-public-key");
 
     fn explain(error: &ParseKeyError, _: &str) -> (&'static str, String) {
         (error.code(), "write what `wg pubkey` prints, or leave the key out until a node joins".to_owned())
     }
 }
 
-/// The one way that answers from behind a gateway can be declared to take.
-pub(super) struct Declared;
+impl Written for Version {
+    const KIND: &'static str = "version";
+    const PATTERN: Option<&'static str> = Some("^(0|[1-9][0-9]*)(\\.(0|[1-9][0-9]*)){0,3}$");
+    const FORMAT: Option<&'static str> = Some("nanami-version");
 
-impl FromStr for Declared {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        if text == "declared" { Ok(Self) } else { Err("it reads declared, or is left out") }
+    fn explain(error: &ParseVersionError, _: &str) -> (&'static str, String) {
+        (error.code(), "write a version such as 14.5".to_owned())
     }
 }
 
-impl Written for Declared {
-    const KIND: &'static str = "return path";
+impl Written for DnsSuffix {
+    const KIND: &'static str = "DNS suffix";
+    const PATTERN: Option<&'static str> = Some("^[a-z0-9-]+(\\.[a-z0-9-]+)*$");
+    const FORMAT: Option<&'static str> = Some("nanami-dns-suffix");
 
-    fn explain(_: &&'static str, _: &str) -> (&'static str, String) {
-        ("value.return_path", "write declared once what is behind the gateway sends answers back".to_owned())
+    fn explain(error: &ParseDnsSuffixError, _: &str) -> (&'static str, String) {
+        (error.code(), "write a suffix such as prod.acme.internal".to_owned())
+    }
+}
+
+/// One half of an identity.
+pub(super) struct IssuerOrSubject;
+
+impl FromStr for IssuerOrSubject {
+    type Err = ParseIdentityError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdentityError> {
+        Identity::new(text, "subject").map(|_| Self)
+    }
+}
+
+impl Written for IssuerOrSubject {
+    const KIND: &'static str = "part of an identity";
+    const PATTERN: Option<&'static str> = Some("^[!-~]{1,255}$");
+
+    fn explain(error: &ParseIdentityError, _: &str) -> (&'static str, String) {
+        (error.code(), "write what the provider's tokens say in iss or sub".to_owned())
     }
 }

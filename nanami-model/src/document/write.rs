@@ -1,6 +1,7 @@
 //! A workspace as the document that says it, in the order and the style of one that a person would write.
 //!
-//! **Invariant**: reading what is written gives the same workspace, but for ids and join keys, which no document carries.
+//! **Invariant**: reading what is written gives the same workspace, but for ids, sessions, and the hashes and uses of
+//! join keys, which no document carries.
 //! Every address that a peer has is written, so that it keeps them. A bare name stands only where it has one meaning. Both
 //! formats say the same: [`printer`] only spells it.
 
@@ -10,18 +11,23 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+pub(super) use printer::quote;
 use printer::{Fields, Json, Layout, Printer, Toml};
 
+use super::instant;
 use crate::entity::{
-    Activity, Assertion, Claim, Direction, Gateway, GatewaySelector, Network, Peer, Policy, ReturnPath, Route,
-    Selector, User, Verdict,
+    Activity, Admission, Assertion, Claim, Condition, Direction, Duties, Facts, Gateway, GatewaySelector, JoinKey,
+    Lifecycle, Lifetime, Mode, Network, OnAllDown, Peer, Policy, ReturnPath, Route, RouteMode, RoutingMode,
+    RoutingPreference, Selector, Serves, Standing, User, Uses, Verdict,
 };
 use crate::id::{GroupId, NetworkId, PeerId, RouteId};
 use crate::intent::Intent;
+use crate::name::Name;
 use crate::object::{Entity, ObjectId};
 
 impl Intent {
-    /// The workspace as a TOML document. Reading it gives the same workspace, except for ids, the revision and join keys.
+    /// The workspace as a TOML document. Reading it gives the same workspace, except for ids, the revision, sessions,
+    /// and what is known of join keys beyond what they grant: no document has a secret, its hash, or who used it.
     ///
     /// ```
     /// use nanami_model::{Intent, User, name};
@@ -58,7 +64,7 @@ fn write(intent: &Intent, to: &mut impl Printer) {
     to.table("workspace", &name);
     // A gateway declares its region, and its peer where the two bear one name.
     let regions: BTreeSet<_> = intent.gateways().map(|(_, gateway)| gateway.region()).collect();
-    let own = intent.gateways().filter(|(_, gateway)| intent.name_of(gateway.peer()) == Some(gateway.name()));
+    let own = intent.gateways().filter(|(_, gateway)| own_peer(intent, gateway).is_some());
     let peers: BTreeSet<_> = own.map(|(_, gateway)| gateway.peer()).collect();
     let regions = intent.regions().filter(|(id, _)| !regions.contains(id));
     let peers = intent.peers().filter(|(id, _)| !peers.contains(id));
@@ -72,6 +78,11 @@ fn write(intent: &Intent, to: &mut impl Printer) {
     section(to, "routes", Layout::Tables, intent.routes(), |route| route_fields(intent, route));
     section(to, "policies", Layout::Lines, intent.policies(), |policy| policy_fields(intent, policy));
     section(to, "assertions", Layout::Lines, intent.assertions(), |claim| assertion_fields(intent, claim));
+    section(to, "join_keys", Layout::Lines, intent.join_keys(), |key| join_key_fields(intent, key));
+    let routing = routing_fields(intent);
+    if !routing.is_empty() {
+        to.table("routing", &routing);
+    }
 }
 
 fn section<'a, E: Entity>(
@@ -94,61 +105,194 @@ fn user_fields(intent: &Intent, user: &User) -> Fields {
     for (group, role) in user.roles() {
         roles = roles.text(name(intent, group), &role.to_string());
     }
-    let fields = match user.role() {
-        Some(role) => Fields::new().text("role", &role.to_string()),
-        None => Fields::new(),
-    };
-    if roles.is_empty() { fields } else { fields.table("roles", roles) }
+    let mut fields = Fields::new();
+    if let Some(role) = user.role() {
+        fields = fields.text("role", &role.to_string());
+    }
+    if !roles.is_empty() {
+        fields = fields.table("roles", roles);
+    }
+    fields = fields.names(intent, "groups", user.groups());
+    let identities = user.identities().iter();
+    let identities = identities.map(|one| Fields::new().text("issuer", one.issuer()).text("subject", one.subject()));
+    match user.identities() {
+        [] => fields,
+        _ => fields.tables("identities", identities.collect()),
+    }
 }
 
 fn network_fields(intent: &Intent, network: &Network) -> Fields {
-    Fields::new().text("owner", &name(intent, network.owner())).list("pools", network.pools())
+    let mut fields = Fields::new().text("owner", &name(intent, network.owner())).list("pools", network.pools());
+    if network.lifecycle() != Lifecycle::Active {
+        fields = fields.text("lifecycle", network.lifecycle().as_str());
+    }
+    match network.dns_suffix() {
+        Some(suffix) => fields.text("dns_suffix", suffix.as_str()),
+        None => fields,
+    }
 }
 
 fn gateway_fields(intent: &Intent, gateway: &Gateway) -> Fields {
     let mut fields = Fields::new().text("region", &name(intent, gateway.region()));
-    let peer = name(intent, gateway.peer());
-    fields = match intent.get(gateway.peer()) {
-        Some(own) if peer == gateway.name().as_str() => peer_fields(fields, intent, own),
-        _ => fields.text("peer", &peer),
+    fields = match own_peer(intent, gateway) {
+        Some(own) => peer_fields(fields, intent, own),
+        None => fields.text("peer", &name(intent, gateway.peer())),
     };
-    match gateway.activity() {
-        Activity::Active => fields,
-        Activity::Draining => fields.flag("draining"),
-        Activity::Disabled => fields.flag("disabled"),
+    if gateway.duties() != Duties::ALL {
+        fields = fields.list("duties", &gateway.duties().iter().collect::<Vec<_>>());
+    }
+    if let Some(clients) = gateway.capacity() {
+        fields = fields.number("capacity", clients.get());
+    }
+    if gateway.activity() != Activity::Active {
+        fields = fields.text("activity", gateway.activity().as_str());
+    }
+    if let Serves::Only(networks) = gateway.serves() {
+        fields = fields.names(intent, "serves", networks);
+    }
+    match gateway.host() {
+        Some(host) => fields.text("host", host.as_str()),
+        None => fields,
     }
 }
 
+/// The peer that stands in the entry of its gateway: it bears the same name, and an agent.
+fn own_peer<'a>(intent: &'a Intent, gateway: &Gateway) -> Option<&'a Peer> {
+    let peer = intent.get(gateway.peer())?;
+    (Entity::name(peer) == gateway.name() && peer.mode() == Mode::Managed).then_some(peer)
+}
+
 fn peer_fields(fields: Fields, intent: &Intent, peer: &Peer) -> Fields {
-    let fields = fields.names(intent, "groups", peer.groups()).names(intent, "networks", peer.networks());
-    let fields = match peer.key() {
-        Some(key) => fields.text("key", &key.to_string()),
+    let mut fields = fields.names(intent, "groups", peer.groups()).names(intent, "networks", peer.networks());
+    if let Some(key) = peer.key() {
+        fields = fields.text("key", &key.to_string());
+    }
+    if !peer.addresses().is_empty() {
+        fields = fields.list("addresses", peer.addresses());
+    }
+    if let Some(owner) = peer.owner() {
+        fields = fields.text("owner", &name(intent, owner));
+    }
+    if peer.standing() != Standing::Active {
+        fields = fields.text("standing", peer.standing().as_str());
+    }
+    if peer.lifetime() == Lifetime::Ephemeral {
+        fields = fields.flag("ephemeral");
+    }
+    if let Mode::Limited { gateway } = peer.mode() {
+        fields = fields.text("mode", "limited").text("gateway", &name(intent, gateway));
+    }
+    if *peer.facts() != Facts::unknown() {
+        fields = fields.table("facts", facts_fields(peer.facts()));
+    }
+    fields
+}
+
+fn facts_fields(facts: &Facts) -> Fields {
+    let mut fields = Fields::new();
+    if let Some(os) = facts.os() {
+        fields = fields.text("os", os.as_str());
+    }
+    if let Some(version) = facts.os_version() {
+        fields = fields.text("os_version", &version.to_string());
+    }
+    match facts.agent_version() {
+        Some(version) => fields.text("agent_version", &version.to_string()),
         None => fields,
-    };
-    if peer.addresses().is_empty() { fields } else { fields.list("addresses", peer.addresses()) }
+    }
 }
 
 fn route_fields(intent: &Intent, route: &Route) -> Fields {
-    let fields = Fields::new().text("network", &name(intent, route.network()));
-    let fields = match route.prefixes() {
+    let mut fields = Fields::new().text("network", &name(intent, route.network()));
+    fields = match route.prefixes() {
         [prefix] => fields.text("prefix", &prefix.to_string()),
         _ => fields.flag("exit"),
     };
-    let fields = match route.gateways() {
+    fields = match route.gateways() {
         GatewaySelector::Only(gateways) => fields.names(intent, "gateways", gateways),
         GatewaySelector::InRegion(regions) => {
             fields.table("gateways", Fields::new().names(intent, "in_region", regions))
         }
         GatewaySelector::All => fields.text("gateways", "all"),
     };
-    let fields = match route.redundancy() {
-        1 => fields,
-        ranks => fields.number("redundancy", ranks),
-    };
-    match route.return_path() {
+    if route.mode() != RouteMode::Primary {
+        fields = fields.text("mode", route.mode().as_str());
+    }
+    if route.redundancy() != 1 {
+        fields = fields.number("redundancy", route.redundancy());
+    }
+    fields = match route.return_path() {
         ReturnPath::Unstated => fields,
         ReturnPath::Declared => fields.text("return_path", "declared"),
         ReturnPath::Snat => fields.flag("snat"),
+    };
+    match route.on_all_down() {
+        OnAllDown::Hold => fields,
+        other => fields.text("on_all_down", other.as_str()),
+    }
+}
+
+fn join_key_fields(intent: &Intent, key: &JoinKey) -> Fields {
+    let mut fields = match key.uses() {
+        Uses::OneOff => Fields::new(),
+        Uses::Limited(uses) => Fields::new().number("uses", uses.get()),
+        Uses::Reusable => Fields::new().text("uses", "reusable"),
+    };
+    if let Some(peer) = key.peer().and_then(|peer| intent.name_of(peer)) {
+        fields = fields.text("peer", peer.as_str());
+    }
+    fields = fields.names(intent, "groups", key.groups()).names(intent, "networks", key.networks());
+    if let Some(at) = key.expires().and_then(instant::written) {
+        fields = fields.text("expires", &at);
+    }
+    if key.lifetime() == Lifetime::Ephemeral {
+        fields = fields.flag("ephemeral");
+    }
+    if key.admission() != Admission::PreApproved {
+        fields = fields.text("admission", key.admission().as_str());
+    }
+    if key.is_revoked() { fields.flag("revoked") } else { fields }
+}
+
+/// The four layers of preferences.
+fn routing_fields(intent: &Intent) -> Fields {
+    let mut fields = Fields::new();
+    if !intent.preference().is_none() {
+        fields = fields.table("default", preference_fields(intent, intent.preference()));
+    }
+    let mut layer = |title, entries: &mut dyn Iterator<Item = (&Name, RoutingPreference)>| {
+        let mut layer = Fields::new();
+        for (name, preference) in entries.filter(|(_, preference)| !preference.is_none()) {
+            layer = layer.table(name.to_string(), preference_fields(intent, preference));
+        }
+        if !layer.is_empty() {
+            fields = std::mem::take(&mut fields).table(title, layer);
+        }
+    };
+    layer("networks", &mut intent.networks().map(|(_, network)| (Entity::name(network), network.preference())));
+    layer("users", &mut intent.users().map(|(_, user)| (Entity::name(user), user.preference())));
+    layer("peers", &mut intent.peers().map(|(_, peer)| (Entity::name(peer), peer.preference())));
+    fields
+}
+
+fn preference_fields(intent: &Intent, preference: RoutingPreference) -> Fields {
+    let mut fields = Fields::new();
+    if let Some(traffic) = preference.traffic() {
+        fields = fields.text("traffic", traffic.as_str());
+    }
+    match preference.routing() {
+        None => fields,
+        Some(RoutingMode::Auto) => fields.text("mode", "auto"),
+        Some(RoutingMode::Manual { ingress, egress }) => {
+            fields = fields.text("mode", "manual");
+            if let Some(gateway) = ingress {
+                fields = fields.text("ingress", &name(intent, gateway));
+            }
+            match egress {
+                Some(gateway) => fields.text("egress", &name(intent, gateway)),
+                None => fields,
+            }
+        }
     }
 }
 
@@ -164,10 +308,21 @@ fn policy_fields(intent: &Intent, policy: &Policy) -> Fields {
         fields = fields.flag("both_ways");
     }
     fields = fields.names(intent, "via", policy.via());
+    if !policy.conditions().is_empty() {
+        fields = fields.table("when", condition_fields(policy.conditions()));
+    }
     match policy.reason() {
         Some(reason) => fields.text("reason", reason),
         None => fields,
     }
+}
+
+fn condition_fields(conditions: &[Condition]) -> Fields {
+    conditions.iter().fold(Fields::new(), |fields, condition| match condition {
+        Condition::Os(systems) => fields.list("os", systems),
+        Condition::MinOsVersion(version) => fields.text("min_os_version", &version.to_string()),
+        Condition::MinAgentVersion(version) => fields.text("min_agent_version", &version.to_string()),
+    })
 }
 
 fn assertion_fields(intent: &Intent, assertion: &Assertion) -> Fields {

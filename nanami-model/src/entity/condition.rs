@@ -38,6 +38,26 @@ impl Condition {
         Self::Os(systems)
     }
 
+    /// The same conditions with one for each fact, in the order of the facts, so that what means the same reads the same.
+    pub(crate) fn combined(conditions: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let (mut systems, mut os, mut agent) = (None::<Vec<Os>>, None, None);
+        for condition in conditions {
+            match condition {
+                Self::Os(others) => {
+                    let both = systems.map_or(others.clone(), |mut known| {
+                        known.retain(|os| others.contains(os));
+                        known
+                    });
+                    systems = Some(both);
+                }
+                Self::MinOsVersion(least) => os = os.max(Some(least)),
+                Self::MinAgentVersion(least) => agent = agent.max(Some(least)),
+            }
+        }
+        let systems = systems.map(Self::os);
+        systems.into_iter().chain(os.map(Self::MinOsVersion)).chain(agent.map(Self::MinAgentVersion)).collect()
+    }
+
     /// Whether these facts satisfy it. What nobody reported does not.
     pub fn holds(&self, facts: &Facts) -> bool {
         match self {

@@ -98,9 +98,10 @@ impl Policy {
         Self { direction: Direction::BothWays, ..self }
     }
 
-    /// Counts only for those of the from side of whom all of these hold; with [`Policy::both_ways`] for whoever begins.
+    /// Counts only for those of the from side of whom all of these hold; with [`Policy::both_ways`] for whoever begins. Two
+    /// conditions on one fact become the one that says both.
     pub fn with_conditions(self, conditions: impl IntoIterator<Item = Condition>) -> Self {
-        Self { conditions: conditions.into_iter().collect(), ..self }
+        Self { conditions: Condition::combined(conditions), ..self }
     }
 
     /// Says why, for whoever reads an explanation.

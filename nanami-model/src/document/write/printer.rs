@@ -15,6 +15,7 @@ enum Value {
     Flag(bool),
     List(Vec<String>),
     Table(Fields),
+    Tables(Vec<Fields>),
 }
 
 impl Fields {
@@ -45,6 +46,10 @@ impl Fields {
 
     pub(super) fn table(self, key: impl Into<Cow<'static, str>>, fields: Fields) -> Self {
         self.with(key, Value::Table(fields))
+    }
+
+    pub(super) fn tables(self, key: &'static str, elements: Vec<Fields>) -> Self {
+        self.with(key, Value::Tables(elements))
     }
 
     fn with(mut self, key: impl Into<Cow<'static, str>>, value: Value) -> Self {
@@ -140,6 +145,7 @@ fn toml(text: &mut String, value: &Value) {
         Value::Flag(flag) => put(text, format_args!("{flag}")),
         Value::List(values) => list(text, values),
         Value::Table(fields) => inline(text, fields),
+        Value::Tables(elements) => all(text, elements, inline),
     }
 }
 
@@ -205,6 +211,7 @@ fn json(text: &mut String, value: &Value) {
         Value::Flag(flag) => put(text, format_args!("{flag}")),
         Value::List(values) => list(text, values),
         Value::Table(fields) => members(text, fields),
+        Value::Tables(elements) => all(text, elements, members),
     }
 }
 
@@ -220,17 +227,21 @@ fn members(text: &mut String, Fields(fields): &Fields) {
 }
 
 fn list(text: &mut String, values: &[String]) {
+    all(text, values, |text, value| quote(text, value));
+}
+
+fn all<T>(text: &mut String, elements: &[T], one: impl Fn(&mut String, &T)) {
     text.push('[');
-    for (i, value) in values.iter().enumerate() {
+    for (i, element) in elements.iter().enumerate() {
         text.push_str(if i == 0 { "" } else { ", " });
-        quote(text, value);
+        one(text, element);
     }
     text.push(']');
 }
 
 /// A TOML basic string (TOML 1.0, "String") that is a JSON string too (RFC 8259 section 7): quotes, backslashes and control
 /// characters are escaped.
-fn quote(text: &mut String, value: &str) {
+pub(in crate::document) fn quote(text: &mut String, value: &str) {
     text.push('"');
     for character in value.chars() {
         match character {
