@@ -1,9 +1,13 @@
 //! The targets, one file each. A target's file says where its bytes come from and what must hold for all of them.
 
+mod allowed_ips;
+mod change_set;
 mod channel;
 mod cidr;
 mod datagram;
 mod document;
+mod document_json;
+mod endpoint;
 mod id;
 mod join_string;
 mod key;
@@ -14,9 +18,12 @@ mod network_map;
 mod packet;
 mod plan;
 mod report;
+mod secret;
 mod service;
 mod text;
 mod tunnel;
+mod wg_quick;
+mod wg_quick_folder;
 
 pub use channel::streams;
 
@@ -42,10 +49,14 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    Target { name: "allowed_ips", run: allowed_ips::target, rounds: 100_000 },
+    Target { name: "change_set", run: change_set::target, rounds: 20_000 },
     Target { name: "channel", run: channel::target, rounds: 4000 },
     Target { name: "cidr", run: cidr::target, rounds: 100_000 },
     Target { name: "datagram", run: datagram::target, rounds: 4000 },
     Target { name: "document", run: document::target, rounds: 2000 },
+    Target { name: "document_json", run: document_json::target, rounds: 2000 },
+    Target { name: "endpoint", run: endpoint::target, rounds: 100_000 },
     Target { name: "id", run: id::target, rounds: 100_000 },
     Target { name: "join_string", run: join_string::target, rounds: 50_000 },
     Target { name: "key", run: key::target, rounds: 50_000 },
@@ -56,5 +67,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "packet", run: packet::target, rounds: 4000 },
     Target { name: "plan", run: plan::target, rounds: 2000 },
     Target { name: "report", run: report::target, rounds: 100_000 },
+    Target { name: "secret", run: secret::target, rounds: 50_000 },
     Target { name: "service", run: service::target, rounds: 100_000 },
+    Target { name: "wg_quick", run: wg_quick::target, rounds: 4000 },
+    Target { name: "wg_quick_folder", run: wg_quick_folder::target, rounds: 200 },
 ];

@@ -9,7 +9,7 @@ use nanami_fuzz::mutate::Mutator;
 use nanami_fuzz::{Outcome, TARGETS, Target};
 
 macro_rules! replays {
-    ($($name:ident)*) => {
+    ($($name:ident,)*) => {
         const REPLAYED: &[&str] = &[$(stringify!($name)),*];
         $(#[test]
         fn $name() {
@@ -18,7 +18,30 @@ macro_rules! replays {
     };
 }
 
-replays! { channel cidr datagram document id join_string key log message name network_map packet plan report service }
+replays! {
+    allowed_ips,
+    change_set,
+    channel,
+    cidr,
+    datagram,
+    document,
+    document_json,
+    endpoint,
+    id,
+    join_string,
+    key,
+    log,
+    message,
+    name,
+    network_map,
+    packet,
+    plan,
+    report,
+    secret,
+    service,
+    wg_quick,
+    wg_quick_folder,
+}
 
 #[test]
 fn every_target_has_its_test_and_every_corpus_its_target() {

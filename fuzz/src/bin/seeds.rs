@@ -10,14 +10,15 @@ use nanami_control::service::audit::{Act, Founded, Record};
 use nanami_fuzz::targets::streams;
 use nanami_model::message::{Hint, ToControl, ToPeer};
 use nanami_model::{
-    Attempt, ChangeSet, Digest, Epoch, Filter, ForwardRule, Generation, Intent, JoinKeyId, JoinSecret, JoinString,
-    LinkReport, Neighbor, NetworkMap, PeerId, PolicyId, PrivateKey, PublicKey, Report, Service, Services, TakenOver,
-    Timestamp, Usage, User, name,
+    ApiToken, Attempt, ChangeSet, Digest, Epoch, Exposed, Filter, ForwardRule, Generation, Intent, JoinKeyId,
+    JoinSecret, JoinString, LinkReport, Neighbor, NetworkMap, PeerId, PolicyId, PrivateKey, PublicKey, Report, Service,
+    Services, SessionToken, TakenOver, Timestamp, TokenId, Usage, User, name,
 };
 
 fn main() -> io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    let seeds: Vec<(&str, &str, Vec<u8>)> = [texts(), maps(), reports(), messages(), channels(), logs()].concat();
+    let seeds: Vec<(&str, &str, Vec<u8>)> =
+        [texts(), maps(), reports(), messages(), channels(), logs(), programs()].concat();
     for (target, seed, bytes) in seeds {
         let path: PathBuf = folder.join(target).join(seed);
         fs::create_dir_all(path.parent().expect("a corpus has a folder"))?;
@@ -78,6 +79,25 @@ fn channels() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("channel", "joining", streams::joining()),
         ("channel", "answer", streams::answer()),
         ("channel", "talking", streams::talking()),
+    ]
+}
+
+/// Documents and change sets as JSON, and the secrets that have a check.
+fn programs() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let acme = Intent::from_toml(include_str!("../../../examples/acme.toml")).expect("the example is valid");
+    let empty = Intent::new(name!("acme"), User::new(name!("netops")));
+    let changes = empty.changes_to(&acme).with_reason("a first board");
+    let json = |changes: &ChangeSet| serde_json::to_vec(changes).expect("a change set is JSON");
+    let text = |exposed: Exposed| exposed.as_bytes().to_vec();
+    vec![
+        ("document_json", "acme", acme.to_json().into_bytes()),
+        ("document_json", "least", empty.to_json().into_bytes()),
+        ("change_set", "acme", json(&changes)),
+        ("change_set", "nothing", json(&ChangeSet::default())),
+        ("change_set", "inverse", json(&changes.inverse(&empty))),
+        ("secret", "api-token", text(ApiToken::new(TokenId::from_bytes([1; 10]), [2; 20]).expose())),
+        ("secret", "join-key", text(JoinSecret::new(JoinKeyId::from_bytes([3; 10]), [4; 20]).expose())),
+        ("secret", "session", text(SessionToken::new(TokenId::from_bytes([5; 10]), [6; 20]).expose())),
     ]
 }
 

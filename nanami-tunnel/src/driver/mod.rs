@@ -33,6 +33,24 @@ pub use options::{StartError, TunnelOptions};
 /// let stream = net.dial(([10, 42, 0, 7], 80)).await?;
 /// # Ok(()) }
 /// ```
+///
+/// A plain `wg-quick` file runs as it is. A map names no endpoints; the caller resolves them, and says where peers may be reached:
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use nanami_model::wg_quick::WgQuick;
+/// use nanami_tunnel::{Netstack, Tunnel, TunnelOptions};
+///
+/// let config: WgQuick = std::fs::read_to_string("wg0.conf")?.parse()?;
+/// let endpoints: Vec<_> = config.endpoints().map(|(key, at)| (key, at.to_string())).collect();
+/// let (key, map) = config.into_parts()?;
+/// let (net, interface) = Netstack::new();
+/// let tunnel = Tunnel::start(key, interface, &map, TunnelOptions::default()).await?;
+/// for (key, at) in endpoints {
+///     tunnel.hints(key, tokio::net::lookup_host(at).await?.collect());
+/// }
+/// let stream = net.dial(([10, 42, 0, 7], 80)).await?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Tunnel {
     handle: Arc<Handle>,
