@@ -4,10 +4,10 @@
 //! tokens it issued, and ends when its standard input does, so that it never outlives the quickstart.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use nanami::control::Client;
@@ -60,7 +60,7 @@ async fn control_plane(directory: &Path, address: &str) -> anyhow::Result<()> {
     for workspace in WORKSPACES {
         control.open_workspace(workspace.parse()?, User::new("netops".parse()?)).await?;
     }
-    let listener = TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))?;
+    let listener = listen(address).await.with_context(|| format!("listening on {address}"))?;
     let hello = Hello { authority: listener.local_addr()?.to_string(), tokens: issued };
     writeln!(std::io::stdout(), "{}", serde_json::to_string(&hello)?)?;
     let serving = control.clone();
@@ -72,10 +72,26 @@ async fn control_plane(directory: &Path, address: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The port of a control plane that was killed may be somebody's for a moment.
+async fn listen(address: &str) -> std::io::Result<TcpListener> {
+    let started = Instant::now();
+    loop {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && started.elapsed() < PORT_IS_BUSY => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            bound => return bound,
+        }
+    }
+}
+
 async fn parent_is_gone() {
     let mut rest = Vec::new();
     let _any_end_will_do = tokio::io::stdin().read_to_end(&mut rest).await;
 }
+
+/// Chosen: longer than a connection that was being made holds it.
+const PORT_IS_BUSY: Duration = Duration::from_secs(10);
 
 /// The child's first words.
 #[derive(Serialize, Deserialize)]

@@ -85,6 +85,25 @@ fn rows(world: &World) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// How `node` sees its link with `other`.
+pub(crate) fn link(node: &Node, other: &Node) -> anyhow::Result<Link> {
+    let key = other.tunnel().public_key();
+    node.tunnel().links().into_iter().find(|link| link.peer == key).context("the two are neighbors")
+}
+
+/// Whether a link kept its keypair. One that grew old is renewed, whatever else happens: on a slow machine that may be
+/// now.
+pub(crate) fn is_kept(before: &Link, after: &Link) -> bool {
+    let renewed_by_age = match (before.handshake, after.handshake) {
+        (Some(before), Some(after)) => after.saturating_duration_since(before) >= OLD,
+        _ => false,
+    };
+    before.handshakes == after.handshakes || renewed_by_age
+}
+
+/// WireGuard whitepaper section 6.1, `REKEY_AFTER_TIME`: 120 s; the two ends do not count from quite the same moment.
+const OLD: Duration = Duration::from_secs(119);
+
 /// The table of links: where each goes, how fresh it is, and which maps its ends run.
 pub(crate) fn table(rows: &[Row], peers: &[PeerStatus], now: Instant) -> String {
     let mut lines = vec![format!(

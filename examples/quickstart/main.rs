@@ -12,6 +12,7 @@
 mod child;
 mod console;
 mod fleet;
+mod heartbeat;
 mod steps;
 mod transfer;
 mod world;

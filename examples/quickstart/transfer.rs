@@ -1,13 +1,19 @@
 //! A transfer over TCP whose bytes are checked at the far end.
 //!
-//! The sender says how long it is, sends bytes that nobody could guess, and waits for the hash of what arrived.
+//! The sender sends bytes that nobody could guess, block by block, and after the last one, which is empty, waits for the
+//! hash of what arrived. It ends when it is told to: a step that shows something under a transfer must not depend on how
+//! fast the machine is.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use nanami::tunnel::{StreamStats, TcpStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::heartbeat::Heartbeat;
 
 /// How a transfer went.
 #[derive(Debug, Clone, Copy)]
@@ -32,30 +38,68 @@ pub(crate) enum Honesty {
     OneByteWrong,
 }
 
-const CHUNK: usize = 64 << 10;
+/// A transfer under way.
+pub(crate) struct Transfer {
+    sent: watch::Receiver<u64>,
+    enough: watch::Sender<bool>,
+    sender: JoinHandle<anyhow::Result<Transferred>>,
+}
 
-/// Sends `bytes` bytes and checks the hash that comes back. `sent` shows how far it is.
-pub(crate) async fn send(
+impl Transfer {
+    /// Begins to send, until it is told that it is enough.
+    pub(crate) fn begin(stream: TcpStream, honesty: Honesty) -> Self {
+        let ((enough, is_enough), (progress, sent)) = (watch::channel(false), watch::channel(0));
+        Self { sent, enough, sender: tokio::spawn(send(stream, honesty, is_enough, progress)) }
+    }
+
+    /// Waits until so many bytes more are on their way.
+    pub(crate) async fn goes_on(&mut self, bytes: u64) -> anyhow::Result<()> {
+        let goal = *self.sent.borrow() + bytes;
+        match timeout(LIMIT, self.sent.wait_for(|sent| *sent >= goal)).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(_)) => {}
+            Err(_) => bail!("the transfer hangs"),
+        }
+        (&mut self.sender).await??;
+        bail!("the transfer ended early")
+    }
+
+    /// Ends it, and waits for the hash from the far end.
+    pub(crate) async fn end(self) -> anyhow::Result<Transferred> {
+        self.enough.send_replace(true);
+        timeout(LIMIT, self.sender).await.context("the transfer hangs")??
+    }
+}
+
+const BLOCK: usize = 64 << 10;
+/// Longest that a part of a transfer may take; far above what any machine needs.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Sends until it is enough, and checks the hash that comes back.
+async fn send(
     mut stream: TcpStream,
-    bytes: u64,
     honesty: Honesty,
-    sent: watch::Sender<u64>,
+    enough: watch::Receiver<bool>,
+    progress: watch::Sender<u64>,
 ) -> anyhow::Result<Transferred> {
     let started = Instant::now();
-    let (mut hasher, mut left, mut random) = (blake3::Hasher::new(), bytes, 0x9e37_79b9_7f4a_7c15_u64);
-    stream.write_all(&bytes.to_be_bytes()).await.context("beginning the transfer")?;
-    let mut chunk = vec![0; CHUNK];
-    while left > 0 {
-        let length = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
-        fill(&mut chunk[..length], &mut random);
-        hasher.update(&chunk[..length]);
-        if honesty == Honesty::OneByteWrong && left == bytes {
-            chunk[length / 2] ^= 1;
+    let (mut hasher, mut bytes, mut random) = (blake3::Hasher::new(), 0, 0x9e37_79b9_7f4a_7c15_u64);
+    let mut block = vec![0; BLOCK];
+    while !*enough.borrow() {
+        fill(&mut block, &mut random);
+        hasher.update(&block);
+        if honesty == Honesty::OneByteWrong && bytes == 0 {
+            block[BLOCK / 2] ^= 1;
         }
-        stream.write_all(&chunk[..length]).await.with_context(|| format!("after {} bytes", bytes - left))?;
-        left -= length as u64;
-        sent.send_replace(bytes - left);
+        let sent = async {
+            stream.write_u32(BLOCK as u32).await?;
+            stream.write_all(&block).await
+        };
+        sent.await.with_context(|| format!("after {bytes} bytes"))?;
+        bytes += BLOCK as u64;
+        progress.send_replace(bytes);
     }
+    stream.write_u32(0).await.context("ending the transfer")?;
     let mut echoed = [0; 32];
     stream.read_exact(&mut echoed).await.context("waiting for the hash from the far end")?;
     let took = started.elapsed();
@@ -63,19 +107,28 @@ pub(crate) async fn send(
     Ok(Transferred { bytes, took, stats: stream.stats() })
 }
 
-/// Receives one transfer and answers with its hash. Gives the longest time in which nothing came.
+/// Receives one transfer and answers with its hash. Gives the longest time in which nothing came, without the time in
+/// which the machine did not let this program run.
 pub(crate) async fn receive(mut stream: TcpStream) -> anyhow::Result<Duration> {
-    let mut left = stream.read_u64().await.context("waiting for the length")?;
-    let (mut hasher, mut chunk) = (blake3::Hasher::new(), vec![0; CHUNK]);
-    let (mut last, mut longest) = (Instant::now(), Duration::ZERO);
-    while left > 0 {
-        let length = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
-        let read = stream.read(&mut chunk[..length]).await.with_context(|| format!("with {left} bytes to go"))?;
-        ensure!(read > 0, "the sender went away with {left} bytes to go");
-        longest = longest.max(last.elapsed());
-        last = Instant::now();
-        hasher.update(&chunk[..read]);
-        left -= read as u64;
+    let heartbeat = Heartbeat::start();
+    let (mut hasher, mut bytes, mut block) = (blake3::Hasher::new(), 0, vec![0; BLOCK]);
+    let (mut last, mut longest) = ((Instant::now(), heartbeat.stalled()), Duration::ZERO);
+    loop {
+        let length = stream.read_u32().await.with_context(|| format!("after {bytes} bytes"))? as usize;
+        ensure!(length <= BLOCK, "a block of {length} bytes, which nobody sends");
+        let mut filled = 0;
+        while filled < length {
+            let read = stream.read(&mut block[filled..length]).await;
+            let read = read.with_context(|| format!("after {bytes} bytes"))?;
+            ensure!(read > 0, "the sender went away after {bytes} bytes");
+            let now = (Instant::now(), heartbeat.stalled());
+            longest = longest.max((now.0 - last.0).saturating_sub(now.1.saturating_sub(last.1)));
+            (last, filled, bytes) = (now, filled + read, bytes + read as u64);
+        }
+        if length == 0 {
+            break;
+        }
+        hasher.update(&block[..length]);
     }
     stream.write_all(hasher.finalize().as_bytes()).await.context("answering with the hash")?;
     stream.shutdown().await?;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context;
 use nanami::Node;
@@ -28,8 +27,6 @@ pub(crate) struct World {
     /// The VPC behind us-east and eu-west, and the service in it.
     pub(crate) vpc: Segment,
     pub(crate) service: Option<SegmentHost>,
-    /// What a transfer between two nodes reached.
-    pub(crate) mbps: f64,
 }
 
 impl World {
@@ -47,7 +44,6 @@ impl World {
             nodes: BTreeMap::new(),
             vpc: Segment::new(),
             service: None,
-            mbps: 0.0,
         })
     }
 
@@ -84,12 +80,6 @@ impl World {
         let intent = self.wanted()?;
         let peer = intent.get(intent.id::<PeerId>(name)?).context("the id resolves")?;
         peer.addresses().first().copied().with_context(|| format!("{name} has no address"))
-    }
-
-    /// How many bytes a transfer moves in about this time, by what the first one did.
-    pub(crate) fn bytes_for(&self, time: Duration) -> u64 {
-        let bytes = self.mbps * 1e6 / 8.0 * time.as_secs_f64();
-        (bytes as u64).clamp(16 << 20, 2 << 30)
     }
 
     /// Ends what runs, in order.

@@ -3,19 +3,20 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use nanami::Node;
-use nanami::model::{Generation, PublicKey};
+use nanami::model::Generation;
 use serde_json::json;
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::console::{Figures, figures};
-use crate::transfer::{self, Honesty};
+use crate::fleet;
+use crate::transfer::{self, Honesty, Transfer};
 use crate::world::World;
 
 /// The longest stall that is no failure.
 const WORST_STALL: Duration = Duration::from_secs(2);
 const LIMIT: Duration = Duration::from_secs(60);
+/// What is sent before the change, and what after both ends run it, at least.
+const EACH: u64 = 16 << 20;
 
 /// What is added to the document: a service on the pair that is busy, in both directions, so that both ends accept more.
 const ADDED: &str = r#"
@@ -29,15 +30,13 @@ reason    = "each scrapes the other's metrics"
 
 pub(super) async fn run(world: &mut World) -> anyhow::Result<Figures> {
     let (from, to) = (world.node("api-gateway")?.clone(), world.node("db-cluster")?.clone());
-    let before = [keypair(&from, &to)?, keypair(&to, &from)?];
+    let before = [fleet::link(&from, &to)?, fleet::link(&to, &from)?];
     let generations = [from.map().generation(), to.map().generation()];
     let mut listener = to.listen(5432)?;
     let receiver = tokio::spawn(async move { transfer::receive(listener.accept().await?).await });
     let stream = timeout(LIMIT, from.dial(("db-cluster", 5432))).await.context("the dial hangs")??;
-    let bytes = world.bytes_for(Duration::from_secs(4));
-    let (sent, mut progress) = watch::channel(0);
-    let sender = tokio::spawn(transfer::send(stream, bytes, Honesty::Honest, sent));
-    progress.wait_for(|sent| *sent > bytes / 20).await.context("the transfer ended early")?;
+    let mut transfer = Transfer::begin(stream, Honesty::Honest);
+    transfer.goes_on(EACH).await?;
 
     let changed = if world.breaks("change") {
         world
@@ -56,12 +55,12 @@ pub(super) async fn run(world: &mut World) -> anyhow::Result<Figures> {
     for (node, old) in [(&from, generations[0]), (&to, generations[1])] {
         timeout(LIMIT, node.map_where(|map| map.generation() > old)).await.context("a new map does not arrive")?;
     }
-    let under_way = *progress.borrow() < bytes;
-    let done = timeout(LIMIT, sender).await.context("the transfer hangs")??.context("the running transfer")?;
-    let stall = receiver.await??.max(done.stats.longest_stall);
-    ensure!(under_way, "the transfer was over before the maps arrived: nothing is shown");
-    let after = [keypair(&from, &to)?, keypair(&to, &from)?];
-    ensure!(before == after, "the keypairs changed: handshakes {before:?} before, {after:?} after");
+    transfer.goes_on(EACH).await.context("the running transfer")?;
+    let done = transfer.end().await.context("the running transfer")?;
+    let stall = receiver.await??;
+    let after = [fleet::link(&from, &to)?, fleet::link(&to, &from)?];
+    let kept = before.iter().zip(&after).all(|(before, after)| fleet::is_kept(before, after));
+    ensure!(kept, "the keypairs changed: {before:?} before, {after:?} after");
     ensure!(stall <= WORST_STALL, "the transfer stalled for {} ms", stall.as_millis());
     let [a, b] = [from.map().generation(), to.map().generation()];
     world.console.say(format_args!(
@@ -79,11 +78,4 @@ pub(super) async fn run(world: &mut World) -> anyhow::Result<Figures> {
         ("longest_stall_ms", json!(stall.as_millis())),
         ("generations", json!([[generations[0], a], [generations[1], b]].map(|pair| pair.map(Generation::value)))),
     ]))
-}
-
-/// How many handshakes the link has seen: as long as the number stays, so does the keypair.
-fn keypair(node: &Node, other: &Node) -> anyhow::Result<u64> {
-    let key: PublicKey = other.tunnel().public_key();
-    let link = node.tunnel().links().into_iter().find(|link| link.peer == key);
-    Ok(link.context("the two are neighbors")?.handshakes)
 }

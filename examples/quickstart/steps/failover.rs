@@ -6,21 +6,24 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use nanami::tunnel::Event;
 use serde_json::json;
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::console::{Figures, figures};
 use crate::fleet;
-use crate::transfer::{self, Honesty};
+use crate::transfer::{self, Honesty, Transfer};
 use crate::world::World;
 
 /// The service in the VPC.
 const SERVICE: Ipv4Addr = Ipv4Addr::new(10, 60, 0, 10);
 /// The longest gap that is no failure. The goal is one second.
 const WORST_GAP: Duration = Duration::from_secs(5);
+/// When nobody waits for a takeover any more: a machine that stalls makes it late. What is promised is the gap.
+const LATEST: Duration = Duration::from_secs(20);
 const LIMIT: Duration = Duration::from_secs(60);
 /// How long control may take to hear of the takeover once it runs again.
-const HEARD: Duration = Duration::from_secs(20);
+const HEARD: Duration = Duration::from_secs(60);
+/// What is sent while us-east lives, and what after it died, at least.
+const EACH: u64 = 16 << 20;
 
 pub(super) async fn run(world: &mut World) -> anyhow::Result<Figures> {
     let prefix = fleet::VPC.parse()?;
@@ -83,16 +86,14 @@ async fn chosen(world: &World) -> anyhow::Result<String> {
     }
 }
 
-/// Sends to the service, and drops us-east when a fifth of it is there.
+/// Sends to the service, and drops us-east under it.
 async fn under_transfer(world: &mut World) -> anyhow::Result<transfer::Transferred> {
     let client = world.node("ci-runner")?.clone();
     let stream = timeout(LIMIT, client.dial(SocketAddr::from((SERVICE, 443)))).await.context("the dial hangs")?;
     let stream = stream.context("ci-runner -> 10.60.0.10 tcp/443")?;
     let mut events = client.events();
-    let bytes = world.bytes_for(Duration::from_secs(3));
-    let (sent, mut progress) = watch::channel(0);
-    let sender = tokio::spawn(transfer::send(stream, bytes, Honesty::Honest, sent));
-    progress.wait_for(|sent| *sent >= bytes / 5).await.context("the transfer ended early")?;
+    let mut transfer = Transfer::begin(stream, Honesty::Honest);
+    transfer.goes_on(EACH).await?;
     let us_east = world.nodes.remove("us-east").context("us-east runs")?;
     let died = us_east.tunnel().public_key();
     drop(us_east);
@@ -103,8 +104,10 @@ async fn under_transfer(world: &mut World) -> anyhow::Result<transfer::Transferr
             }
         }
     };
-    timeout(WORST_GAP, took_over).await.context("no standby took over within 5 s")?;
-    let left = bytes - *progress.borrow();
-    ensure!(left > 0, "the transfer was over before the standby took over: nothing is shown");
-    timeout(LIMIT, sender).await.context("the transfer hangs")??.context("ci-runner -> 10.60.0.10 tcp/443")
+    timeout(LATEST, took_over).await.with_context(|| format!("no standby took over within {} s", LATEST.as_secs()))?;
+    let done = async {
+        transfer.goes_on(EACH).await?;
+        transfer.end().await
+    };
+    done.await.context("ci-runner -> 10.60.0.10 tcp/443")
 }

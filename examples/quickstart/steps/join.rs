@@ -13,13 +13,13 @@ use crate::fleet;
 use crate::world::World;
 
 /// How long eight peers may take until observed equals desired.
-const SETTLE: Duration = Duration::from_secs(30);
+const SETTLE: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(world: &mut World) -> anyhow::Result<Figures> {
     let used = everybody(world).await?;
     let refusals = strangers(world, &used).await?;
     let took = settled(world).await?;
-    let rows = fleet::probe_all(world, Duration::from_secs(10)).await?;
+    let rows = fleet::probe_all(world, SETTLE).await?;
     let peers = world.child()?.peers().await?;
     world.console.say(format_args!("\n{}\n", fleet::table(&rows, &peers, Instant::now())));
     Ok(figures([

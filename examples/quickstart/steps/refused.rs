@@ -15,10 +15,14 @@ use crate::console::{Figures, figures};
 use crate::fleet;
 use crate::world::World;
 
-/// A refusal that takes longer is a time-out in disguise.
+/// A refusal that takes longer each time is a time-out in disguise.
 const AT_ONCE: Duration = Duration::from_secs(1);
+/// A machine that stalls makes any one refusal long.
+const TRIES: usize = 5;
 /// How long the tampered node tries. A handshake that works takes a few milliseconds.
 const TRY: Duration = Duration::from_secs(2);
+/// How long its first attempt may be on its way.
+const HEARD: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(world: &mut World) -> anyhow::Result<Figures> {
     let (by_filter, denied) = other_port(world).await?;
@@ -45,14 +49,14 @@ async fn other_port(world: &World) -> anyhow::Result<(Duration, u64)> {
         to.tunnel().apply(&next).await?;
     }
     let _listens = to.listen(22)?;
-    let (started, before) = (Instant::now(), to.tunnel().counters().denied);
-    let outcome = timeout(AT_ONCE, from.dial(("k8s-ingress", 22))).await;
-    let took = started.elapsed();
-    match outcome.context("ci-runner -> k8s-ingress tcp/22 is not refused within a second")? {
+    let before = to.tunnel().counters().denied;
+    let (took, outcome) = quickest(async || from.dial(("k8s-ingress", 22)).await.map(|_| ())).await;
+    match outcome {
         Err(DialError::Denied) => {}
         Err(other) => bail!("ci-runner -> k8s-ingress tcp/22 fails, but not by policy: {other}"),
-        Ok(_) => bail!("ci-runner -> k8s-ingress tcp/22 passes, though no policy allows it"),
+        Ok(()) => bail!("ci-runner -> k8s-ingress tcp/22 passes, though no policy allows it"),
     }
+    ensure!(took <= AT_ONCE, "ci-runner -> k8s-ingress tcp/22 is refused, but not within a second");
     let counted = to.tunnel().counters().denied - before;
     ensure!(counted > 0, "k8s-ingress refused, and did not count it");
     world.console.say(format_args!(
@@ -63,17 +67,30 @@ async fn other_port(world: &World) -> anyhow::Result<(Duration, u64)> {
     Ok((took, counted))
 }
 
+/// The outcome of a dial that fails at once, and the shortest time that it took in a few tries.
+async fn quickest(mut dial: impl AsyncFnMut() -> Result<(), DialError>) -> (Duration, Result<(), DialError>) {
+    let (mut shortest, mut tries) = (Duration::MAX, 0);
+    loop {
+        let started = Instant::now();
+        let outcome = dial().await;
+        (shortest, tries) = (shortest.min(started.elapsed()), tries + 1);
+        if shortest <= AT_ONCE || outcome.is_ok() || tries == TRIES {
+            return (shortest, outcome);
+        }
+    }
+}
+
 /// No tunnel at all: refused on ci-runner itself.
 async fn no_tunnel(world: &World) -> anyhow::Result<(Duration, u64)> {
     let from = world.node("ci-runner")?;
     let to = SocketAddr::new(world.address_of("db-cluster")?, 5432);
-    let (started, before) = (Instant::now(), from.tunnel().counters().no_route);
-    let outcome = timeout(AT_ONCE, from.dial(to)).await;
-    let took = started.elapsed();
-    match outcome.context("ci-runner -> db-cluster tcp/5432 is not refused within a second")? {
+    let before = from.tunnel().counters().no_route;
+    let (took, outcome) = quickest(async || from.dial(to).await.map(|_| ())).await;
+    match outcome {
         Err(DialError::NoRoute) => {}
         other => bail!("ci-runner -> db-cluster tcp/5432 should find no tunnel: {other:?}"),
     }
+    ensure!(took <= AT_ONCE, "ci-runner -> db-cluster tcp/5432 is refused, but not within a second");
     let counted = from.tunnel().counters().no_route - before;
     ensure!(counted > 0, "ci-runner refused, and did not count it");
     world.console.say(format_args!(
@@ -98,8 +115,15 @@ async fn tampered(world: &World) -> anyhow::Result<u64> {
     ensure!(!matches!(outcome, Ok(Ok(_))), "a tampered ci-runner reaches db-cluster");
     let received: u64 = tunnel.links().iter().map(|link| link.rx_bytes + link.handshakes).sum();
     ensure!(received == 0, "db-cluster answered a tampered ci-runner");
-    let attempts = victim.tunnel().counters().unknown_key - before;
-    ensure!(attempts > 0, "db-cluster did not count the attempt");
+    let started = Instant::now();
+    let attempts = loop {
+        let attempts = victim.tunnel().counters().unknown_key - before;
+        if attempts > 0 {
+            break attempts;
+        }
+        ensure!(started.elapsed() < HEARD, "db-cluster did not count the attempt");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
     tunnel.stop().await;
     world.console.say(format_args!(
         "a tampered ci-runner, db-cluster's key and addresses added by hand: no answer;\n\

@@ -6,17 +6,16 @@ use anyhow::{Context, ensure};
 use nanami::Node;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::console::{Figures, figures};
-use crate::transfer::{self, Honesty};
+use crate::transfer::{self, Honesty, Transfer};
 use crate::world::World;
 
-/// How much api-gateway sends to db-cluster.
+/// How much api-gateway sends to db-cluster at least.
 const BYTES: u64 = 64 << 20;
-/// Longest that a connection or the transfer may take; far above what any machine needs.
-const LIMIT: Duration = Duration::from_secs(40);
+/// Longest that a connection may take; far above what any machine needs.
+const LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(world: &mut World) -> anyhow::Result<Figures> {
     let answer = timeout(LIMIT, greet(world.node("ci-runner")?, world.node("k8s-ingress")?)).await;
@@ -28,9 +27,12 @@ pub(super) async fn run(world: &mut World) -> anyhow::Result<Figures> {
     let mut listener = to.listen(5432)?;
     let receiver = tokio::spawn(async move { transfer::receive(listener.accept().await?).await });
     let stream = from.dial(("db-cluster", 5432)).await.context("api-gateway -> db-cluster tcp/5432")?;
-    let (sent, _) = watch::channel(0);
-    let done = timeout(LIMIT, transfer::send(stream, BYTES, honesty, sent)).await;
-    let done = done.context("the transfer hangs")?.context("api-gateway -> db-cluster tcp/5432")?;
+    let done = async {
+        let mut transfer = Transfer::begin(stream, honesty);
+        transfer.goes_on(BYTES).await?;
+        transfer.end().await
+    };
+    let done = done.await.context("api-gateway -> db-cluster tcp/5432")?;
     receiver.await??;
     world.console.say(format_args!(
         "api-gateway -> db-cluster   tcp/5432   {} MiB in {:.1} s, hash right: {:.0} Mbit/s, {} segments sent again",
@@ -39,8 +41,7 @@ pub(super) async fn run(world: &mut World) -> anyhow::Result<Figures> {
         done.mbps(),
         done.stats.retransmitted,
     ));
-    ensure!(done.bytes == BYTES, "not all bytes were sent");
-    world.mbps = done.mbps();
+    ensure!(done.bytes >= BYTES, "not all bytes were sent");
     Ok(figures([
         ("bytes", json!(done.bytes)),
         ("mbps", json!(done.mbps().round())),
