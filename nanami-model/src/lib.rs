@@ -9,43 +9,54 @@
 //! # The acme workspace, in code
 //! ```
 //! use nanami_model::{
-//!     Assertion, Gateway, Group, Intent, Network, Peer, Policy, Region, ReturnPath, Role, Route, Service, User, name,
+//!     Assertion, Gateway, Group, Intent, Network, Peer, Policy, Region, ReturnPath, Role, Route, Scope, Service, User, cidr,
+//!     name, service,
 //! };
 //!
 //! let empty = Intent::new(name!("acme"), User::new(name!("netops")));
 //! let mut draft = empty.draft(); // never fails; `apply` reports every mistake at once
+//! let [lead, dev, auditor] = [name!("platform-lead"), name!("data-dev"), name!("auditor")].map(|n| draft.add(User::new(n)));
 //! let [platform, data, delivery] = [name!("platform"), name!("data"), name!("delivery")].map(|n| draft.add(Group::new(n)));
-//! draft.add(User::new(name!("platform-lead")).with_group_role(platform, Role::Admin));
-//! draft.add(User::new(name!("data-dev")).with_group_role(data, Role::Member));
-//! draft.add(User::new(name!("auditor")).with_role(Role::Viewer));
+//! draft.grant(lead, Role::Admin, platform); // for what platform owns
+//! draft.grant(dev, Role::Member, data);
+//! draft.grant(auditor, Role::Viewer, Scope::Workspace);
 //!
-//! let prod = draft.add(Network::new(name!("prod"), platform, ["10.42.0.0/16".parse()?, "fd42::/48".parse()?]));
-//! let build = draft.add(Network::new(name!("build"), delivery, ["10.43.0.0/16".parse()?, "fd43::/48".parse()?]));
+//! let prod = draft.add(Network::new(name!("prod"), platform, [cidr!("10.42.0.0/16"), cidr!("fd42::/48")]));
+//! let build = draft.add(Network::new(name!("build"), delivery, [cidr!("10.43.0.0/16"), cidr!("fd43::/48")]));
 //! let mut peer = |name, group, network| draft.add(Peer::new(name).with_groups([group]).with_networks([network]));
-//! let [api, ingress, edge] =
-//!     [name!("api-gateway"), name!("k8s-ingress"), name!("edge-router")].map(|n| peer(n, platform, prod));
+//! let [api, edge, ingress] =
+//!     [name!("api-gateway"), name!("edge-router"), name!("k8s-ingress")].map(|n| peer(n, platform, prod)); // pending: no key yet
 //! let (db, ci) = (peer(name!("db-cluster"), data, prod), peer(name!("ci-runner"), delivery, build));
 //! let [us_east, eu_west, ap_south] = [name!("us-east"), name!("eu-west"), name!("ap-south")].map(|n| {
 //!     let region = draft.add(Region::new(n.clone()));
 //!     let peer = draft.add(Peer::new(n.clone()).with_groups([platform]).with_networks([prod]));
 //!     draft.add(Gateway::new(n, peer, region)) // a gateway is a peer's role
 //! });
-//! let vpc = Route::new(name!("vpc"), prod, "10.60.0.0/16".parse()?, [us_east, eu_west]);
+//! let vpc = Route::new(name!("vpc"), prod, cidr!("10.60.0.0/16"), [us_east, eu_west]);
 //! let vpc = draft.add(vpc.with_redundancy(2).with_return_path(ReturnPath::Declared));
 //! let exit = draft.add(Route::exit(name!("exit"), prod, [ap_south]));
 //!
-//! draft.add(Policy::allow(name!("ci-deploys"), ci, ingress, Service::tcp(6443)));
-//! draft.add(Policy::allow(name!("api-to-db"), api, db, Service::tcp(5432)));
-//! draft.add(Policy::allow(name!("edge-to-api"), edge, api, Service::tcp(443)));
+//! draft.add(Policy::allow(name!("ci-deploys"), ci, ingress, service!("tcp/6443")));
+//! draft.add(Policy::allow(name!("api-to-db"), api, db, service!("tcp/5432")));
+//! draft.add(Policy::allow(name!("edge-to-api"), edge, api, service!("tcp/443")));
 //! draft.add(Policy::allow(name!("edge-exit"), edge, exit, Service::ANY));
-//! draft.add(Policy::allow(name!("ci-to-vpc"), ci, vpc, Service::tcp(443)));
+//! draft.add(Policy::allow(name!("ci-to-vpc"), ci, vpc, service!("tcp/443")));
 //! draft.add(Assertion::only_via_gateway(name!("db-via-gateway"), build, db));
-//! draft.add(Assertion::must_reach(name!("deploys-survive"), ci, ingress, Service::tcp(6443)));
+//! draft.add(Assertion::must_reach(name!("deploys-survive"), ci, ingress, service!("tcp/6443")));
 //! draft.add(Assertion::survives_loss_of(name!("vpc-redundant"), vpc, 1));
 //! let acme = empty.apply(empty.owner(), &draft.into_changes())?; // all or nothing
 //! assert_eq!((acme.peers().len(), acme.policies().len(), acme.revision().value()), (8, 5, 1));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), nanami_model::Refused>(())
 //! ```
+//!
+//! A file says the same: [`Intent::from_toml`] reads it, [`Intent::changes_to`] says what would have to change, and the feature
+//! `sample` has acme ready-made in both forms.
+//!
+//! # What a workspace may say, and who may say it
+//! Each kind of object is a type whose fields are valid by themselves; what must hold *between* objects is checked when
+//! [`Intent::apply`] makes the next revision, and every [`Violation`] names the object, the field and a remedy. [`Permission`]
+//! has the table of roles; a role on a group counts for what that group owns ([`Scope`]). [`Intent::preference_of`] says what
+//! holds for a peer after the four layers of path intent, and where each setting comes from.
 #![forbid(unsafe_code)]
 
 mod allowed_ips;
@@ -76,6 +87,8 @@ mod preshared_key;
 mod redemption;
 mod refused;
 mod report;
+#[cfg(feature = "sample")]
+pub mod sample;
 mod secret;
 mod service;
 mod slot;

@@ -12,12 +12,17 @@ use crate::object::{Entity, Label, Object, ObjectId};
 use crate::refused::Violation;
 
 mod affected;
+mod assertion;
+mod gateway;
 mod group;
+mod join_key;
 mod network;
 mod peer;
 mod policy;
+mod preference;
 mod route;
 mod session;
+mod user;
 mod workspace;
 
 /// What breaks a rule in the whole workspace.
@@ -37,7 +42,9 @@ pub(super) fn changed(before: &Tables, tables: &Tables, touched: &[Touched]) -> 
         _ => None,
     };
     let groups = group::reachable(tables, touched.iter().filter_map(nesting).collect());
-    found(tables, subjects.into_iter().collect(), groups, &gone)
+    let mut found = found(tables, subjects.into_iter().collect(), groups, &gone);
+    touched.iter().for_each(|change| peer::enters(tables, change, &mut found));
+    found
 }
 
 fn found(
@@ -58,12 +65,16 @@ fn found(
         references(tables, subject, gone, &mut found);
         match subject {
             ObjectId::Network(id) => network::check(tables, id, &mut found),
+            ObjectId::User(id) => user::check(tables, id, &mut found),
+            ObjectId::Gateway(id) => gateway::check(tables, id, &mut found),
+            ObjectId::JoinKey(id) => join_key::check(tables, id, &mut found),
+            ObjectId::Assertion(id) => assertion::check(tables, id, &mut found),
             ObjectId::Peer(id) => peer::check(tables, id, &mut found),
             ObjectId::Route(id) => route::check(tables, id, &mut found),
             ObjectId::Policy(id) => policy::check(tables, id, &mut found),
             ObjectId::Session(id) => session::check(tables, id, &mut found),
             ObjectId::Workspace(id) => workspace::check(tables, id, &mut found),
-            _ => {}
+            ObjectId::Group(_) | ObjectId::Region(_) => {}
         }
     }
     found

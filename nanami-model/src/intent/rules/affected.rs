@@ -26,7 +26,9 @@ pub(super) fn by(before: &Tables, after: &Tables, change: &Touched, subjects: &m
         }
     }
     match (&change.old, &change.new) {
-        (Some(Object::Peer(id, old)), Some(Object::Peer(_, new))) if old.networks() == new.networks() => {
+        (Some(Object::Peer(id, old)), Some(Object::Peer(_, new)))
+            if old.networks() == new.networks() && old.mode() == new.mode() =>
+        {
             holding(after, *id, new, subjects);
         }
         (old, Some(Object::Peer(id, new))) => {
@@ -82,6 +84,7 @@ fn bearing<'a>(
         return;
     }
     subjects.extend(gateways.iter().copied());
+    subjects.extend(gateways.iter().flat_map(|gateway| after.named_by(*gateway)));
     let networks = peers.flat_map(Peer::networks).map(|network| ObjectId::Network(*network));
     let named = gateways.into_iter().chain(networks);
     for target in named.collect::<BTreeSet<_>>() {
@@ -89,8 +92,9 @@ fn bearing<'a>(
     }
 }
 
-/// Routes that a gateway is in, by name or because a selector means it.
+/// Whoever names a gateway, and routes that it is in because a selector means it.
 fn standing(before: &Tables, after: &Tables, id: ObjectId, gateway: &Gateway, subjects: &mut BTreeSet<ObjectId>) {
+    subjects.extend(after.named_by(id));
     for tables in [before, after] {
         subjects.extend(routes(tables, id));
         let networks = tables.peers.get(&gateway.peer()).map(Peer::networks).unwrap_or_default();

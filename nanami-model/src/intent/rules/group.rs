@@ -31,10 +31,51 @@ pub(super) fn nesting(tables: &Tables, groups: BTreeSet<GroupId>, found: &mut Ve
     let inward: Vec<_> = edges.iter().map(|(outer, inner)| (*inner, *outer)).collect();
     let mut circling: Vec<_> = endless(outward, &inward).into_iter().collect();
     circling.sort_by_key(|id| tables.groups.get(id).map(|group| crate::object::Entity::name(group).clone()));
-    found.extend(circling.into_iter().map(|id| {
-        let why = "its nested groups run in a circle".to_owned();
-        contradiction(Label::new(id, tables), "groups", why, "break the circle of nested groups")
-    }));
+    let among: BTreeSet<_> = circling.iter().copied().collect();
+    for (n, id) in circling.into_iter().enumerate() {
+        let circle = if n < SPELLED_OUT { circle(tables, id, &among) } else { None };
+        let why = "its nested groups run in a circle".to_owned() + &circle.unwrap_or_default();
+        found.push(contradiction(Label::new(id, tables), "groups", why, "break the circle of nested groups"));
+    }
+}
+
+/// For so many groups the circle is spelled out (chosen: nobody reads more, and each takes a search).
+const SPELLED_OUT: usize = 8;
+
+/// The shortest way from a group back to itself, in words; `None` if it only leads into a circle of others.
+fn circle(tables: &Tables, start: GroupId, among: &BTreeSet<GroupId>) -> Option<String> {
+    let mut came_from = BTreeMap::new();
+    let mut open = std::collections::VecDeque::from([start]);
+    while let Some(id) = open.pop_front() {
+        for inner in nested(tables, &id).iter().filter(|inner| among.contains(inner)) {
+            if came_from.contains_key(inner) {
+                continue;
+            }
+            came_from.insert(*inner, id);
+            if *inner == start {
+                let back =
+                    std::iter::successors(Some(start), |id| came_from.get(id).copied().filter(|id| *id != start));
+                let mut way: Vec<_> = back.chain([start]).collect();
+                way.reverse();
+                return Some(spelled(tables, &way));
+            }
+            open.push_back(*inner);
+        }
+    }
+    None
+}
+
+/// The groups of a way, the middle of a long one left out.
+fn spelled(tables: &Tables, way: &[GroupId]) -> String {
+    const ENDS: usize = 6;
+    let name = |id: &GroupId| tables.groups.get(id).map(|g| crate::object::Entity::name(g).to_string());
+    let names: Vec<_> = way.iter().filter_map(name).collect();
+    match names.len() {
+        long if long > 2 * ENDS => {
+            format!(": {} -> … -> {}", names[..ENDS].join(" -> "), names[long - ENDS..].join(" -> "))
+        }
+        _ => format!(": {}", names.join(" -> ")),
+    }
 }
 
 fn nested<'a>(tables: &'a Tables, id: &GroupId) -> &'a [GroupId] {

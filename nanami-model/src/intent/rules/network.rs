@@ -10,6 +10,7 @@ use crate::refused::Violation;
 
 pub(super) fn check(tables: &Tables, id: NetworkId, found: &mut Vec<Violation>) {
     let Some(network) = tables.networks.get(&id) else { return };
+    super::preference::check(tables, &Label::new(id, tables), network.preference(), Some(&[id]), found);
     for (position, pool) in network.pools().iter().enumerate() {
         let (other, other_pool) = match covering(&tables.index.pools, pool).last() {
             Some(wider) if wider != *pool => {

@@ -3,10 +3,10 @@
 
 use super::{contradiction, first_by_name, twice};
 use crate::cidr::Cidr;
-use crate::entity::Route;
+use crate::entity::{Duty, ReturnPath, Route, RouteMode};
 use crate::id::{NetworkId, RouteId};
 use crate::intent::Tables;
-use crate::intent::gateways::of_route;
+use crate::intent::gateways::{of_route, serves};
 use crate::intent::ranges::{holders, innermost, inside};
 use crate::object::{Entity, Label};
 use crate::refused::Violation;
@@ -14,6 +14,7 @@ use crate::refused::Violation;
 pub(super) fn check(tables: &Tables, id: RouteId, found: &mut Vec<Violation>) {
     let Some(route) = tables.routes.get(&id) else { return };
     gateways(tables, id, route, found);
+    mode(tables, id, route, found);
     prefixes(tables, id, route, found);
 }
 
@@ -29,16 +30,38 @@ fn gateways(tables: &Tables, id: RouteId, route: &Route, found: &mut Vec<Violati
         found.push(contradiction(subject(), "gateways", why, "name each gateway once"));
     }
     for gateway in gateways.iter().filter_map(|id| tables.gateways.get(id)) {
-        let serves = tables.peers.get(&gateway.peer()).is_some_and(|p| p.networks().contains(&route.network()));
-        if let (false, Some(network)) = (serves, tables.networks.get(&route.network())) {
-            let why = format!("gateway {} is not in network {}", gateway.name(), network.name());
+        let inside = tables.peers.get(&gateway.peer()).is_some_and(|p| p.networks().contains(&route.network()));
+        if let (false, Some(network)) =
+            (serves(tables, gateway, route.network()), tables.networks.get(&route.network()))
+        {
+            let fault = if inside { "was told not to serve" } else { "is not in" };
+            let why = format!("gateway {} {fault} network {}", gateway.name(), network.name());
             let remedy = "put the gateway into the network, or name another";
             found.push(contradiction(subject(), "gateways", why, remedy));
+        }
+        if !gateway.duties().contains(Duty::Egress) {
+            let why = format!("gateway {} has no duty egress", gateway.name());
+            found.push(contradiction(subject(), "gateways", why, "give it that duty, or name another gateway"));
         }
     }
     if usize::from(route.redundancy()) > gateways.len().max(1) {
         let why = format!("redundancy {} with {} gateways", route.redundancy(), gateways.len());
         found.push(contradiction(subject(), "redundancy", why, "name more gateways, or ask for less redundancy"));
+    }
+}
+
+/// Answers to what several gateways carry at once come back through one of them, which knows nothing of the flow (PLANNING
+/// section 8, case 15).
+fn mode(tables: &Tables, id: RouteId, route: &Route, found: &mut Vec<Violation>) {
+    let subject = || Label::new(id, tables);
+    let gateways = of_route(tables, route);
+    if let (RouteMode::Balanced, ReturnPath::Unstated, [first, second, ..]) =
+        (route.mode(), route.return_path(), &gateways[..])
+    {
+        let names = [first, second].map(|id| Label::new(*id, tables).to_string());
+        let why = format!("it is balanced over {}, and nobody has said how answers come back", names.join(" and "));
+        let remedy = "declare the return path, let the gateways translate (snat), or use one gateway at a time";
+        found.push(contradiction(subject(), "mode", why, remedy));
     }
 }
 
