@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::entity::{JoinKey, Role, Scope, User};
+use crate::entity::{Facts, JoinKey, Lifetime, Role, Scope, User};
 use crate::generation::Revision;
 use crate::id::UserId;
 use crate::intent::Intent;
+use crate::name::Name;
 use crate::object::sealed::Stored;
 use crate::object::{Entity, Id, Object, ObjectId};
+use crate::rename::{self, Rename};
 use crate::secret::JoinSecretHash;
 
 /// Who makes a change.
@@ -57,6 +59,8 @@ pub struct ChangeSet {
     acknowledged: Option<Revision>,
     #[serde(default, skip_serializing_if = "is_default")]
     mass_removal: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    renames: Vec<Rename>,
 }
 
 impl ChangeSet {
@@ -100,6 +104,11 @@ impl ChangeSet {
     /// Whether it may take away more than half of the peers, or of everything.
     pub fn allows_mass_removal(&self) -> bool {
         self.mass_removal
+    }
+
+    /// Which objects keep their identity under another name. [`Intent::apply`] refuses if they cannot.
+    pub fn renames(&self) -> &[Rename] {
+        &self.renames
     }
 
     /// The set with other changes: reason and permissions stay.
@@ -257,17 +266,22 @@ fn unwrap<I: Id>(object: Object) -> Option<I::Entity> {
 /// See [`Intent::changes_to`].
 pub(crate) fn difference(from: &Intent, wanted: &Intent) -> ChangeSet {
     let mut changes = Vec::new();
+    let renames = rename::between(from, wanted);
+    let kept = |id: ObjectId, name: &Name| {
+        let own = |rename: &&Rename| rename.id().kind() == id.kind() && rename.to() == name;
+        renames.iter().find(own).and_then(|rename| id.of_name(rename.from(), from.tables()))
+    };
     let identity = |id: ObjectId| {
         if let ObjectId::Workspace(_) = id {
             return from.workspace().into();
         }
         let Some(name) = id.name_in(wanted.tables()) else { return id };
-        match id.of_name(name, from.tables()) {
+        match id.of_name(name, from.tables()).or_else(|| kept(id, name)) {
             Some(known) => known,
             None => id.derive_like(from.name(), name, from.revision().next()),
         }
     };
-    for mut object in wanted.tables().objects().filter(is_documented) {
+    for mut object in wanted.tables().objects().filter(|object| !matches!(object, Object::Session(..))) {
         object.visit(&mut |_, id| identity(id));
         if let Object::Workspace(id, workspace) = object {
             object = Object::Workspace(id, workspace.named(from.name().clone()));
@@ -281,26 +295,31 @@ pub(crate) fn difference(from: &Intent, wanted: &Intent) -> ChangeSet {
             changes.push(Change::Update(object));
         }
     }
-    let here = |object: &Object| is_documented(object) && !matches!(object, Object::Workspace(..));
-    for object in from.tables().objects().filter(here) {
+    let renamed: BTreeSet<_> = renames.iter().map(Rename::id).collect();
+    for object in from.tables().objects().filter(|object| goes(object) && !renamed.contains(&object.id())) {
         if object.id().of_name(object.name(), wanted.tables()).is_none() {
             changes.push(Change::Remove(object.id()));
         }
     }
-    changes.into_iter().collect()
+    ChangeSet { renames, ..changes.into_iter().collect() }
 }
 
-/// Whether documents carry objects of this kind: join keys and sessions only come and go by themselves.
-fn is_documented(object: &Object) -> bool {
-    !matches!(object, Object::JoinKey(..) | Object::Session(..))
+/// Whether an object goes when a document does not mention it. Join keys, sessions and ephemeral peers come and go by
+/// themselves.
+fn goes(object: &Object) -> bool {
+    match object {
+        Object::JoinKey(..) | Object::Session(..) | Object::Workspace(..) => false,
+        Object::Peer(_, peer) => peer.lifetime() == Lifetime::Lasting,
+        _ => true,
+    }
 }
 
-/// A peer as it was asked for: the addresses of another workspace mean nothing here.
+/// A peer as it was asked for: the addresses of another workspace mean nothing here, and facts are an agent's to report.
 fn unallocated(object: Object) -> Object {
     match object {
         Object::Peer(id, mut peer) => {
             peer.set_addresses(Vec::new());
-            Object::Peer(id, peer)
+            Object::Peer(id, peer.with_facts(Facts::unknown()))
         }
         other => other,
     }
@@ -318,8 +337,9 @@ fn keeping(wanted: Object, before: &Object) -> Object {
                 peer = peer.with_addresses(live.fixed_addresses().to_vec());
             }
             peer.set_addresses(live.addresses().to_vec());
-            Object::Peer(id, peer.with_history_of(live))
+            Object::Peer(id, peer.with_facts(*live.facts()).with_history_of(live))
         }
+        (Object::JoinKey(id, key), Object::JoinKey(_, live)) => Object::JoinKey(id, key.with_history_of(live)),
         (wanted, _) => wanted,
     }
 }

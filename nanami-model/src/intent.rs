@@ -63,6 +63,8 @@ pub struct Intent {
     name: Name,
     revision: Revision,
     tables: Arc<Tables>,
+    /// Which objects had another name before: only a document says so, and only until its changes are made.
+    renamed: Arc<[(ObjectId, Name)]>,
 }
 
 /// The objects of a workspace, kind by kind, and which addresses are taken.
@@ -122,7 +124,7 @@ impl Intent {
         let workspace =
             Object::Workspace(WorkspaceId::derive(&name, &name, Revision::ZERO), Workspace::new(name.clone()));
         tables.make(&Tables::default(), &[owner, workspace].map(index::Touched::added));
-        Self { name, revision: Revision::ZERO, tables: Arc::new(tables) }
+        Self { name, revision: Revision::ZERO, tables: Arc::new(tables), renamed: Arc::default() }
     }
 
     /// The workspace at revision 1 that consists of these objects; what a document and an import build.
@@ -150,9 +152,18 @@ impl Intent {
         let (touched, revision) = (touched.iter().map(|change| change.id), Revision::new(1));
         violations.extend(crate::ipam::settle(&nothing, &mut tables, touched, revision, None));
         match violations.is_empty() {
-            true => Ok(Self { name, revision, tables: Arc::new(tables) }),
+            true => Ok(Self { name, revision, tables: Arc::new(tables), renamed: Arc::default() }),
             false => Err(Refused::new(violations)),
         }
+    }
+
+    pub(crate) fn with_renamed(self, renamed: Vec<(ObjectId, Name)>) -> Self {
+        Self { renamed: renamed.into(), ..self }
+    }
+
+    /// Which objects had another name before, by the document that says so.
+    pub(crate) fn renamed(&self) -> &[(ObjectId, Name)] {
+        &self.renamed
     }
 
     /// The name of the workspace.
@@ -194,8 +205,11 @@ impl Intent {
         apply::apply(self, by, changes)
     }
 
-    /// The changes that turn this workspace into the wanted one. Names are identity: what keeps its name keeps its id. A key
-    /// or an address that `wanted` does not mention is kept, and so are join keys, which no document carries.
+    /// The changes that turn this workspace into the wanted one. Names are identity: what keeps its name keeps its id, and so
+    /// does what a document says was `renamed_from` another; if nobody bears that name, [`apply`](Self::apply) refuses.
+    ///
+    /// What `wanted` cannot know is kept: a key and an address that it does not mention, facts that agents reported, join keys
+    /// and sessions, ephemeral peers, the hash of a join key and how often it was used; a join key that was taken back stays so.
     pub fn changes_to(&self, wanted: &Intent) -> ChangeSet {
         crate::change::difference(self, wanted)
     }

@@ -86,6 +86,7 @@ mod persistent;
 mod preshared_key;
 mod redemption;
 mod refused;
+mod rename;
 mod report;
 #[cfg(feature = "sample")]
 pub mod sample;
@@ -132,6 +133,7 @@ pub use observed::{Observed, Sighting, StaleReport};
 pub use preshared_key::PresharedKey;
 pub use redemption::NotRedeemable;
 pub use refused::{Refused, Violation};
+pub use rename::Rename;
 pub use report::{Attempt, LinkReport, Report, TakenOver, Usage};
 pub use secret::{ApiToken, Exposed, JoinSecret, JoinSecretHash, ParseSecretError, SessionToken, TokenHash};
 pub use service::{NoServices, ParseServiceError, Protocol, Service, Services};

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use crate::cidr::Cidr;
 use crate::entity::Permission;
 use crate::generation::Revision;
+use crate::name::Name;
 use crate::object::{Label, ObjectId};
 
 /// A change set that was not made, with everything that stands against it.
@@ -146,6 +147,16 @@ pub enum Violation {
         /// The revision that released it.
         since: Revision,
     },
+    /// An object cannot have been the one that it is said to have been.
+    #[error("{subject} is said to have been {from}, {}", if *both { "but both are there" } else { "which is not there" })]
+    NotRenamed {
+        /// The object under its new name.
+        subject: Label,
+        /// The name that it is said to have had.
+        from: Name,
+        /// Whether objects of both names are there; else there is none of the old name.
+        both: bool,
+    },
     /// So much would go at once that it may be a mistake.
     #[error("{removed} of {of} objects would go, {peers} of {of_peers} peers among them")]
     MassRemoval {
@@ -206,6 +217,7 @@ impl Violation {
             Self::Exhausted { .. } => "change.exhausted",
             Self::Quarantined { .. } => "change.quarantined",
             Self::MassRemoval { .. } => "change.mass_removal",
+            Self::NotRenamed { .. } => "change.not_renamed",
             Self::ForbiddenAcknowledgement { .. } => "change.forbidden_acknowledgement",
             Self::Contradiction { .. } => "change.contradiction",
         }
@@ -225,6 +237,7 @@ impl Violation {
             | Self::DuplicateAddress { subject, .. }
             | Self::Exhausted { subject, .. }
             | Self::Quarantined { subject, .. }
+            | Self::NotRenamed { subject, .. }
             | Self::Contradiction { subject, .. } => Some(subject.id()),
         }
     }
@@ -260,6 +273,8 @@ impl Violation {
             Self::Quarantined { .. } => {
                 "wait until every node has acknowledged the removal, or choose another address".to_owned()
             }
+            Self::NotRenamed { both: true, .. } => "leave out renamed_from, or remove one of the two first".to_owned(),
+            Self::NotRenamed { both: false, .. } => "name what is there now, or leave out renamed_from".to_owned(),
             Self::MassRemoval { .. } => {
                 "look at what the change was made from; if it is meant, allow the mass removal".to_owned()
             }

@@ -107,7 +107,7 @@ fn read(tree: &Tree<'_>, format: &'static str, faults: Vec<Fault>, left_out: usi
         blame::report(&mut reader, tree.root(), refused.violations());
     }
     match built {
-        Ok(intent) if reader.walker.is_clean() => Ok(intent),
+        Ok(intent) if reader.walker.is_clean() => Ok(intent.with_renamed(reader.renamed)),
         _ => {
             let (errors, left_out) = reader.walker.finish();
             Err(DocumentErrors::new(errors, left_out))

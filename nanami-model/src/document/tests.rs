@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{PeerId, PolicyId};
 
+const ACME_JSON: &str = include_str!("write/acme.json");
 const ACME: &str = include_str!("../../../examples/acme.toml");
 
 #[test]
@@ -30,6 +31,30 @@ fn every_mistake_of_a_document_is_listed_with_place_code_and_remedy() {
     let listing = errors.with_file("mistakes.toml").to_string();
     assert_eq!(listing, include_str!("tests/mistakes.txt").trim_end(), "\n{listing}");
     assert!(errors.iter().map(DocumentError::code).collect::<BTreeSet<_>>().len() > 10);
+}
+
+/// The same for JSON: one of each mistake that the other listing has not, with the same codes and paths.
+#[test]
+fn every_mistake_of_a_json_document_is_listed_with_place_code_and_remedy() {
+    let errors = Intent::from_json(include_str!("tests/mistakes.json")).unwrap_err();
+    let listing = errors.with_file("mistakes.json").to_string();
+    assert_eq!(listing, include_str!("tests/mistakes_json.txt").trim_end(), "\n{listing}");
+    assert!(errors.len() >= 25, "{}", errors.len());
+}
+
+#[test]
+fn each_format_says_the_same_of_the_same_mistakes() {
+    let text = r#"{ "workspace": { "name": "a" }, "users": { "o": { "role": "owner" } }, "groups": { "g": {} },
+        "networks": { "n": { "owner": "g", "pools": ["10.0.0.0/24"] }, "m": { "owner": "h", "pools": ["10.0.0.0/25"] } } }"#;
+    let same = "workspace.name = 'a'\nusers.o.role = 'owner'\ngroups.g = {}\nnetworks.n = { owner = 'g', pools = ['10.0.0.0/24'] }\n\
+        networks.m = { owner = 'h', pools = ['10.0.0.0/25'] }\n";
+    let said = |errors: DocumentErrors| {
+        errors.iter().map(|e| (e.code(), e.place().path().to_owned(), e.remedy().to_owned())).collect::<Vec<_>>()
+    };
+    let json = said(Intent::from_json(text).unwrap_err());
+    assert_eq!(json, said(Intent::from_toml(same).unwrap_err()));
+    let found: Vec<_> = json.iter().map(|(code, path, _)| (*code, path.as_str())).collect();
+    assert_eq!(found, [("document.dangling", "networks.m.owner"), ("document.overlap", "networks.m.pools[0]")]);
 }
 
 #[test]
@@ -93,6 +118,29 @@ proptest! {
     #[test]
     fn no_text_panics(text: String) {
         let _ = Intent::from_toml(&text);
+    }
+
+    #[test]
+    fn no_json_that_is_cut_or_changed_panics_and_every_place_is_in_it(
+        end in 0..ACME_JSON.len(),
+        cuts in proptest::collection::vec((0..ACME_JSON.len(), 0usize..12, "[a-z0-9 :\\[\\]{}\",./\\\\\n-]{0,6}"), 0..4)
+    ) {
+        let mut bytes = ACME_JSON.as_bytes().to_vec();
+        for (at, length, insert) in cuts {
+            let at = at.min(bytes.len());
+            bytes.splice(at..(at + length).min(bytes.len()), insert.into_bytes());
+        }
+        if end % 2 == 0 {
+            bytes.truncate(end);
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let Err(errors) = Intent::from_json(&text) else { return Ok(()) };
+        for error in &errors {
+            let (line, column) = (error.place().line(), error.place().column());
+            let length = text.split('\n').nth(line - 1).map(|l| l.chars().count());
+            prop_assert!(length.is_some_and(|length| column <= length + 1), "{line}:{column}");
+            prop_assert!(!error.remedy().is_empty() && !error.code().is_empty());
+        }
     }
 
     #[test]

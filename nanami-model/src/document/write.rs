@@ -9,7 +9,7 @@ mod printer;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use printer::quote;
 use printer::{Fields, Json, Layout, Printer, Toml};
@@ -20,7 +20,7 @@ use crate::entity::{
     Lifecycle, Lifetime, Mode, Network, OnAllDown, Peer, Policy, ReturnPath, Route, RouteMode, RoutingMode,
     RoutingPreference, Selector, Serves, Standing, User, Uses, Verdict,
 };
-use crate::id::{GroupId, NetworkId, PeerId, RouteId};
+use crate::id::{GroupId, NetworkId, PeerId, RegionId, RouteId};
 use crate::intent::Intent;
 use crate::name::Name;
 use crate::object::{Entity, ObjectId};
@@ -66,37 +66,54 @@ fn write(intent: &Intent, to: &mut impl Printer) {
     let regions: BTreeSet<_> = intent.gateways().map(|(_, gateway)| gateway.region()).collect();
     let own = intent.gateways().filter(|(_, gateway)| own_peer(intent, gateway).is_some());
     let peers: BTreeSet<_> = own.map(|(_, gateway)| gateway.peer()).collect();
-    let regions = intent.regions().filter(|(id, _)| !regions.contains(id));
+    let renamed: BTreeSet<_> = intent.renamed().iter().map(|(id, _)| *id).collect();
+    let said = |id: &RegionId| !regions.contains(id) || renamed.contains(&(*id).into());
+    let regions = intent.regions().filter(|(id, _)| said(id));
     let peers = intent.peers().filter(|(id, _)| !peers.contains(id));
-    section(to, "users", Layout::Lines, intent.users(), |user| user_fields(intent, user));
-    let groups = intent.groups();
-    section(to, "groups", Layout::Lines, groups, |group| Fields::new().names(intent, "groups", group.groups()));
-    section(to, "networks", Layout::Tables, intent.networks(), |network| network_fields(intent, network));
-    section(to, "regions", Layout::Lines, regions, |_| Fields::new());
-    section(to, "gateways", Layout::Lines, intent.gateways(), |gateway| gateway_fields(intent, gateway));
-    section(to, "peers", Layout::Lines, peers, |peer| peer_fields(Fields::new(), intent, peer));
-    section(to, "routes", Layout::Tables, intent.routes(), |route| route_fields(intent, route));
-    section(to, "policies", Layout::Lines, intent.policies(), |policy| policy_fields(intent, policy));
-    section(to, "assertions", Layout::Lines, intent.assertions(), |claim| assertion_fields(intent, claim));
-    section(to, "join_keys", Layout::Lines, intent.join_keys(), |key| join_key_fields(intent, key));
+    let sections = &mut Sections { renamed: intent.renamed().iter().map(|(id, from)| (*id, from)).collect(), to };
+    sections.put("users", Layout::Lines, intent.users(), |user| user_fields(intent, user));
+    sections
+        .put("groups", Layout::Lines, intent.groups(), |group| Fields::new().names(intent, "groups", group.groups()));
+    sections.put("networks", Layout::Tables, intent.networks(), |network| network_fields(intent, network));
+    sections.put("regions", Layout::Lines, regions, |_| Fields::new());
+    sections.put("gateways", Layout::Lines, intent.gateways(), |gateway| gateway_fields(intent, gateway));
+    sections.put("peers", Layout::Lines, peers, |peer| peer_fields(Fields::new(), intent, peer));
+    sections.put("routes", Layout::Tables, intent.routes(), |route| route_fields(intent, route));
+    sections.put("policies", Layout::Lines, intent.policies(), |policy| policy_fields(intent, policy));
+    sections.put("join_keys", Layout::Lines, intent.join_keys(), |key| join_key_fields(intent, key));
+    sections.put("assertions", Layout::Lines, intent.assertions(), |claim| assertion_fields(intent, claim));
     let routing = routing_fields(intent);
     if !routing.is_empty() {
-        to.table("routing", &routing);
+        sections.to.table("routing", &routing);
     }
 }
 
-fn section<'a, E: Entity>(
-    to: &mut impl Printer,
-    title: &'static str,
-    layout: Layout,
-    entries: impl Iterator<Item = (E::Id, &'a E)> + Clone,
-    fields: impl Fn(&E) -> Fields,
-) {
-    let widths = entries.clone().map(|(_, entity)| entity.name().as_str().len());
-    if let Some(width) = widths.max() {
-        to.begin(title, layout, width);
-        entries.for_each(|(_, entity)| to.entry(entity.name().as_str(), &fields(entity)));
-        to.end();
+/// The sections of entries.
+struct Sections<'a, P> {
+    renamed: BTreeMap<ObjectId, &'a Name>,
+    to: &'a mut P,
+}
+
+impl<P: Printer> Sections<'_, P> {
+    fn put<'a, E: Entity>(
+        &mut self,
+        title: &'static str,
+        layout: Layout,
+        entries: impl Iterator<Item = (E::Id, &'a E)> + Clone,
+        fields: impl Fn(&E) -> Fields,
+    ) {
+        let widths = entries.clone().map(|(_, entity)| entity.name().as_str().len());
+        let Some(width) = widths.max() else { return };
+        self.to.begin(title, layout, width);
+        for (id, entity) in entries {
+            let fields = fields(entity);
+            let fields = match self.renamed.get(&id.into()) {
+                Some(from) => fields.text("renamed_from", from.as_str()),
+                None => fields,
+            };
+            self.to.entry(entity.name().as_str(), &fields);
+        }
+        self.to.end();
     }
 }
 

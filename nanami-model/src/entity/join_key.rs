@@ -135,6 +135,17 @@ impl JoinKey {
         (stem.trim_end_matches('-').to_owned() + &number).parse().expect("a shortened name with a number is a name")
     }
 
+    /// This key as a document wants it, with what only the live one knows: its hash, who used it, and that it was taken back.
+    pub(crate) fn with_history_of(self, live: &Self) -> Self {
+        Self {
+            hash: live.hash,
+            redeemed_by: live.redeemed_by,
+            used: live.used,
+            revoked: self.revoked || live.revoked,
+            ..self
+        }
+    }
+
     /// How often it lets somebody in.
     pub fn uses(&self) -> Uses {
         self.uses

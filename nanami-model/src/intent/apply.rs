@@ -22,6 +22,7 @@ pub(super) fn apply(before: &Intent, by: Actor, changes: &ChangeSet) -> Result<I
         violations.extend(net.make(change));
     }
     violations.extend(may_acknowledge(before, by, changes));
+    violations.extend(crate::rename::impossible(before.tables(), changes));
     net.end_sessions();
     let touched = net.touched;
     violations.extend(mass_removal(before.tables(), changes, &touched));
@@ -35,7 +36,7 @@ pub(super) fn apply(before: &Intent, by: Actor, changes: &ChangeSet) -> Result<I
         violations.extend(crate::ipam::settle(before.tables(), &mut tables, touched, revision, changes.acknowledged()));
     }
     match violations.is_empty() {
-        true => Ok(Intent { name: before.name.clone(), revision, tables: Arc::new(tables) }),
+        true => Ok(Intent { name: before.name.clone(), revision, tables: Arc::new(tables), renamed: Arc::default() }),
         false => Err(Refused::new(violations)),
     }
 }
