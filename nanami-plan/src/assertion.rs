@@ -8,6 +8,7 @@ use nanami_model::{Assertion, Claim, Destination, Entity, Flow, Intent, Name, Pe
 use crate::access::missing;
 use crate::blocker::Blocker;
 use crate::desired::Desired;
+use crate::effect::{Effect, Passage};
 use crate::names::Names;
 
 /// An assertion that does not hold.
@@ -49,19 +50,24 @@ impl AssertionsFailed {
 }
 
 impl Desired {
-    /// Checks the assertions of the intent, and these.
+    /// Checks the assertions of the intent, and these. Those about changes hold: a state by itself changes nothing.
     ///
     /// # Errors
     /// [`AssertionsFailed`] with every assertion that does not hold, a flow that breaks it, and why.
     pub fn check_assertions(&self, extra: &[Assertion]) -> Result<(), AssertionsFailed> {
-        let own = self.intent().assertions().map(|(_, assertion)| assertion);
-        let broken: Vec<_> = own.chain(extra).filter_map(|assertion| broken(self, assertion)).collect();
-        if broken.is_empty() { Ok(()) } else { Err(AssertionsFailed { broken }) }
+        check(self, None, extra)
     }
 }
 
+/// Checks the assertions of a state's intent, and these, on the state and on what leads to it.
+pub(crate) fn check(desired: &Desired, effect: Option<&Effect>, extra: &[Assertion]) -> Result<(), AssertionsFailed> {
+    let own = desired.intent().assertions().map(|(_, assertion)| assertion);
+    let broken: Vec<_> = own.chain(extra).filter_map(|assertion| broken(desired, effect, assertion)).collect();
+    if broken.is_empty() { Ok(()) } else { Err(AssertionsFailed { broken }) }
+}
+
 /// What breaks an assertion, if anything does.
-fn broken(desired: &Desired, assertion: &Assertion) -> Option<Broken> {
+fn broken(desired: &Desired, effect: Option<&Effect>, assertion: &Assertion) -> Option<Broken> {
     let mut counter: Vec<(Option<Flow>, String)> = match *assertion.claim() {
         Claim::MustReach { from, to, service } => pairs(desired.intent(), from, to, service)
             .filter_map(|flow| Some((Some(flow), not_reached(desired, &flow)?)))
@@ -72,12 +78,55 @@ fn broken(desired: &Desired, assertion: &Assertion) -> Option<Broken> {
         Claim::OnlyViaGateway { from, to } => pairs(desired.intent(), from, to, Service::ANY)
             .filter_map(|flow| Some((Some(flow), direct(desired, &flow)?)))
             .collect(),
-        Claim::SurvivesLossOf { route, gateways } => lost_with(desired, route, gateways).into_iter().collect(),
+        Claim::SurvivesLossOf { route, gateways } => lost_with(desired, route, gateways),
+        Claim::RemovesAtMost { reachabilities } => {
+            effect.and_then(|effect| removed(effect, reachabilities)).into_iter().collect()
+        }
+        Claim::NeverTouches { what } => effect.map(|effect| touched(effect, what)).unwrap_or_default(),
         _ => vec![(None, "this planner does not know what it claims".to_owned())],
     };
     let others = counter.len().checked_sub(1)?;
     let (flow, cause) = counter.swap_remove(0);
     Some(Broken { assertion: assertion.name().clone(), flow, cause, others })
+}
+
+/// What a change takes away, if that is more than it may: triples of a peer, what it reaches, and a service.
+fn removed(effect: &Effect, at_most: u64) -> Option<(Option<Flow>, String)> {
+    let lost: u64 = effect.lost().iter().map(|passage| passage.services.iter().len() as u64).sum();
+    let first = effect.lost().iter().next().filter(|_| lost > at_most)?;
+    let text = format!("{} stop, {at_most} may; {}", lost, changed(effect, first, "no longer reaches"));
+    Some((flow_of(first), text))
+}
+
+/// What a change adds to or takes from what it must not touch.
+fn touched(effect: &Effect, what: Selector) -> Vec<(Option<Flow>, String)> {
+    let is = |peer: PeerId| effect.names.revisions().any(|intent| intent.is_member(peer, what));
+    let about = |passage: &&Passage| {
+        is(passage.from)
+            || match passage.to {
+                Destination::Peer(to) => is(to),
+                Destination::Route(to) => what == Selector::Route(to) || effect.names.belongs(to, what),
+                Destination::Address(_) => false,
+            }
+    };
+    let lost = effect.lost().iter().filter(about).map(|passage| (passage, "no longer reaches"));
+    let gained = effect.gained().iter().filter(about).map(|passage| (passage, "comes to reach"));
+    lost.chain(gained).map(|(passage, verb)| (flow_of(passage), changed(effect, passage, verb))).collect()
+}
+
+fn flow_of(passage: &Passage) -> Option<Flow> {
+    let service = *passage.services.iter().next()?;
+    Some(Flow { from: passage.from, to: passage.to, service })
+}
+
+fn changed(effect: &Effect, passage: &Passage, verb: &str) -> String {
+    let names = &effect.names;
+    let by = match passage.policies.as_slice() {
+        [] => String::new(),
+        [one] => format!(", by policy {}", names.of(*one)),
+        many => format!(", by policies {}", names.list(many)),
+    };
+    format!("{} {verb} {} on {}{by}", names.of(passage.from), names.destination(passage.to), passage.services)
 }
 
 /// The flows between the two sides, by name; nobody's to themselves.
@@ -99,12 +148,19 @@ fn said(desired: &Desired, flow: &Flow, verb: &str, service: &dyn std::fmt::Disp
 }
 
 fn not_reached(desired: &Desired, flow: &Flow) -> Option<String> {
-    let left = missing(flow.service, desired.access().grants(flow.from, flow.to))?;
+    let left = match missing(flow.service, desired.access().grants(flow.from, flow.to)) {
+        Some(left) => left,
+        None if desired.way(flow.from, flow.to).is_nowhere() => flow.service.into(),
+        None => return None,
+    };
     let why = Blocker::all(desired, flow).first().map(|b| format!(": {}", b.describe(desired.intent())));
     Some(said(desired, flow, "does not reach", &left) + &why.unwrap_or_default())
 }
 
 fn reached(desired: &Desired, flow: &Flow) -> Option<String> {
+    if desired.way(flow.from, flow.to).is_nowhere() {
+        return None;
+    }
     let grants = desired.access().grants(flow.from, flow.to).iter();
     let wanted = flow.service.into();
     let (services, policy) = grants.filter_map(|g| Some((g.services.intersection(&wanted)?, g.policy))).next()?;
@@ -120,22 +176,30 @@ fn direct(desired: &Desired, flow: &Flow) -> Option<String> {
     Some(format!("{text} directly, by {}", desired.intent().label(grant.policy)))
 }
 
-/// Any so many gateways can die and one is left exactly if there are more ranks than that.
-fn lost_with(desired: &Desired, route: RouteId, loss: u8) -> Option<(Option<Flow>, String)> {
+/// Any so many gateways can die and one is left exactly if there are more ranks than that; client by client, by name.
+fn lost_with(desired: &Desired, route: RouteId, loss: u8) -> Vec<(Option<Flow>, String)> {
     let to = Destination::Route(route);
-    let first: PeerId = desired.access().to(to).map(|(from, _)| from).next()?;
-    let ranks = desired.way(first, to).gateways();
-    if ranks.len() > usize::from(loss) {
-        return None;
-    }
     let names = Names::new(desired.intent(), None);
-    let flow = Flow { from: first, to, service: Service::ANY };
-    let text = format!(
-        "{} reaches {} by {} alone, so the loss of {} cuts it off",
-        names.of(first),
-        names.of(route),
-        names.list(ranks),
-        if ranks.len() == 1 { "one gateway".to_owned() } else { format!("{} gateways", ranks.len()) }
-    );
-    Some((Some(flow), text))
+    let mut clients: Vec<PeerId> = Vec::new();
+    let ways = desired.ways_to(route);
+    desired.each_client(route, |slot, number| {
+        if ways[number].gateways().len() <= usize::from(loss) {
+            clients.extend(desired.intent().in_slot(slot).map(|(id, _)| id));
+        }
+    });
+    clients.sort_by_cached_key(|id| names.of(*id));
+    let cut_off = |from: PeerId| {
+        let ranks = desired.way(from, to).gateways();
+        let (from_name, route) = (names.of(from), names.of(route));
+        let text = match ranks {
+            [] => format!("{from_name} has no way to {route}"),
+            ranks => format!(
+                "{from_name} reaches {route} by {} alone, so the loss of {} cuts it off",
+                names.list(ranks),
+                if ranks.len() == 1 { "one gateway".to_owned() } else { format!("{} gateways", ranks.len()) }
+            ),
+        };
+        (Some(Flow { from, to, service: Service::ANY }), text)
+    };
+    clients.into_iter().map(cut_off).collect()
 }

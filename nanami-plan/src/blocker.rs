@@ -1,7 +1,7 @@
 //! What stands in the way of a flow: everything, not just the first thing.
 //!
-//! **Invariant**: there is a blocker exactly if the flow, all of its service, is not allowed; each is evaluated by itself, so that
-//! whoever removes one knows which others remain.
+//! **Invariant**: there is a blocker exactly if the flow, all of its service, is not allowed or has no way; each is evaluated by
+//! itself, so that whoever removes one knows which others remain.
 
 use nanami_model::{Destination, Flow, Intent, PeerId, PolicyId, Selector, Services, Verdict};
 
@@ -30,14 +30,17 @@ pub(crate) enum Blocker {
     },
     /// The two have no address family in common.
     NoFamily,
+    /// It needs a gateway, and none may serve.
+    NoWay,
 }
 
 impl Blocker {
     /// Everything that keeps a flow from passing, the most fundamental first.
     pub(crate) fn all(desired: &Desired, flow: &Flow) -> Vec<Self> {
         let intent = desired.intent();
+        let nowhere = desired.way(flow.from, flow.to).is_nowhere().then_some(Self::NoWay);
         if missing(flow.service, desired.access().grants(flow.from, flow.to)).is_none() {
-            return Vec::new();
+            return nowhere.into_iter().collect();
         }
         let eligible = Eligible::of(intent);
         if !eligible.distinct(flow.from, flow.to) {
@@ -63,6 +66,7 @@ impl Blocker {
         if !eligible.share_family(flow.from, flow.to) {
             found.push(Self::NoFamily);
         }
+        found.extend(nowhere);
         found
     }
 
@@ -76,6 +80,7 @@ impl Blocker {
             Self::Denied { by } if by.len() == 1 => format!("policy {} denies it", names.of(by[0])),
             Self::Denied { by } => format!("policies {} deny it", names.list(by)),
             Self::NoFamily => "the two have no address family in common in networks that are in use".to_owned(),
+            Self::NoWay => "no gateway may serve it".to_owned(),
         }
     }
 }

@@ -237,7 +237,8 @@ impl<'a> Comparison<'a> {
             }
         };
         let grants = desired.access().grants(from, to);
-        (!grants.is_empty()).then(|| Side { to, part, grants, way: desired.way(from, to) })
+        let way = desired.way(from, to);
+        (!grants.is_empty() && !way.is_nowhere()).then_some(Side { to, part, grants, way })
     }
 
     fn disturbance(&self, passage: &Passage, before: &Way) -> Option<Disturbance> {

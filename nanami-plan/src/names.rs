@@ -52,6 +52,16 @@ impl Names {
         self.before.is_none()
     }
 
+    /// The revisions that names come from, the newer one first.
+    pub(crate) fn revisions(&self) -> impl Iterator<Item = &Intent> {
+        std::iter::once(&self.after).chain(&self.before)
+    }
+
+    /// Whether a route is of a network in either revision.
+    pub(crate) fn belongs(&self, route: nanami_model::RouteId, what: nanami_model::Selector) -> bool {
+        self.revisions().filter_map(|intent| intent.get(route)).any(|route| what == route.network().into())
+    }
+
     /// The newer revision.
     pub(crate) fn after(&self) -> &Intent {
         &self.after

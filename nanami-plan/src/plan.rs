@@ -126,6 +126,16 @@ impl Plan {
         &self.effect
     }
 
+    /// Checks the assertions of the intent, and these, on the state that the plan leads to and on the change itself.
+    ///
+    /// # Errors
+    /// [`AssertionsFailed`](crate::AssertionsFailed) with every assertion that does not hold, a flow that breaks it, and why.
+    pub fn check_assertions(&self, extra: &[nanami_model::Assertion]) -> Result<(), crate::AssertionsFailed> {
+        // Nothing is taken from a workspace that did not exist.
+        let effect = self.base.intent().map(|_| &self.effect);
+        crate::assertion::check(&self.desired, effect, extra)
+    }
+
     /// The state that the plan leads to.
     pub fn desired(&self) -> &Desired {
         &self.desired

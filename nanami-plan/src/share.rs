@@ -82,10 +82,12 @@ impl<'a> Sharing<'a> {
                 Destination::Peer(other) => self.meet(other),
                 Destination::Route(id) => {
                     let prefixes = self.desired.intent().get(id).map(|r| r.prefixes().to_vec()).unwrap_or_default();
-                    let carriers = self.carriers(self.desired.way(self.peer, to).gateways());
+                    let way = self.desired.way(self.peer, to);
+                    let carriers = self.carriers(way.gateways());
                     self.send(&prefixes, &carriers);
-                    if !carriers.is_empty() {
-                        self.share.routes.extend(prefixes);
+                    // What nobody may carry goes into the tunnel all the same: refused there and at once, and not leaked.
+                    if !carriers.is_empty() || way.is_nowhere() {
+                        self.share.routes.extend(closed(&prefixes));
                     }
                 }
                 Destination::Address(_) => {}
@@ -193,6 +195,14 @@ impl<'a> Sharing<'a> {
     fn addresses(&self, peer: PeerId) -> Vec<IpAddr> {
         self.desired.intent().live_addresses(peer)
     }
+}
+
+/// The prefixes that a host routes into the tunnel: whoever sends everything of one family through it leaks nothing of the other
+/// (PLANNING.md I13).
+fn closed(prefixes: &[Cidr]) -> Vec<Cidr> {
+    let everything = prefixes.iter().any(|prefix| prefix.length() == 0);
+    let both = [Cidr::ALL_V4, Cidr::ALL_V6].into_iter().filter(|_| everything);
+    prefixes.iter().copied().chain(both).collect()
 }
 
 /// The ranges that hold just these addresses.

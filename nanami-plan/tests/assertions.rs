@@ -72,3 +72,41 @@ fn what_is_reached_by_several_policies_together_is_reached() {
     let text = "assertion claim: ci-runner does not reach edge-router on tcp/201: no policy allows it";
     assert_eq!(says(&both, &[claim("tcp/50-201")]), [text]);
 }
+
+#[test]
+fn what_a_change_may_do_is_asserted_too() {
+    let acme = acme();
+    let mut draft = acme.draft();
+    draft.remove(acme.id::<nanami_model::PolicyId>("ci-to-vpc").unwrap());
+    draft.add(Policy::allow(name!("api-to-edge"), peer("api-gateway"), peer("edge-router"), Service::tcp(22)));
+    let next = acme.apply(acme.owner(), &draft.into_changes()).unwrap();
+    let what_if = desired(&acme).what_if(&next);
+    let says = |extra: &[Assertion]| match what_if.check_assertions(extra) {
+        Ok(()) => Vec::new(),
+        Err(failed) => failed.broken().iter().map(ToString::to_string).collect::<Vec<_>>(),
+    };
+    let build = acme.id::<NetworkId>("build").unwrap();
+    let delivery = acme.id::<nanami_model::GroupId>("delivery").unwrap();
+    assert_eq!(
+        says(&[Assertion::removes_at_most(name!("one"), 1), Assertion::never_touches(name!("db"), peer("db-cluster"))]),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        says(&[
+            Assertion::removes_at_most(name!("none"), 0),
+            Assertion::never_touches(name!("api"), peer("api-gateway")),
+            Assertion::never_touches(name!("build-rests"), build),
+            Assertion::never_touches(name!("delivery-rests"), delivery),
+        ]),
+        [
+            "assertion none: 1 stop, 0 may; ci-runner no longer reaches vpc on tcp/443, by policy ci-to-vpc",
+            "assertion api: api-gateway comes to reach edge-router on tcp/22, by policy api-to-edge",
+            "assertion build-rests: ci-runner no longer reaches vpc on tcp/443, by policy ci-to-vpc",
+            "assertion delivery-rests: ci-runner no longer reaches vpc on tcp/443, by policy ci-to-vpc",
+        ]
+    );
+    assert!(
+        desired(&next).check_assertions(&[Assertion::removes_at_most(name!("none"), 0)]).is_ok(),
+        "a state changes nothing"
+    );
+}

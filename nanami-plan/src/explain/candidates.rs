@@ -4,8 +4,8 @@
 //! can remove. There are few of them, in an order that does not depend on chance.
 
 use nanami_model::{
-    Change, ChangeSet, Destination, Direction, Entity, Flow, GatewayId, Group, GroupId, Intent, Name, ObjectId, PeerId,
-    Policy, PolicyId, Selector, Services, Verdict,
+    Activity, Change, ChangeSet, Destination, Direction, Entity, Flow, GatewayId, Group, GroupId, Intent, Name,
+    ObjectId, PeerId, Policy, PolicyId, Selector, Services, Verdict,
 };
 
 use super::grounds::name;
@@ -35,7 +35,13 @@ const MAX: usize = 16;
 
 pub(super) fn all(desired: &Desired, flow: &Flow) -> Vec<Candidate> {
     let intent = desired.intent();
-    let blockers = Blocker::all(desired, flow);
+    let mut blockers = Blocker::all(desired, flow);
+    let cut_off = blockers.contains(&Blocker::NoWay);
+    blockers.retain(|blocker| *blocker != Blocker::NoWay);
+    if cut_off {
+        // Policies open no way; where they are not all that is missing, nothing small repairs it.
+        return if blockers.is_empty() { enabling(intent, flow) } else { Vec::new() };
+    }
     if blockers.is_empty()
         || blockers.iter().any(|b| matches!(b, Blocker::NoDestination | Blocker::Absent(_) | Blocker::NoFamily))
     {
@@ -47,7 +53,7 @@ pub(super) fn all(desired: &Desired, flow: &Flow) -> Vec<Candidate> {
         match blocker {
             Blocker::NoPolicy { .. } => allows = allowing(intent, flow),
             Blocker::Denied { by } => denies = undenying(intent, flow, by),
-            Blocker::NoDestination | Blocker::Absent(_) | Blocker::NoFamily => {}
+            Blocker::NoDestination | Blocker::Absent(_) | Blocker::NoFamily | Blocker::NoWay => {}
         }
     }
     let nothing = Part { change: Vec::new(), sentence: Vec::new(), policy: None };
@@ -67,6 +73,21 @@ fn change(intent: &Intent, sentence: String, with: impl FnOnce(&mut nanami_model
     let mut draft = intent.draft();
     with(&mut draft);
     Part { change: draft.into_changes().iter().cloned().collect(), sentence: vec![sentence], policy: None }
+}
+
+/// One of the gateways that a route is behind, taken into use again.
+fn enabling(intent: &Intent, flow: &Flow) -> Vec<Candidate> {
+    let Destination::Route(route) = flow.to else { return Vec::new() };
+    let names = Names::new(intent, None);
+    let disabled = |id: &GatewayId| intent.get(*id).is_some_and(|gateway| gateway.activity() == Activity::Disabled);
+    let listed = intent.gateways_of(route).into_iter().filter(disabled);
+    let enable = |id: GatewayId| {
+        let part = change(intent, format!("take gateway {} into use again", names.of(id)), |draft| {
+            draft.update(id, |gateway| gateway.with_activity(Activity::Active));
+        });
+        Candidate { changes: part.change.into_iter().collect(), sentences: part.sentence, policy: None }
+    };
+    listed.map(enable).take(MAX).collect()
 }
 
 fn allowing(intent: &Intent, flow: &Flow) -> Vec<Part> {

@@ -9,6 +9,7 @@ use nanami_model::{
 
 use super::candidates::{self, Candidate};
 use crate::access::missing;
+use crate::assertion::AssertionsFailed;
 use crate::desired::Desired;
 use crate::effect::Effect;
 
@@ -58,7 +59,7 @@ impl Fix {
 
 /// The fixes that hold, that which opens least first, and those that would break an assertion.
 pub(super) fn find(desired: &Desired, flow: &Flow) -> (Vec<Fix>, Vec<Fix>) {
-    let broken = broken(desired);
+    let broken = names(desired.check_assertions(&[]));
     let mut proven: Vec<Fix> = candidates::all(desired, flow)
         .into_iter()
         .filter_map(|candidate| prove(desired, flow, candidate, &broken))
@@ -72,14 +73,17 @@ fn prove(desired: &Desired, flow: &Flow, candidate: Candidate, broken_before: &[
     let intent = desired.intent();
     let next = intent.apply(intent.owner(), &candidate.changes).ok()?;
     let what_if = desired.what_if(&next);
-    if missing(flow.service, what_if.desired().access().grants(flow.from, flow.to)).is_some() {
+    let opened = what_if.desired();
+    if missing(flow.service, opened.access().grants(flow.from, flow.to)).is_some()
+        || opened.way(flow.from, flow.to).is_nowhere()
+    {
         return None;
     }
     let own = |p: &&crate::effect::Passage| p.from == flow.from && p.to == flow.to;
     let wider = |p: &&crate::effect::Passage| own(p) && p.services.minus(&flow.service.into()).is_some();
     let gained = what_if.effect().gained();
     let others = gained.iter().filter(|p| !own(p) || wider(p)).count();
-    let now = broken(what_if.desired());
+    let now = names(what_if.check_assertions(&[]));
     let total = next.assertions().len();
     Some(Fix {
         sentence: candidate.sentences.join("; "),
@@ -92,8 +96,8 @@ fn prove(desired: &Desired, flow: &Flow, candidate: Candidate, broken_before: &[
     })
 }
 
-fn broken(desired: &Desired) -> Vec<Name> {
-    match desired.check_assertions(&[]) {
+fn names(checked: Result<(), AssertionsFailed>) -> Vec<Name> {
+    match checked {
         Ok(()) => Vec::new(),
         Err(failed) => failed.broken().iter().map(|broken| broken.assertion.clone()).collect(),
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use nanami_model::{Destination, Entity, Flow, Intent, Policy, PolicyId, Verdict};
+use nanami_model::{Activity, Destination, Duty, Entity, Flow, GatewayId, Intent, Policy, PolicyId, Verdict};
 
 use super::address_pairs;
 use crate::access::pairs;
@@ -191,6 +191,9 @@ fn path(view: &View<'_>, flow: &Flow) -> Ground {
     let intent = desired.intent();
     let names = Names::new(intent, None);
     let way = desired.way(flow.from, flow.to);
+    if way.is_nowhere() {
+        return Ground::new("path", false, nowhere(desired, flow));
+    }
     let carriers = way.gateways().iter().filter_map(|id| Some(intent.get(*id)?.peer()));
     let far = if let Destination::Peer(to) = flow.to { Some(to) } else { None };
     let ends: Vec<_> = [Some(flow.from), far].into_iter().flatten().collect();
@@ -221,6 +224,34 @@ fn path(view: &View<'_>, flow: &Flow) -> Ground {
         (false, true) => {
             Ground::new("path", false, format!("unknown: no report of {} within its lease; {way}", names.list(&silent)))
         }
+    }
+}
+
+/// Why no gateway may serve, gateway by gateway.
+fn nowhere(desired: &Desired, flow: &Flow) -> String {
+    let intent = desired.intent();
+    let names = Names::new(intent, None);
+    let Destination::Route(route) = flow.to else { return "no gateway of its policies may carry it".to_owned() };
+    let down = desired.selection().is_down(route);
+    let why = |id: &GatewayId| {
+        let gateway = intent.get(*id)?;
+        let network = intent.get(route)?.network();
+        let effective = intent.get(gateway.peer()).is_some_and(|peer| peer.status().is_effective());
+        Some(match () {
+            () if gateway.activity() == Activity::Disabled => "is disabled".to_owned(),
+            () if !gateway.duties().contains(Duty::Egress) => "lets nothing out".to_owned(),
+            () if !intent.serves(*id, network) => format!("does not serve {}", names.of(network)),
+            () if !effective => "does not take part".to_owned(),
+            () if down => "is dead, and the route is dropped then".to_owned(),
+            () => "may serve".to_owned(),
+        })
+    };
+    let listed = intent.gateways_of(route);
+    let texts: Vec<_> = listed.iter().filter_map(|id| Some(format!("{} {}", names.of(*id), why(id)?))).collect();
+    if texts.is_empty() {
+        "no gateway stands before it".to_owned()
+    } else {
+        format!("no gateway may serve: {}", texts.join(", "))
     }
 }
 

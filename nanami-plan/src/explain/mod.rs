@@ -112,7 +112,8 @@ impl View<'_> {
         let (names, revision) = (Names::new(intent, None), intent.revision());
         let subject = Subject { flow: *flow, names, revision };
         let chain = grounds::chain(self, &asked, flow.to);
-        if missing(asked.service, desired.access().grants(asked.from, asked.to)).is_some() {
+        let nowhere = desired.way(asked.from, asked.to).is_nowhere();
+        if nowhere || missing(asked.service, desired.access().grants(asked.from, asked.to)).is_some() {
             let (fixes, rejected) = fix::find(desired, &asked);
             return Explanation::Denied(WhyNot { subject, chain, fixes, rejected });
         }

@@ -53,7 +53,7 @@ impl<'a> Text<'a> {
     fn new(plan: &'a Plan, full: bool) -> Self {
         let rows = |stage| if full { rollout::each(plan.steps(stage)) } else { rollout::gathered(plan.steps(stage)) };
         let stages = Stage::ALL.map(|stage| (stage, rows(stage))).to_vec();
-        Self { plan, full, limit: Limit::NONE, stages, asserted: plan.desired.check_assertions(&[]) }
+        Self { plan, full, limit: Limit::NONE, stages, asserted: plan.check_assertions(&[]) }
     }
 
     fn lines(&mut self, reach: Limit, rest: Limit) -> Vec<String> {
