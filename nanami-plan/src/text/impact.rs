@@ -23,7 +23,7 @@ impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::End(name) => write!(f, "{name} is dead itself"),
-            Self::NoGateway => f.write_str("no gateway is left that could carry it"),
+            Self::NoGateway => f.write_str("no gateway is left"),
             Self::ControlAway(name) => write!(f, "{name} could carry it, but control is away"),
             Self::OnlyTunnel(name) => write!(f, "the one tunnel of {name} leads to a dead gateway"),
         }
@@ -96,7 +96,7 @@ fn table(impact: &Impact, limit: Limit, all: bool) -> Vec<String> {
     for outcome in &outcomes[..shown] {
         let was = impact.names.way(outcome.way());
         let fate = match outcome.lost_its_last_standby() {
-            true => format!("{}, without a standby", outcome.fate()),
+            true => format!("{}, no standby left", outcome.fate()),
             false => outcome.fate().to_string(),
         };
         table.row([outcome.to_string(), was, fate]);

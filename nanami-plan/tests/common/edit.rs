@@ -22,9 +22,9 @@ pub(crate) fn apply(intent: &Intent, line: &str, draft: &mut Draft) {
             draft.add(route);
         }
         ["-", "policy", name] => draft.remove(intent.id::<PolicyId>(name).unwrap()),
-        ["-", "route", name] => draft.remove_with_dependents(intent.id::<RouteId>(name).unwrap()),
-        ["-", "gateway", name] => draft.remove_with_dependents(intent.id::<GatewayId>(name).unwrap()),
-        ["-", "peer", name] => draft.remove_with_dependents(intent.id::<PeerId>(name).unwrap()),
+        ["-", "route", name] => draft.remove(intent.id::<RouteId>(name).unwrap()),
+        ["-", "gateway", name] => draft.remove(intent.id::<GatewayId>(name).unwrap()),
+        ["-", "peer", name] => draft.remove(intent.id::<PeerId>(name).unwrap()),
         ["~", "gateway", name, words @ ..] => update_gateway(intent, draft, name, words),
         ["~", "route", name, words @ ..] => update_route(intent, draft, name, words),
         ["~", "peer", name, words @ ..] => update_peer(intent, draft, name, words),

@@ -115,7 +115,8 @@ impl Script {
                 lines.iter().for_each(|line| edit::apply(&self.intent, line, &mut draft));
                 match self.intent.apply(self.intent.owner(), &draft.into_changes()) {
                     Ok(next) => {
-                        self.intent = common::joined(&next);
+                        let all = next.peers().all(|(_, peer)| peer.key().is_some());
+                        self.intent = if all { next } else { common::joined(&next) };
                         None
                     }
                     Err(refused) => {
