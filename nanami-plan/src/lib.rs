@@ -23,6 +23,7 @@ mod blocker;
 pub mod board;
 mod changes;
 mod check;
+mod demand;
 mod desired;
 mod effect;
 mod explain;

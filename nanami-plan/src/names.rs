@@ -61,9 +61,4 @@ impl Names {
     pub(crate) fn belongs(&self, route: nanami_model::RouteId, what: nanami_model::Selector) -> bool {
         self.revisions().filter_map(|intent| intent.get(route)).any(|route| what == route.network().into())
     }
-
-    /// The newer revision.
-    pub(crate) fn after(&self) -> &Intent {
-        &self.after
-    }
 }

@@ -18,7 +18,9 @@ use std::sync::Arc;
 use nanami_model::{Cidr, Destination, GatewayId, Intent, OnAllDown, Path, PeerId, PolicyId, Route, RouteId, Slot};
 
 use crate::access::Access;
+use crate::demand::Demands;
 use crate::selection::Selection;
+use crate::selection::candidates;
 use crate::selection::roster::Roster;
 
 /// The gateways on the way of a pair, ranked; none of them means that the two have a tunnel of their own.
@@ -80,7 +82,7 @@ struct RouteWays {
 }
 
 impl RouteWays {
-    fn all(intent: &Intent, selection: &Selection) -> BTreeMap<RouteId, Self> {
+    fn all(intent: &Intent, selection: &Selection, demands: &Demands) -> BTreeMap<RouteId, Self> {
         // A route that falls back takes the ways of a wider one, so that comes first.
         let narrowest = |route: &Route| route.prefixes().iter().map(Cidr::length).min();
         let mut order: Vec<_> = intent.routes().map(|(id, route)| (narrowest(route), id)).collect();
@@ -89,7 +91,8 @@ impl RouteWays {
         let mut tables: Vec<(Arc<Roster>, Arc<[u32]>)> = Vec::new();
         for (_, id) in order {
             let wider = crate::territory::wider(intent, id).and_then(|wider| all.get(&wider));
-            let ways = Self::of(intent, id, selection, wider, &mut tables);
+            let mut ways = Self::of(intent, id, selection, wider, &mut tables);
+            ways.demand(intent, id, demands);
             all.insert(id, ways);
         }
         all
@@ -131,6 +134,35 @@ impl RouteWays {
         Self { ways: std::iter::once(everybody).chain(own).collect(), of }
     }
 
+    /// Those who ask for one gateway go by that one, or by none.
+    fn demand(&mut self, intent: &Intent, id: RouteId, demands: &Demands) {
+        let limited = demands.limited.iter().map(|(peer, gateway)| (peer, gateway, true));
+        let pinned = demands.egress.iter().map(|(peer, gateway)| (peer, gateway, false));
+        let listed = intent.gateways_of(id);
+        // A pinned gateway says nothing about routes that it does not stand before; the one tunnel of a device does.
+        let all = limited.chain(pinned).filter(|(_, gateway, limited)| *limited || listed.contains(gateway));
+        let mut of: Option<Vec<u32>> = None;
+        for (peer, gateway, _) in all {
+            let Some(slot) = intent.slot(*peer) else { continue };
+            let serves = listed.contains(gateway) && candidates::may_serve(intent, id, *gateway);
+            let way = Way::by(if serves { vec![*gateway] } else { Vec::new() });
+            let known = self.ways.iter().position(|known| *known == way);
+            let number = known.unwrap_or_else(|| {
+                self.ways.push(way);
+                self.ways.len() - 1
+            });
+            let of = of.get_or_insert_with(|| {
+                let mut of = self.of.to_vec();
+                of.resize(intent.slot_bound::<PeerId>(), 0);
+                of
+            });
+            of[slot.index()] = u32::try_from(number).expect("there are no more ways than peers");
+        }
+        if let Some(of) = of {
+            self.of = of.into();
+        }
+    }
+
     fn number(&self, client: Option<Slot<PeerId>>) -> usize {
         client.and_then(|slot| self.of.get(slot.index())).map_or(0, |number| *number as usize)
     }
@@ -138,15 +170,51 @@ impl RouteWays {
 
 impl Ways {
     pub(crate) fn of(intent: &Intent, access: &Access, selection: &Selection) -> Self {
-        let routes = RouteWays::all(intent, selection);
+        let demands = Demands::of(intent);
+        let routes = RouteWays::all(intent, selection, &demands);
         let mut ways = Self { intent: intent.clone(), routes, carried: BTreeMap::new(), direct: Way::default() };
-        for (pair, listed) in demanded(intent, access) {
-            let ranks = selection.rank(intent, &listed);
-            ways.carried.insert(pair, Way::by(ranks));
+        let mut lists = demanded(intent, access);
+        for (to, gateway) in &demands.ingress {
+            let bearer = intent.get(*gateway).map(|gateway| gateway.peer());
+            for from in access.to(Destination::Peer(*to)).map(|(from, _)| from).filter(|from| Some(*from) != bearer) {
+                let list = lists.entry(ordered(from, *to)).or_default();
+                *list = if list.is_empty() { vec![*gateway] } else { common(std::mem::take(list), vec![*gateway]) };
+            }
+        }
+        for (pair, listed) in &lists {
+            ways.carried.insert(*pair, Way::by(selection.rank(intent, listed)));
         }
         let served = ways.served(intent, access);
         ways.carried.retain(|pair, _| !served.contains(pair));
+        ways.limit(intent, access, &demands, &lists);
         ways
+    }
+
+    /// A plain device goes by its gateway alone: directly to that gateway's own peer, and through it to everybody else. Between two
+    /// that stand behind different gateways there is no way: nobody hands on from one gateway to another.
+    fn limit(
+        &mut self,
+        intent: &Intent,
+        access: &Access,
+        demands: &Demands,
+        lists: &BTreeMap<(PeerId, PeerId), Vec<GatewayId>>,
+    ) {
+        for (device, gateway) in &demands.limited {
+            let begins = access.from(*device).map(|(to, _)| to);
+            let begins = begins.filter_map(|to| if let Destination::Peer(to) = to { Some(to) } else { None });
+            let ends = access.to(Destination::Peer(*device)).map(|(from, _)| from);
+            for other in begins.chain(ends).collect::<BTreeSet<_>>() {
+                let pair = ordered(*device, other);
+                if intent.get(*gateway).is_some_and(|gateway| gateway.peer() == other) {
+                    self.carried.remove(&pair);
+                    continue;
+                }
+                let same = demands.limited.get(&other).is_none_or(|own| own == gateway);
+                let agreed = lists.get(&pair).is_none_or(|list| list.contains(gateway));
+                let serves = same && agreed && candidates::may_let_in(intent, *gateway);
+                self.carried.insert(pair, Way::by(if serves { vec![*gateway] } else { Vec::new() }));
+            }
+        }
     }
 
     /// The way between a peer and what it reaches.

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use nanami_model::{AcceptRule, Cidr, Destination, ForwardRule, GatewayId, PeerId};
+use nanami_model::{AcceptRule, Cidr, Destination, ForwardRule, GatewayId, Layer, PeerId, Setting, TrafficMode};
 
 use crate::access::Grant;
 use crate::desired::Desired;
@@ -87,7 +87,9 @@ impl<'a> Sharing<'a> {
                     self.send(&prefixes, &carriers);
                     // What nobody may carry goes into the tunnel all the same: refused there and at once, and not leaked.
                     if !carriers.is_empty() || way.is_nowhere() {
-                        self.share.routes.extend(closed(&prefixes));
+                        let overlay_only = self.overlay_only();
+                        let routed = prefixes.iter().filter(|prefix| prefix.length() > 0 || !overlay_only);
+                        self.share.routes.extend(closed(routed));
                     }
                 }
                 Destination::Address(_) => {}
@@ -140,6 +142,21 @@ impl<'a> Sharing<'a> {
     fn route(&mut self) {
         let pools = self.desired.intent().networks().flat_map(|(_, network)| network.pools());
         self.share.routes.extend(pools);
+        // Whoever sends everything through the tunnels does so too while no exit is there: nothing leaks.
+        if self.traffic().value() == TrafficMode::FullTunnel {
+            self.share.routes.extend([Cidr::ALL_V4, Cidr::ALL_V6]);
+        }
+    }
+
+    fn traffic(&self) -> Setting<TrafficMode> {
+        self.desired.intent().preference_of(self.peer).traffic()
+    }
+
+    /// Whether an exit that the peer may use is not where its host sends everything else. Where nobody says, it is: that is
+    /// what somebody who may use an exit expects.
+    fn overlay_only(&self) -> bool {
+        let traffic = self.traffic();
+        traffic.value() == TrafficMode::VpnOnly && traffic.layer() != Layer::Default
     }
 
     /// Sets up this end of the way to another peer.
@@ -199,10 +216,9 @@ impl<'a> Sharing<'a> {
 
 /// The prefixes that a host routes into the tunnel: whoever sends everything of one family through it leaks nothing of the other
 /// (PLANNING.md I13).
-fn closed(prefixes: &[Cidr]) -> Vec<Cidr> {
-    let everything = prefixes.iter().any(|prefix| prefix.length() == 0);
-    let both = [Cidr::ALL_V4, Cidr::ALL_V6].into_iter().filter(|_| everything);
-    prefixes.iter().copied().chain(both).collect()
+fn closed<'a>(prefixes: impl Iterator<Item = &'a Cidr>) -> Vec<Cidr> {
+    let both = |prefix: &Cidr| if prefix.length() == 0 { vec![Cidr::ALL_V4, Cidr::ALL_V6] } else { vec![*prefix] };
+    prefixes.flat_map(both).collect()
 }
 
 /// The ranges that hold just these addresses.

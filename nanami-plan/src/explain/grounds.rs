@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use nanami_model::{Activity, Destination, Duty, Entity, Flow, GatewayId, Intent, Policy, PolicyId, Verdict};
+use nanami_model::{
+    Activity, Destination, Duty, Entity, Flow, GatewayId, Intent, Mode, Policy, PolicyId, RoutingMode, Verdict,
+};
 
 use super::address_pairs;
 use crate::access::pairs;
@@ -231,7 +233,21 @@ fn path(view: &View<'_>, flow: &Flow) -> Ground {
 fn nowhere(desired: &Desired, flow: &Flow) -> String {
     let intent = desired.intent();
     let names = Names::new(intent, None);
-    let Destination::Route(route) = flow.to else { return "no gateway of its policies may carry it".to_owned() };
+    let far = if let Destination::Peer(to) = flow.to { Some(to) } else { None };
+    for end in [Some(flow.from), far].into_iter().flatten() {
+        if let Some(Mode::Limited { gateway }) = intent.get(end).map(nanami_model::Peer::mode) {
+            let to = names.of(gateway);
+            return format!("the one tunnel of {} leads to {to}, which does not lead there", names.of(end));
+        }
+    }
+    let Destination::Route(route) = flow.to else { return "no gateway that is asked for may carry it".to_owned() };
+    let pinned = intent.preference_of(flow.from).routing();
+    if let RoutingMode::Manual { egress: Some(gateway), .. } = pinned.value()
+        && intent.gateways_of(route).contains(&gateway)
+    {
+        let says = crate::demand::says(&pinned, &names);
+        return format!("{} alone is to carry it, {says}, and may not", names.of(gateway));
+    }
     let down = desired.selection().is_down(route);
     let why = |id: &GatewayId| {
         let gateway = intent.get(*id)?;

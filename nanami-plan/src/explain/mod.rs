@@ -12,6 +12,7 @@ use crate::share::common_family;
 use crate::view::View;
 
 mod candidates;
+mod chosen;
 mod fix;
 mod grounds;
 mod hops;
@@ -40,6 +41,8 @@ pub struct Why {
     pub(crate) way: Way,
     pub(crate) carrying: Option<GatewayId>,
     pub(crate) standbys: Vec<String>,
+    /// Why the first gateway is the first.
+    pub(crate) chosen: String,
 }
 
 /// Why a flow does not pass.
@@ -121,7 +124,8 @@ impl View<'_> {
         let hops = hops::of(self, &asked, flow.to, &way);
         let carrying = hops::carrying(self, &asked, &way);
         let standbys = hops::standbys(self, asked.from, &way);
-        Explanation::Allowed(Why { subject, chain, hops, way, carrying, standbys })
+        let chosen = chosen::why(desired, &asked, &way);
+        Explanation::Allowed(Why { subject, chain, hops, way, carrying, standbys, chosen })
     }
 }
 

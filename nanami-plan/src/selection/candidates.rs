@@ -25,6 +25,16 @@ pub(crate) fn without(intent: &Intent, id: RouteId, dead: &BTreeSet<GatewayId>) 
     usable(intent, listed, |id| !dead.contains(&id) && able(intent, id, Duty::Egress, Some(route.network())))
 }
 
+/// Whether this gateway may serve a route, draining or not.
+pub(crate) fn may_serve(intent: &Intent, route: RouteId, gateway: GatewayId) -> bool {
+    intent.get(route).is_some_and(|route| able(intent, gateway, Duty::Egress, Some(route.network())))
+}
+
+/// Whether this gateway may carry for the plain devices behind it, draining or not.
+pub(crate) fn may_let_in(intent: &Intent, gateway: GatewayId) -> bool {
+    able(intent, gateway, Duty::Ingress, None)
+}
+
 /// The gateways of a list that may carry traffic between peers, in its order.
 pub(crate) fn of_via(intent: &Intent, listed: &[GatewayId]) -> Vec<GatewayId> {
     usable(intent, listed.to_vec(), |id| able(intent, id, Duty::Transit, None))

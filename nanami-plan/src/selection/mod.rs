@@ -76,6 +76,11 @@ impl Selection {
         self.0.down.contains(&route)
     }
 
+    /// Whether anything was chosen for a route, so that not just the document's order holds.
+    pub(crate) fn is_of(&self, route: RouteId) -> bool {
+        self.0.rosters.contains_key(&route)
+    }
+
     /// How many clients have each gateway first on a route that spreads them; nothing for one that sends everybody the same way.
     pub fn load(&self, route: RouteId) -> BTreeMap<GatewayId, usize> {
         self.roster(route).map(|roster| roster.load()).unwrap_or_default()

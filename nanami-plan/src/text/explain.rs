@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use nanami_model::{Activity, Gateway, GatewayId};
-
 use super::{Table, count, duration, fix, wrap};
 use crate::explain::{Explanation, Ground, Judged, Subject, Why, WhyNot, replies};
 
@@ -27,7 +25,7 @@ impl fmt::Display for Why {
         lines.push(String::new());
         let mut rest: Vec<(&str, String)> = Vec::new();
         if let Some(first) = self.way.gateways().first() {
-            rest.push(("chosen", format!("{}: {}", self.subject.names.of(*first), self.chosen(*first))));
+            rest.push(("chosen", format!("{}: {}", self.subject.names.of(*first), self.chosen)));
             if let Some(now) = self.carrying.filter(|now| now != first) {
                 rest.push(("now", format!("{}: a standby, which took over", self.subject.names.of(now))));
             }
@@ -40,16 +38,6 @@ impl fmt::Display for Why {
         }
         lines.extend(rest.into_iter().flat_map(|(topic, text)| wrap(&format!("  {topic:<11}  "), &text)));
         f.write_str(&lines.join("\n"))
-    }
-}
-
-impl Why {
-    /// Why the first gateway is the first.
-    fn chosen(&self, first: GatewayId) -> &'static str {
-        match self.subject.names.after().get(first).map(Gateway::activity) {
-            Some(Activity::Draining) => "draining, and no other one is left",
-            _ => "the first of the list that is not draining",
-        }
     }
 }
 

@@ -3,12 +3,12 @@
 //! `+ policy NAME FROM -> TO SERVICE [deny] [via A, B]`, `+ route NAME PREFIX behind A, B`, `- KIND NAME`, and
 //! `~ KIND NAME WORDS`: a gateway may become `active`, `draining`, `disabled`, `host H`, `capacity N`, `duties D, D`; a route
 //! `primary` …, `hold`, `fall_back`, `drop`, `redundancy N`, `behind A, B`; a peer `active`, `suspended`, `expired`,
-//! `limited G`, `plain`.
+//! `limited G`, `plain`, `prefers PREFERENCE`; a network `prefers PREFERENCE`: `full_tunnel`, `vpn_only`, `egress G`, `ingress G`.
 #![allow(clippy::unwrap_used, reason = "test helpers")]
 
 use nanami_model::{
     Activity, Draft, Duties, Duty, GatewayId, Intent, Mode, Name, NetworkId, PeerId, Policy, PolicyId, Route, RouteId,
-    Selector, Service, Services, Standing,
+    RoutingMode, RoutingPreference, Selector, Service, Services, Standing, TrafficMode,
 };
 
 pub(crate) fn apply(intent: &Intent, line: &str, draft: &mut Draft) {
@@ -28,8 +28,28 @@ pub(crate) fn apply(intent: &Intent, line: &str, draft: &mut Draft) {
         ["~", "gateway", name, words @ ..] => update_gateway(intent, draft, name, words),
         ["~", "route", name, words @ ..] => update_route(intent, draft, name, words),
         ["~", "peer", name, words @ ..] => update_peer(intent, draft, name, words),
+        ["~", "network", name, "prefers", words @ ..] => {
+            let preference = preference(intent, words);
+            draft.update(intent.id::<NetworkId>(name).unwrap(), |network| network.with_preference(preference));
+        }
         _ => panic!("not an edit: {line}"),
     }
+}
+
+/// `full_tunnel` or `vpn_only`, `egress G`, `ingress G`.
+fn preference(intent: &Intent, words: &[&str]) -> RoutingPreference {
+    let after = |word: &str| words.iter().position(|known| *known == word).map(|at| intent.id(words[at + 1]).unwrap());
+    let (ingress, egress) = (after("ingress"), after("egress"));
+    let mut preference = RoutingPreference::none();
+    if ingress.is_some() || egress.is_some() {
+        preference = preference.with_routing(RoutingMode::Manual { ingress, egress });
+    }
+    for (word, traffic) in [("full_tunnel", TrafficMode::FullTunnel), ("vpn_only", TrafficMode::VpnOnly)] {
+        if words.contains(&word) {
+            preference = preference.with_traffic(traffic);
+        }
+    }
+    preference
 }
 
 fn gateways(intent: &Intent, words: &[&str]) -> Vec<GatewayId> {
@@ -95,6 +115,7 @@ fn update_peer(intent: &Intent, draft: &mut Draft, name: &str, words: &[&str]) {
         ["expired"] => peer.with_standing(Standing::Expired),
         ["limited", gateway] => peer.with_mode(Mode::Limited { gateway: intent.id(gateway).unwrap() }),
         ["plain"] => peer.with_mode(Mode::Managed),
+        ["prefers", words @ ..] => peer.with_preference(preference(intent, words)),
         _ => panic!("a peer does not become {words:?}"),
     });
 }
