@@ -151,6 +151,8 @@ impl Script {
                 endpoint: None,
                 handshake_age: Some(Duration::from_secs(age)),
                 handshakes: 1,
+                probes: 0,
+                answered: 0,
                 rtt: rtt.map(Duration::from_millis),
                 received_bytes: 0,
                 sent_bytes: 0,
