@@ -131,7 +131,7 @@ pub use network_map::{
 pub use object::{Entity, Id, Label, Object, ObjectId};
 pub use observed::{Observed, Sighting, StaleReport};
 pub use preshared_key::PresharedKey;
-pub use redemption::NotRedeemable;
+pub use redemption::{NotRedeemable, Redemption};
 pub use refused::{Refused, Violation};
 pub use rename::Rename;
 pub use report::{Attempt, LinkReport, Report, TakenOver, Usage};

@@ -1,8 +1,17 @@
-//! Whether a secret turns a key pair into a peer: a function of the stored join key and the time (SEC-03 to SEC-05).
+//! Whether a secret turns a key pair into a peer, and by which changes: a function of one revision and the time (SEC-03 to
+//! SEC-05).
 //!
-//! **Invariants**: the secret is compared first, whatever else is wrong; the end is exclusive; revocation wins.
+//! **Invariants**: the secret is compared first, whatever else is wrong; the end is exclusive; revocation wins. Check and
+//! consume are one change set, for one revision: whoever makes it durable by compare-and-append at that revision lets in as
+//! many as the key may, however many race. The same key pair with the same join key is let in once, and told so again.
 
-use crate::entity::JoinKey;
+use crate::change::ChangeSet;
+use crate::entity::{JoinKey, Peer};
+use crate::id::{JoinKeyId, PeerId};
+use crate::intent::Intent;
+use crate::key::PublicKey;
+use crate::name::Name;
+use crate::object::Entity;
 use crate::secret::{JoinSecret, JoinSecretHash};
 use crate::time::Timestamp;
 
@@ -10,6 +19,9 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotRedeemable {
+    /// There is no such join key.
+    #[error("there is no such join key")]
+    Unknown,
     /// The secret is not the key's.
     #[error("the secret is wrong")]
     WrongSecret,
@@ -22,6 +34,85 @@ pub enum NotRedeemable {
     /// Somebody took it back.
     #[error("the key is revoked")]
     Revoked,
+    /// The key pair is another peer's already.
+    #[error("the key pair is {0}'s already")]
+    KeyTaken(PeerId),
+    /// The peer that the join key fills has another key pair, or is gone.
+    #[error("{0} is not waiting for a key pair")]
+    PeerTaken(PeerId),
+}
+
+/// What a good join key leads to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Redemption {
+    /// The key pair was let in by this join key before, and the reply was lost: nothing changes.
+    Again(PeerId),
+    /// These changes let it in, at the revision that was looked at and at no other. They are
+    /// [control's](crate::Actor::Control).
+    Admit {
+        /// The peer that it becomes.
+        peer: PeerId,
+        /// The name of that peer.
+        name: Name,
+        /// What makes it one, and the key used once more.
+        changes: ChangeSet,
+    },
+}
+
+impl Intent {
+    /// What happens when somebody proves the key pair of `key` and shows `secret` at `now`.
+    ///
+    /// # Errors
+    /// [`NotRedeemable`], for the audit record only.
+    pub fn redeem(&self, secret: &JoinSecret, key: PublicKey, now: Timestamp) -> Result<Redemption, NotRedeemable> {
+        let id = secret.id();
+        let found = self.get(id);
+        // An unknown id is compared too, with a key that no secret redeems: the work is the same, and so is the answer.
+        let nobody = JoinKey::one_off(crate::name!("nobody"));
+        let join_key = found.unwrap_or(&nobody);
+        let holder = self.peers().find(|(_, peer)| peer.key() == Some(key));
+        match (join_key.redeemable(secret, now), holder) {
+            (Err(NotRedeemable::WrongSecret), _) if found.is_none() => Err(NotRedeemable::Unknown),
+            (Err(NotRedeemable::WrongSecret), _) => Err(NotRedeemable::WrongSecret),
+            (_, Some((peer, entity))) if was_let_in_by(entity, peer, id, join_key) => Ok(Redemption::Again(peer)),
+            (Err(reason), _) => Err(reason),
+            (Ok(()), Some((peer, _))) => Err(NotRedeemable::KeyTaken(peer)),
+            (Ok(()), None) => self.admit(id, join_key, key),
+        }
+    }
+
+    /// The peers that a join key let in and that are still there, for whoever takes it back.
+    pub fn admitted_by(&self, id: JoinKeyId) -> impl Iterator<Item = PeerId> + '_ {
+        let key = self.get(id);
+        let admitted = move |(peer, entity): (PeerId, &Peer)| {
+            let by = entity.join_key() == Some(id) || key.is_some_and(|key| key.redeemed_by() == Some(peer));
+            by.then_some(peer)
+        };
+        self.peers().filter_map(admitted)
+    }
+
+    fn admit(&self, id: JoinKeyId, join_key: &JoinKey, key: PublicKey) -> Result<Redemption, NotRedeemable> {
+        let mut draft = self.draft();
+        let (peer, name) = match join_key.peer() {
+            Some(pending) => {
+                let waits = self.get(pending).filter(|peer| peer.key().is_none());
+                let name = waits.map(Entity::name).ok_or(NotRedeemable::PeerTaken(pending))?;
+                draft.update(pending, |peer| join_key.admit(Some(peer), id, key));
+                (pending, name.clone())
+            }
+            None => {
+                let peer = join_key.admit(None, id, key);
+                let name = peer.name().clone();
+                (draft.add(peer), name)
+            }
+        };
+        draft.update(id, |join_key| join_key.redeemed(peer));
+        Ok(Redemption::Admit { peer, name, changes: draft.into_changes() })
+    }
+}
+
+fn was_let_in_by(entity: &Peer, peer: PeerId, id: JoinKeyId, join_key: &JoinKey) -> bool {
+    entity.join_key() == Some(id) || join_key.redeemed_by() == Some(peer)
 }
 
 impl JoinKey {

@@ -8,8 +8,8 @@
 use std::{net::IpAddr, time::Duration};
 
 use nanami_model::{
-    Actor, Entity, Intent, JoinKey, JoinKeyId, JoinSecret, Name, NotRedeemable, Peer, PeerId, PublicKey, Refused,
-    Timestamp, name,
+    Actor, Intent, JoinKey, JoinKeyId, JoinSecret, Name, NotRedeemable, PeerId, PublicKey, Redemption, Refused,
+    Timestamp,
 };
 
 use super::{Step, Workspace, audit::Act};
@@ -54,6 +54,17 @@ pub enum NotJoined {
     Rules(#[source] Refused),
 }
 
+impl From<NotRedeemable> for NotJoined {
+    fn from(reason: NotRedeemable) -> NotJoined {
+        match reason {
+            NotRedeemable::Unknown => NotJoined::Unknown,
+            NotRedeemable::KeyTaken(peer) => NotJoined::KeyTaken(peer),
+            NotRedeemable::PeerTaken(peer) => NotJoined::PeerTaken(peer),
+            reason => NotJoined::NotRedeemable(reason),
+        }
+    }
+}
+
 impl Workspace {
     /// Decides on a hello: `key` is what the channel proved, `secret` the join key that was shown.
     ///
@@ -72,55 +83,21 @@ impl Workspace {
         if !self.attempts.may_try(source, now) {
             return Err(NotJoined::TooMany);
         }
-        // An unknown id is compared too, with a key that no secret redeems: the work is the same, and so is the answer.
-        let found = self.fold.intent.get(secret.id());
-        let nobody = JoinKey::one_off(name!("nobody"));
-        let join_key = found.unwrap_or(&nobody);
-        match (join_key.redeemable(secret, now), again()) {
-            (Err(NotRedeemable::WrongSecret), _) if found.is_none() => Err(NotJoined::Unknown),
-            (Err(NotRedeemable::WrongSecret), _) => Err(NotJoined::NotRedeemable(NotRedeemable::WrongSecret)),
-            // The reply to an earlier hello was lost: the key that this join key let in comes again.
-            (Err(_), Some(again)) if join_key.redeemed_by() == Some(again.peer) => Ok(Step::nothing(again)),
-            (_, Some(again)) if let_in_by(&self.fold.intent, again.peer) == Some(secret.id()) => {
-                Ok(Step::nothing(again))
+        match self.fold.intent.redeem(secret, key, now)? {
+            Redemption::Again(peer) => {
+                let name = self.fold.intent.name_of(peer).cloned().ok_or(NotJoined::Stranger)?;
+                Ok(Step::nothing(Welcomed { peer, name, joined: false }))
             }
-            (Err(reason), _) => Err(NotJoined::NotRedeemable(reason)),
-            (Ok(()), Some(known)) => Err(NotJoined::KeyTaken(known.peer)),
-            (Ok(()), None) => self.join(now, key, secret.id(), join_key),
+            Redemption::Admit { peer, name, changes } => {
+                let welcomed = Welcomed { peer, name, joined: true };
+                self.write(now, Actor::Control, Act::Joined { peer }, changes, welcomed).map_err(NotJoined::Rules)
+            }
         }
     }
 
     /// Counts a failure against its source.
     pub fn note_failure(&mut self, source: IpAddr, now: Timestamp) {
         self.attempts.failed(source, now);
-    }
-
-    fn join(
-        &self,
-        now: Timestamp,
-        key: PublicKey,
-        id: JoinKeyId,
-        join_key: &JoinKey,
-    ) -> Result<Step<Welcomed>, NotJoined> {
-        let intent = &self.fold.intent;
-        let mut draft = intent.draft();
-        let (peer, name) = match join_key.peer() {
-            Some(pending) => {
-                let waits = intent.get(pending).filter(|peer| peer.key().is_none());
-                let name = waits.map(Entity::name).ok_or(NotJoined::PeerTaken(pending))?;
-                draft.update(pending, |peer| join_key.admit(Some(peer), id, key));
-                (pending, name.clone())
-            }
-            None => {
-                let peer = join_key.admit(None, id, key);
-                let name = peer.name().clone();
-                (draft.add(peer), name)
-            }
-        };
-        draft.update(id, |join_key| join_key.redeemed(peer));
-        let changes = draft.into_changes();
-        self.write(now, Actor::Control, Act::Joined { peer }, changes, Welcomed { peer, name, joined: true })
-            .map_err(NotJoined::Rules)
     }
 
     /// Makes a join key; `secret` becomes its secret, 20 bytes of the operating system's randomness.
@@ -148,11 +125,6 @@ impl Workspace {
         draft.update(id, JoinKey::revoked);
         self.write(now, by, Act::JoinKey, draft.into_changes(), ())
     }
-}
-
-/// The join key that let a peer in.
-fn let_in_by(intent: &Intent, peer: PeerId) -> Option<JoinKeyId> {
-    intent.get(peer).and_then(Peer::join_key)
 }
 
 /// The join keys that would let somebody in now, for people; no secret is in them.
