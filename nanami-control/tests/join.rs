@@ -238,7 +238,7 @@ async fn knock(
             }
             match channel.poll_event() {
                 Some(Event::Open { .. }) => {
-                    channel.send(&ToControl::Hello { join: join.take(), held: None }.encode()).unwrap()
+                    channel.send(&ToControl::Hello { join: join.take(), held: None }.encode()).unwrap();
                 }
                 Some(Event::Message(bytes)) if ToPeer::decode(&bytes).unwrap() != ToPeer::Refused => return (bytes, 0),
                 Some(Event::Message(bytes)) => message = Some(bytes),

@@ -3,6 +3,12 @@
 //!
 //! The map is that of one peer of workload W1: everybody sees everybody by one policy, two neighboring groups once more by
 //! another one, with one port denied; twenty routes. Keys and ids are as random as real ones.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "an example that measures and prints"
+)]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Instant;

@@ -82,7 +82,7 @@ pub const fn is_cidr_literal(text: &str) -> bool {
     }
     let address = bytes.split_at(slash).0;
     match (v4(address), v6(address)) {
-        (Some(bits), _) => length <= 32 && (length == 32 || (bits << length) as u32 == 0 || length == 0 && bits == 0),
+        (Some(bits), _) => length <= 32 && (length == 32 || bits << length == 0 || length == 0 && bits == 0),
         (None, Some(bits)) => length <= 128 && (length == 128 || bits << length == 0),
         (None, None) => false,
     }

@@ -1,4 +1,5 @@
 //! Documents as the source of a live workspace: what they change, what they leave alone, and what they rename.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use nanami_model::{
     Facts, Intent, JoinKeyId, Lifetime, Os, Peer, PeerId, PolicyId, PrivateKey, Refused, UserId, Violation, name,

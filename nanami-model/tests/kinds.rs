@@ -1,4 +1,5 @@
 //! Sessions and the workspace as objects: they come and go by rules of their own.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use nanami_model::{
     Actor, Change, ChangeSet, Entity, Intent, JoinKey, Object, Peer, RoutingPreference, Session, SessionId, Timestamp,

@@ -1,4 +1,5 @@
 //! Roles, permissions and scopes: the whole table, and that nobody rises by any sequence of changes (SEC-15).
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 

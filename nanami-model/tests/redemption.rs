@@ -1,5 +1,6 @@
 //! SEC-04, SEC-05: redemption is one compare-and-append at a revision, so that a join key lets in as many as it may,
 //! however many race, and whoever comes again after a lost reply is the same peer.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test, with threads of its own")]
 #![expect(clippy::unwrap_used, reason = "tests panic")]
 
 use std::collections::BTreeSet;

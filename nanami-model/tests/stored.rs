@@ -1,4 +1,5 @@
 //! What was stored before a field came still reads, and says what it said.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that reads its files")]
 
 use nanami_model::{
     Activity, Duties, Gateway, GatewayId, GatewaySelector, Lifecycle, Lifetime, Mode, Network, OnAllDown, Peer, Policy,

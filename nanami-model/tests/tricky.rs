@@ -1,4 +1,5 @@
 //! PLANNING section 8: the tricky cases that the model refuses, or gives one meaning.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use nanami_model::{
     Assertion, Condition, DnsSuffix, Draft, Duties, Duty, Gateway, GatewayId, Group, GroupId, Identity, Intent,

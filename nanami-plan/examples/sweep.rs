@@ -2,7 +2,12 @@
 //!
 //! `cargo run --release -p nanami-plan --example sweep -- [CLIENTS] [ROUTES] [GATEWAYS]`, 10,000, 200 and 20 unless said; each route
 //! is behind a window of five gateways, balanced, with one standby for each client. Prints one JSON object.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "it measures, and begins with what it made itself")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    reason = "it measures, and begins with what it made itself"
+)]
 
 use std::time::Instant;
 

@@ -1,7 +1,12 @@
 //! Limited-mode files against the real `wg-quick strip` and the real `wg`, which nobody here wrote.
 //!
 //! Needs root (`wg-quick` asks for it), `wg-quick` and `wg`, hence `#[ignore]`: run with `-- --ignored`.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test, with files for the real programs")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test, with files for the real programs"
+)]
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,5 @@
 //! Who is suspended or expired, what rests, and what a policy's conditions do not cover: nothing of it flows, in no map.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -33,7 +33,7 @@ pub(crate) enum Output {
     /// Close the channel and come back with `handle_closed`.
     Hangup,
     /// Save this map, then hand it out.
-    Map(NetworkMap),
+    Map(Box<NetworkMap>),
     /// Hand these out: where neighbors may be.
     Hints(Vec<Hint>),
     /// Control knows us as this peer.
@@ -187,7 +187,7 @@ impl Core {
             Some(why) => self.outputs.push_back(Output::RefusedMap(why)),
             None => {
                 self.held = Some(map.clone());
-                self.outputs.push_back(Output::Map(map));
+                self.outputs.push_back(Output::Map(Box::new(map)));
             }
         }
     }

@@ -173,10 +173,10 @@ impl Shell {
                     core.handle_closed(self.clock.now());
                 }
                 Output::Map(map) => {
-                    self.saved.map = Some(map.clone());
+                    self.saved.map = Some((*map).clone());
                     self.keep();
                     debug!(target: "nanami::agent", generation = %map.generation(), "map taken");
-                    view.send_modify(|view| view.map = Some(Arc::new(map)));
+                    view.send_modify(|view| view.map = Some(Arc::from(map)));
                 }
                 Output::Hints(hints) => {
                     if view.send_if_modified(|view| take_hints(view, hints)) {

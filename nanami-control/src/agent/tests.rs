@@ -36,7 +36,7 @@ fn sec_30_older_forked_and_partial_maps_are_refused_and_newer_ones_taken_once() 
     assert!(matches!(core.poll_output(), Output::Wait(_)), "the held map again is nothing new");
     for newer in [map(2, 6, "10.42.0.3"), map(3, 1, "10.42.0.4")] {
         core.handle_message(at(9), ToPeer::Map(Box::new(newer.clone())));
-        assert!(matches!(core.poll_output(), Output::Map(taken) if taken == newer));
+        assert!(matches!(core.poll_output(), Output::Map(taken) if *taken == newer));
     }
 }
 
@@ -45,7 +45,7 @@ fn a_difference_counts_on_its_base_alone_and_else_the_whole_map_is_asked_for() {
     let (old, new, newest) = (map(2, 5, "10.42.0.1"), map(2, 6, "10.42.0.2"), map(2, 7, "10.42.0.3"));
     let mut core = attached(Some(old.clone()));
     core.handle_message(at(9), ToPeer::Map(Box::new(old.delta_to(&new))));
-    assert!(matches!(core.poll_output(), Output::Map(taken) if taken == new));
+    assert!(matches!(core.poll_output(), Output::Map(taken) if *taken == new));
     for foreign in [old.delta_to(&newest), map(2, 6, "10.42.0.9").delta_to(&newest)] {
         core.handle_message(at(9), ToPeer::Map(Box::new(foreign)));
         assert!(matches!(core.poll_output(), Output::RefusedMap(RefusedMap::Partial)));
@@ -53,7 +53,7 @@ fn a_difference_counts_on_its_base_alone_and_else_the_whole_map_is_asked_for() {
         assert!(matches!(core.poll_output(), Output::Wait(_)));
     }
     core.handle_message(at(9), ToPeer::Map(Box::new(newest.clone())));
-    assert!(matches!(core.poll_output(), Output::Map(taken) if taken == newest));
+    assert!(matches!(core.poll_output(), Output::Map(taken) if *taken == newest));
     let mut fresh = attached(None);
     fresh.handle_message(at(9), ToPeer::Map(Box::new(old.delta_to(&new))));
     assert!(matches!(fresh.poll_output(), Output::RefusedMap(RefusedMap::Partial)));

@@ -52,7 +52,7 @@ pub struct Workspace {
     distribution: Arc<Distribution>,
     observed: Observed,
     attempts: Attempts,
-    saved_reports: BTreeMap<PeerId, (Timestamp, (Epoch, nanami_model::Generation))>,
+    saved_reports: BTreeMap<PeerId, (Timestamp, (Epoch, Generation))>,
 }
 
 /// A decision that is not durable yet. The reply comes out of [`Workspace::commit`] alone.

@@ -2,6 +2,7 @@
 //!
 //! `v1` holds what the first release wrote. A later release adds a directory for each form that changed, and never touches
 //! one that is there: `cargo test -p nanami-model --test wire -- --ignored` writes those of the current version.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that reads its files")]
 #![expect(clippy::unwrap_used, reason = "tests panic")]
 
 use std::fs;

@@ -16,8 +16,11 @@ pub(crate) struct Sample {
     /// Whether the bytes are fixed; what is read by name may gain fields, as long as the old text reads.
     pub(crate) fixed: bool,
     pub(crate) write: Box<dyn Fn() -> Vec<u8>>,
-    pub(crate) read: Box<dyn Fn(&[u8]) -> Result<(), String>>,
+    pub(crate) read: Box<Read>,
 }
+
+/// Reads bytes, and says how what they mean differs from what it should be.
+type Read = dyn Fn(&[u8]) -> Result<(), String>;
 
 pub(crate) fn samples() -> Vec<Sample> {
     vec![

@@ -19,7 +19,7 @@ pub(super) fn by(before: &Tables, after: &Tables, change: &Touched, subjects: &m
         match object {
             // A session bears the name of its peer.
             Object::Peer(_, peer) => {
-                subjects.extend(after.sessions.of_name(peer.name().as_str()).map(ObjectId::Session))
+                subjects.extend(after.sessions.of_name(peer.name().as_str()).map(ObjectId::Session));
             }
             Object::Workspace(..) => subjects.extend(after.workspaces.iter().map(|(id, _)| ObjectId::Workspace(id))),
             _ => {}

@@ -128,16 +128,32 @@ pub(super) fn read(mut input: Input<'_>, left: &mut usize) -> Result<Vec<Neighbo
     let mut columns = Columns { neighbors, has };
     columns.hosts(has::V4, &mut input, left, prefixes::v4_host)?;
     columns.hosts(has::V6, &mut input, left, prefixes::v6_host)?;
-    columns.each(has::PEER, |n| Ok(n.peer = Some(PeerId::from_bytes(input.array()?))))?;
+    columns.each(has::PEER, |n| {
+        n.peer = Some(PeerId::from_bytes(input.array()?));
+        Ok(())
+    })?;
     let mut names = names::read(&mut input, columns.having(has::NAME))?.into_iter();
-    columns.each(has::NAME, |n| Ok(n.name = names.next()))?;
+    columns.each(has::NAME, |n| {
+        n.name = names.next();
+        Ok(())
+    })?;
     columns.each(has::KEEPALIVE, |n| {
         let every = Duration::from_secs(input.small("keepalive")?);
-        Ok(*n = n.clone().with_keepalive(every))
+        *n = n.clone().with_keepalive(every);
+        Ok(())
     })?;
-    columns.each(has::REST, |n| Ok(n.allowed_ips.extend(prefixes::read_inline(&mut input, left)?)))?;
-    columns.each(has::STANDBY, |n| Ok(n.standby = read_standbys(&mut input, left)?))?;
-    columns.each(has::ACCEPTED, |n| Ok(n.accepted = prefixes::read_inline(&mut input, left)?))?;
+    columns.each(has::REST, |n| {
+        n.allowed_ips.extend(prefixes::read_inline(&mut input, left)?);
+        Ok(())
+    })?;
+    columns.each(has::STANDBY, |n| {
+        n.standby = read_standbys(&mut input, left)?;
+        Ok(())
+    })?;
+    columns.each(has::ACCEPTED, |n| {
+        n.accepted = prefixes::read_inline(&mut input, left)?;
+        Ok(())
+    })?;
     input.end()?;
     columns.neighbors.iter_mut().for_each(|n| n.allowed_ips = sorted(std::mem::take(&mut n.allowed_ips)));
     Ok(columns.neighbors)
