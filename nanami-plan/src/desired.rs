@@ -49,6 +49,8 @@ struct Parts {
     /// For each peer that is a gateway: the pairs that it carries, in use or standing by.
     carried: BTreeMap<PeerId, Vec<(PeerId, Destination)>>,
     territories: BTreeMap<RouteId, Vec<Cidr>>,
+    /// Who may use each route; what looks at all of them together reads nothing else of access.
+    clients: BTreeMap<RouteId, Vec<Slot<PeerId>>>,
 }
 
 /// How often an idle tunnel to a gateway says that it is there: shorter than the 30 s after which common NATs forget a UDP
@@ -66,8 +68,10 @@ pub fn compile(intent: &Intent, selection: &Selection) -> Desired {
         }
     }
     let territories = intent.routes().map(|(id, route)| (id, territory::of(intent, route))).collect();
+    let of_route = |id| access.to(Destination::Route(id)).filter_map(|(from, _)| intent.slot(from)).collect();
+    let clients = intent.routes().map(|(id, _)| (id, of_route(id))).collect();
     let (intent, selection) = (intent.clone(), selection.clone());
-    Desired(Arc::new(Parts { intent, selection, access, ways, carried, territories }))
+    Desired(Arc::new(Parts { intent, selection, access, ways, carried, territories, clients }))
 }
 
 impl Desired {
@@ -117,10 +121,8 @@ impl Desired {
 
     /// Every client of a route, with the number of its way among [`Desired::ways_to`].
     pub(crate) fn each_client(&self, route: RouteId, mut with: impl FnMut(Slot<PeerId>, usize)) {
-        for (from, _) in self.access().to(Destination::Route(route)) {
-            if let Some(slot) = self.intent().slot(from) {
-                with(slot, self.0.ways.number(route, slot));
-            }
+        for slot in self.0.clients.get(&route).into_iter().flatten() {
+            with(*slot, self.0.ways.number(route, *slot));
         }
     }
 
