@@ -100,12 +100,12 @@ fn removed(effect: &Effect, at_most: u64) -> Option<(Option<Flow>, String)> {
 
 /// What a change adds to or takes from what it must not touch.
 fn touched(effect: &Effect, what: Selector) -> Vec<(Option<Flow>, String)> {
-    let is = |peer: PeerId| effect.names.revisions().any(|intent| intent.is_member(peer, what));
+    let is = |peer: PeerId| effect.names().revisions().any(|intent| intent.is_member(peer, what));
     let about = |passage: &&Passage| {
         is(passage.from)
             || match passage.to {
                 Destination::Peer(to) => is(to),
-                Destination::Route(to) => what == Selector::Route(to) || effect.names.belongs(to, what),
+                Destination::Route(to) => what == Selector::Route(to) || effect.names().belongs(to, what),
                 Destination::Address(_) => false,
             }
     };
@@ -120,7 +120,7 @@ fn flow_of(passage: &Passage) -> Option<Flow> {
 }
 
 fn changed(effect: &Effect, passage: &Passage, verb: &str) -> String {
-    let names = &effect.names;
+    let names = effect.names();
     let by = match passage.policies.as_slice() {
         [] => String::new(),
         [one] => format!(", by policy {}", names.of(*one)),
@@ -148,7 +148,7 @@ fn said(desired: &Desired, flow: &Flow, verb: &str, service: &dyn std::fmt::Disp
 }
 
 fn not_reached(desired: &Desired, flow: &Flow) -> Option<String> {
-    let left = match missing(flow.service, desired.access().grants(flow.from, flow.to)) {
+    let left = match missing(flow.service, &desired.access().grants(flow.from, flow.to)) {
         Some(left) => left,
         None if desired.way(flow.from, flow.to).is_nowhere() => flow.service.into(),
         None => return None,
@@ -161,14 +161,16 @@ fn reached(desired: &Desired, flow: &Flow) -> Option<String> {
     if desired.way(flow.from, flow.to).is_nowhere() {
         return None;
     }
-    let grants = desired.access().grants(flow.from, flow.to).iter();
+    let grants = desired.access().grants(flow.from, flow.to);
     let wanted = flow.service.into();
-    let (services, policy) = grants.filter_map(|g| Some((g.services.intersection(&wanted)?, g.policy))).next()?;
+    let (services, policy) =
+        grants.iter().filter_map(|g| Some((g.services.intersection(&wanted)?, g.policy))).next()?;
     Some(format!("{}, by {}", said(desired, flow, "reaches", &services), desired.intent().label(policy)))
 }
 
 fn direct(desired: &Desired, flow: &Flow) -> Option<String> {
-    let grant = desired.access().grants(flow.from, flow.to).first()?;
+    let grants = desired.access().grants(flow.from, flow.to);
+    let grant = grants.first()?;
     if !desired.way(flow.from, flow.to).is_direct() {
         return None;
     }

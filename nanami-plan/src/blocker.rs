@@ -5,7 +5,7 @@
 
 use nanami_model::{Destination, Flow, Intent, PeerId, PolicyId, Selector, Services, Verdict};
 
-use crate::access::{Eligible, absent, missing, pairs};
+use crate::access::{absent, missing, speaks_of};
 use crate::desired::Desired;
 use crate::names::Names;
 
@@ -38,32 +38,30 @@ impl Blocker {
     /// Everything that keeps a flow from passing, the most fundamental first.
     pub(crate) fn all(desired: &Desired, flow: &Flow) -> Vec<Self> {
         let intent = desired.intent();
+        let access = desired.access();
         let nowhere = desired.way(flow.from, flow.to).is_nowhere().then_some(Self::NoWay);
-        if missing(flow.service, desired.access().grants(flow.from, flow.to)).is_none() {
+        if missing(flow.service, &access.grants(flow.from, flow.to)).is_none() {
             return nowhere.into_iter().collect();
         }
-        let eligible = Eligible::of(intent);
-        if !eligible.distinct(flow.from, flow.to) {
+        if !access.distinct(flow.from, flow.to) {
             return vec![Self::NoDestination];
         }
         let mut found: Vec<_> = absent(intent, flow.from, flow.to).map(Self::Absent).into_iter().collect();
         let wanted = Services::from(flow.service);
-        let speaks = |verdict: Verdict| {
-            let about = move |policy: &nanami_model::Policy| {
-                policy.verdict() == verdict && pairs(intent, policy).contains(&(flow.from, flow.to))
-            };
-            intent.policies().filter(move |(_, policy)| about(policy))
-        };
+        // Policies are looked at as if both took part.
+        let speak: Vec<_> =
+            intent.policies().filter(|(_, policy)| speaks_of(intent, policy, flow.from, flow.to)).collect();
+        let speaks = |verdict| speak.iter().filter(move |(_, policy)| policy.verdict() == verdict);
         let left = speaks(Verdict::Allow).try_fold(wanted.clone(), |left, (_, policy)| left.minus(policy.services()));
         if let Some(missing) = left {
             found.push(Self::NoPolicy { missing, closest: closest(intent, flow) });
         }
         let denies = speaks(Verdict::Deny).filter(|(_, policy)| policy.services().intersection(&wanted).is_some());
-        let by: Vec<_> = denies.map(|(id, _)| id).collect();
+        let by: Vec<_> = denies.map(|(id, _)| *id).collect();
         if !by.is_empty() {
             found.push(Self::Denied { by });
         }
-        if !eligible.share_family(flow.from, flow.to) {
+        if !access.share_family(flow.from, flow.to) {
             found.push(Self::NoFamily);
         }
         found.extend(nowhere);

@@ -256,7 +256,7 @@ impl Check<'_> {
             if !ready || !ends {
                 continue;
             }
-            let services = union(grants).into_iter().flat_map(Vec::from);
+            let services = union(&grants).into_iter().flat_map(Vec::from);
             for service in services.collect::<Vec<_>>() {
                 self.arrives(from, to, service);
             }

@@ -28,7 +28,7 @@ impl Demands {
             || intent.networks().any(|(_, network)| speaks(network.preference()))
             || intent.users().any(|(_, user)| speaks(user.preference()));
         let mut demands = Self::default();
-        for (id, peer) in intent.peers() {
+        for (_, id, peer) in intent.occupied::<PeerId>() {
             if let Mode::Limited { gateway } = peer.mode() {
                 demands.limited.insert(id, gateway);
             } else if (all || speaks(peer.preference()))

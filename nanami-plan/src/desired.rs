@@ -5,7 +5,7 @@
 //! cached that could grow stale.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use nanami_model::{Cidr, Destination, Intent, Neighbor, NetworkMap, PeerId, RouteId, Slot, Standby};
@@ -15,6 +15,7 @@ use crate::paths::{Way, Ways};
 use crate::selection::Selection;
 use crate::share::{Share, Sharing, Tie, Whom};
 use crate::territory;
+use crate::touched::Touched;
 
 /// The complete state of the network that follows from an intent. A cheap clone.
 ///
@@ -45,12 +46,10 @@ struct Parts {
     intent: Intent,
     selection: Selection,
     access: Access,
-    ways: Ways,
-    /// For each peer that is a gateway: the pairs that it carries, in use or standing by.
-    carried: BTreeMap<PeerId, Vec<(PeerId, Destination)>>,
-    territories: BTreeMap<RouteId, Vec<Cidr>>,
-    /// Who may use each route; what looks at all of them together reads nothing else of access.
-    clients: BTreeMap<RouteId, Vec<Slot<PeerId>>>,
+    ways: Arc<Ways>,
+    territories: Arc<BTreeMap<RouteId, Vec<Cidr>>>,
+    /// How many pairs of peers may meet, once somebody asked.
+    pairs: OnceLock<usize>,
 }
 
 /// How often an idle tunnel to a gateway says that it is there: shorter than the 30 s after which common NATs forget a UDP
@@ -60,21 +59,34 @@ pub(crate) const KEEPALIVE: Duration = Duration::from_secs(25);
 /// The state of the network that follows from an intent. Every intent has one.
 pub fn compile(intent: &Intent, selection: &Selection) -> Desired {
     let access = Access::of(intent);
-    let ways = Ways::of(intent, &access, selection);
-    let mut carried: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (from, to, _) in access.iter() {
-        for gateway in ways.way(from, to).gateways().iter().filter_map(|id| intent.get(*id)) {
-            carried.entry(gateway.peer()).or_default().push((from, to));
-        }
-    }
-    let territories = intent.routes().map(|(id, route)| (id, territory::of(intent, route))).collect();
-    let of_route = |id| access.to(Destination::Route(id)).filter_map(|(from, _)| intent.slot(from)).collect();
-    let clients = intent.routes().map(|(id, _)| (id, of_route(id))).collect();
+    let ways = Arc::new(Ways::of(intent, &access, selection));
+    let territories = Arc::new(territories(intent));
     let (intent, selection) = (intent.clone(), selection.clone());
-    Desired(Arc::new(Parts { intent, selection, access, ways, carried, territories, clients }))
+    Desired(Arc::new(Parts { intent, selection, access, ways, territories, pairs: OnceLock::new() }))
+}
+
+fn territories(intent: &Intent) -> BTreeMap<RouteId, Vec<Cidr>> {
+    intent.routes().map(|(id, route)| (id, territory::of(intent, route))).collect()
 }
 
 impl Desired {
+    /// The state that follows from the next revision of the same workspace, with what was touched; from any other one it is
+    /// compiled anew. Adds the number of elements that were looked at to `work`.
+    pub(crate) fn advance(&self, next: &Intent, work: &mut u64) -> (Self, Option<Touched>) {
+        let Some(touched) = Touched::between(self.intent(), next, work) else {
+            return (compile(next, self.selection()), None);
+        };
+        let Parts { selection, access, ways, territories: known, .. } = &*self.0;
+        let access = access.advanced(next, &touched, work);
+        let asked = touched.ways || self.carries_peers() || access.asks_for_gateways();
+        let asked = asked || (touched.moved && ways.differ_by_client());
+        let ways = if asked { Arc::new(Ways::of(next, &access, selection)) } else { ways.clone() };
+        let territories = if touched.ways { Arc::new(territories(next)) } else { known.clone() };
+        let (intent, selection) = (next.clone(), selection.clone());
+        let pairs = OnceLock::new();
+        (Self(Arc::new(Parts { intent, selection, access, ways, territories, pairs })), Some(touched))
+    }
+
     /// The intent that this follows from.
     pub fn intent(&self) -> &Intent {
         &self.0.intent
@@ -88,6 +100,11 @@ impl Desired {
     /// Who may reach what.
     pub fn access(&self) -> &Access {
         &self.0.access
+    }
+
+    /// How many pairs of peers may meet by at least one service, in one direction each.
+    pub fn pairs(&self) -> usize {
+        *self.0.pairs.get_or_init(|| crate::effect::total(self))
     }
 
     /// The gateways on the way from a peer to what it reaches, if it may.
@@ -121,8 +138,8 @@ impl Desired {
 
     /// Every client of a route, with the number of its way among [`Desired::ways_to`].
     pub(crate) fn each_client(&self, route: RouteId, mut with: impl FnMut(Slot<PeerId>, usize)) {
-        for slot in self.0.clients.get(&route).into_iter().flatten() {
-            with(*slot, self.0.ways.number(route, *slot));
+        for slot in self.access().sources(route).iter() {
+            with(slot, self.0.ways.number(route, slot));
         }
     }
 
@@ -137,8 +154,37 @@ impl Desired {
         self.0.ways.between(a, b)
     }
 
-    pub(crate) fn carried_by(&self, peer: PeerId) -> impl Iterator<Item = (PeerId, Destination)> {
-        self.0.carried.get(&peer).into_iter().flatten().copied()
+    /// The ways of a peer to other peers that gateways carry it to.
+    pub(crate) fn ways_of(&self, peer: PeerId) -> impl Iterator<Item = (PeerId, &Way)> {
+        self.0.ways.carried_of(peer)
+    }
+
+    /// Whether gateways carry anything between peers.
+    pub(crate) fn carries_peers(&self) -> bool {
+        self.0.ways.carry_peers()
+    }
+
+    /// The peers at the ends of what gateways carry between peers.
+    pub(crate) fn carried_ends(&self) -> Vec<PeerId> {
+        self.0.ways.ends().collect()
+    }
+
+    /// The pairs that a peer carries as a gateway, in use or standing by.
+    pub(crate) fn carried_by(&self, peer: PeerId) -> Vec<(PeerId, Destination)> {
+        let Some((gateway, _)) = self.intent().gateway_of(peer) else { return Vec::new() };
+        let mut carried = Vec::new();
+        for (route, _) in self.intent().routes() {
+            if !self.ways_to(route).iter().any(|way| way.gateways().contains(&gateway)) {
+                continue;
+            }
+            let to = Destination::Route(route);
+            let clients = self.access().sources(route);
+            let clients = clients.iter().filter_map(|slot| Some(self.intent().in_slot(slot)?.0));
+            carried.extend(clients.filter(|id| self.way(*id, to).gateways().contains(&gateway)).map(|from| (from, to)));
+        }
+        let both = self.0.ways.carried_by(gateway).flat_map(|(a, b)| [(a, b), (b, a)]);
+        carried.extend(both.map(|(from, to)| (from, Destination::Peer(to))));
+        carried
     }
 
     pub(crate) fn territory(&self, route: RouteId) -> &[Cidr] {

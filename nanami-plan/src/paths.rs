@@ -18,6 +18,8 @@ use std::sync::Arc;
 use nanami_model::{Cidr, Destination, GatewayId, Intent, OnAllDown, Path, PeerId, PolicyId, Route, RouteId, Slot};
 
 use crate::access::Access;
+use crate::access::expand::{Scratch, Toward};
+use crate::bitmap::{Bitmap, bits};
 use crate::demand::Demands;
 use crate::selection::Selection;
 use crate::selection::candidates;
@@ -70,6 +72,8 @@ pub(crate) struct Ways {
     /// Only the pairs that a gateway carries, the smaller id first.
     carried: BTreeMap<(PeerId, PeerId), Way>,
     direct: Way,
+    /// Whether single peers ask to be reached by a gateway, whoever may reach them.
+    demanding: bool,
 }
 
 /// The ways to one route. Clients that go the same way share it.
@@ -172,7 +176,9 @@ impl Ways {
     pub(crate) fn of(intent: &Intent, access: &Access, selection: &Selection) -> Self {
         let demands = Demands::of(intent);
         let routes = RouteWays::all(intent, selection, &demands);
-        let mut ways = Self { intent: intent.clone(), routes, carried: BTreeMap::new(), direct: Way::default() };
+        let demanding = !demands.ingress.is_empty() || !demands.limited.is_empty();
+        let (carried, direct) = (BTreeMap::new(), Way::default());
+        let mut ways = Self { intent: intent.clone(), routes, carried, direct, demanding };
         let mut lists = demanded(intent, access);
         for (to, gateway) in &demands.ingress {
             let bearer = intent.get(*gateway).map(|gateway| gateway.peer());
@@ -248,22 +254,57 @@ impl Ways {
         self.carried.get(&ordered(a, b)).unwrap_or(&self.direct)
     }
 
-    /// Who has a tunnel to whom because one of them carries something for the other.
+    /// The carried pairs of which one end has a tunnel to the other anyway, because that one carries something for it.
     fn served(&self, intent: &Intent, access: &Access) -> BTreeSet<(PeerId, PeerId)> {
-        let bearers = |way: &Way| -> Vec<PeerId> {
-            way.ranks.iter().filter_map(|id| intent.get(*id)).map(|gateway| gateway.peer()).collect()
+        let bears = |way: &Way, peer: PeerId| bearers(intent, way).any(|bearer| bearer == peer);
+        let by_route = |client: PeerId, bearer: PeerId| {
+            let routes = intent.slot(client).map(|slot| access.routes_from(slot)).unwrap_or_default();
+            let mut reached = routes.into_iter().map(Destination::Route);
+            reached.any(|to| bears(self.way(client, to), bearer) && !access.grants(client, to).is_empty())
         };
         let mut served = BTreeSet::new();
-        for (from, to, _) in access.iter() {
-            for bearer in bearers(self.way(from, to)) {
-                served.insert(ordered(from, bearer));
-                if let Destination::Peer(to) = to {
-                    served.insert(ordered(to, bearer));
-                }
+        for ((a, b), way) in &self.carried {
+            for bearer in bearers(intent, way) {
+                served.extend([ordered(*a, bearer), ordered(*b, bearer)]);
             }
         }
+        let carries: BTreeSet<PeerId> = intent.gateways().map(|(_, gateway)| gateway.peer()).collect();
+        let by_route = |(client, bearer)| carries.contains(&bearer) && by_route(client, bearer);
+        served.extend(self.carried.keys().filter(|(a, b)| by_route((*a, *b)) || by_route((*b, *a))).copied());
         served
     }
+
+    /// Whether clients of one route go different ways.
+    pub(crate) fn differ_by_client(&self) -> bool {
+        self.routes.values().any(|ways| !ways.of.is_empty())
+    }
+
+    /// Whether gateways carry anything between peers, or would if those might meet.
+    pub(crate) fn carry_peers(&self) -> bool {
+        !self.carried.is_empty() || self.demanding
+    }
+
+    /// The peers that gateways carry to each other.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = PeerId> {
+        self.carried.keys().flat_map(|(a, b)| [*a, *b])
+    }
+
+    /// The peers whom gateways carry this one to, with the way.
+    pub(crate) fn carried_of(&self, peer: PeerId) -> impl Iterator<Item = (PeerId, &Way)> {
+        let other = move |(a, b): (PeerId, PeerId)| if a == peer { Some(b) } else { (b == peer).then_some(a) };
+        let carried = self.carried.iter().filter(|(_, way)| !way.is_direct());
+        carried.filter_map(move |(pair, way)| Some((other(*pair)?, way)))
+    }
+
+    /// The pairs of peers that a gateway carries, in use or standing by.
+    pub(crate) fn carried_by(&self, gateway: GatewayId) -> impl Iterator<Item = (PeerId, PeerId)> {
+        self.carried.iter().filter(move |(_, way)| way.ranks.contains(&gateway)).map(|(pair, _)| *pair)
+    }
+}
+
+/// The peers that bear the gateways of a way, the one in use first.
+pub(crate) fn bearers<'a>(intent: &'a Intent, way: &'a Way) -> impl Iterator<Item = PeerId> + 'a {
+    way.ranks.iter().filter_map(|id| intent.get(*id)).map(|gateway| gateway.peer())
 }
 
 fn ordered(a: PeerId, b: PeerId) -> (PeerId, PeerId) {
@@ -272,13 +313,23 @@ fn ordered(a: PeerId, b: PeerId) -> (PeerId, PeerId) {
 
 /// For each pair of which a policy asks for `via`: the gateways that it may go through.
 fn demanded(intent: &Intent, access: &Access) -> BTreeMap<(PeerId, PeerId), Vec<GatewayId>> {
+    let mut begins = Bitmap::new(intent.slot_bound::<PeerId>());
+    for rule in access.rules().filter(|rule| rule.via && rule.is_allow()) {
+        rule.arrows.iter().for_each(|arrow| begins.add(access.members(arrow.begin)));
+    }
+    if begins.is_empty() {
+        return BTreeMap::new();
+    }
     let by_name: BTreeMap<PolicyId, usize> = intent.policies().enumerate().map(|(n, (id, _))| (id, n)).collect();
     let mut asking: BTreeMap<_, BTreeMap<usize, PolicyId>> = BTreeMap::new();
-    for (from, to, grants) in access.iter() {
-        let Destination::Peer(to) = to else { continue };
-        for grant in grants.iter().filter(|g| intent.get(g.policy).is_some_and(|p| !p.via().is_empty())) {
-            asking.entry(ordered(from, to)).or_default().insert(by_name[&grant.policy], grant.policy);
-        }
+    let mut scratch = Scratch::default();
+    for slot in begins.iter() {
+        let Some((from, _)) = intent.in_slot(slot) else { continue };
+        access.expand(slot, Toward::There, &mut scratch, |index, word, rule, _| {
+            for (to, _) in bits(index, word).filter(|_| rule.via).filter_map(|slot| intent.in_slot(slot)) {
+                asking.entry(ordered(from, to)).or_default().insert(by_name[&rule.policy], rule.policy);
+            }
+        });
     }
     let lists = |policies: BTreeMap<usize, PolicyId>| {
         policies.into_values().filter_map(|id| intent.get(id)).map(|p| p.via().to_vec()).reduce(common)

@@ -48,12 +48,15 @@ impl View<'_> {
             }
             _ => BTreeSet::new(),
         };
-        let asked = |passage: &Passage| match who {
-            Who::From(peer) => passage.from == *peer,
-            Who::To(to) => passage.to == *to,
-            Who::User(_) => members.contains(&passage.from),
+        let (desired, access) = (self.desired(), self.desired().access());
+        let from = |peer: PeerId| access.from(peer).filter_map(move |(to, _)| Passage::of(desired, peer, to));
+        let mut found: Vec<Passage> = match who {
+            Who::From(peer) => from(*peer).collect(),
+            Who::To(to) => access.to(*to).filter_map(|(peer, _)| Passage::of(desired, peer, *to)).collect(),
+            Who::User(_) => members.iter().flat_map(|peer| from(*peer)).collect(),
         };
-        let rows: Vec<_> = self.passages().into_iter().filter(asked).map(|p| (self.usage(&p), p)).collect();
+        crate::effect::sort(&mut found, &Names::new(intent, None));
+        let rows: Vec<_> = found.into_iter().map(|passage| (self.usage(&passage), passage)).collect();
         let rows: Vec<_> = rows.into_iter().map(|(used, passage)| (passage, used)).collect();
         let names = Names::new(intent, None);
         let people = self.people(who, &rows);

@@ -47,7 +47,7 @@ impl Difference<'_> {
         old: &BTreeSet<(Option<PolicyId>, Services)>,
         new: &BTreeSet<(Option<PolicyId>, Services)>,
     ) {
-        let allowed = |desired: Option<&crate::Desired>| desired.and_then(|d| union(d.access().grants(from, to)));
+        let allowed = |desired: Option<&crate::Desired>| desired.and_then(|d| union(&d.access().grants(from, to)));
         let (before, after) = (allowed(self.base.desired.as_ref()), allowed(Some(self.after)));
         let (was, is) = (all(old), all(new));
         // What goes here: lost altogether, or only carried by another hop from now on.

@@ -196,8 +196,14 @@ impl Difference<'_> {
     /// The first policy that joins this peer and a destination, after the change or else before it.
     fn asks_for(&self, to: Destination) -> Option<Reason> {
         let between = |desired: &Desired| {
-            let back = if let Destination::Peer(to) = to { desired.access().grants(to, self.peer.into()) } else { &[] };
-            desired.access().grants(self.peer, to).iter().chain(back).map(|grant| grant.policy).next()
+            let first = desired.access().grants(self.peer, to).first().map(|grant| grant.policy);
+            let back = || match to {
+                Destination::Peer(to) => {
+                    desired.access().grants(to, self.peer.into()).first().map(|grant| grant.policy)
+                }
+                _ => None,
+            };
+            first.or_else(back)
         };
         let policy = between(self.after).or_else(|| between(self.base.desired.as_ref()?))?;
         Some(self.because(policy))

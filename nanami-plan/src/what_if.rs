@@ -1,10 +1,14 @@
 //! What if: the state that another intent would lead to, beside this one.
 
+use std::sync::OnceLock;
+
 use nanami_model::{Assertion, Intent, PeerId};
 
 use crate::assertion::{self, AssertionsFailed};
-use crate::desired::{Desired, compile};
+use crate::desired::Desired;
 use crate::effect::Effect;
+use crate::recipients::recipients;
+use crate::touched::Touched;
 
 /// The state that another intent would lead to, and what that would mean. The same call enforces: what is shown here is what
 /// would be rolled out.
@@ -42,15 +46,17 @@ use crate::effect::Effect;
 pub struct WhatIf {
     before: Desired,
     desired: Desired,
-    effect: Effect,
+    effect: OnceLock<Effect>,
+    touched: Option<Touched>,
+    work: u64,
 }
 
 impl Desired {
     /// What another intent would lead to.
     pub fn what_if(&self, next: &Intent) -> WhatIf {
-        let desired = compile(next, self.selection());
-        let effect = Effect::between(Some(self), &desired);
-        WhatIf { before: self.clone(), desired, effect }
+        let mut work = 0;
+        let (desired, touched) = self.advance(next, &mut work);
+        WhatIf { before: self.clone(), desired, effect: OnceLock::new(), touched, work }
     }
 }
 
@@ -62,16 +68,18 @@ impl WhatIf {
 
     /// What would be gained, lost, rerouted and disturbed.
     pub fn effect(&self) -> &Effect {
-        &self.effect
+        self.effect.get_or_init(|| Effect::of(Some(&self.before), &self.desired, self.touched.as_ref()))
     }
 
     /// The peers whose map would be another one, a new one or none, by name.
     pub fn recipients(&self) -> impl Iterator<Item = PeerId> {
-        let digests = |desired: &Desired, id| desired.map_for(id).map(|map| map.digests());
-        let removed = self.before.intent().peers().map(|(id, _)| id);
-        let removed = removed.filter(|id| self.desired.intent().get(*id).is_none());
-        let all = self.desired.intent().peers().map(|(id, _)| id).chain(removed);
-        all.filter(move |id| digests(&self.before, *id) != digests(&self.desired, *id))
+        recipients(&self.before, &self.desired, self.touched.as_ref()).into_iter()
+    }
+
+    /// How many elements were looked at to derive the new state from the one before: peers, sides and rules. It grows with what
+    /// the change touches, not with the workspace; 0 where the state was compiled anew.
+    pub fn work(&self) -> u64 {
+        self.work
     }
 
     /// Checks the assertions of the new intent, and these, on the new state and on what leads to it.
@@ -79,6 +87,6 @@ impl WhatIf {
     /// # Errors
     /// [`AssertionsFailed`] with every assertion that would not hold, a flow that breaks it, and why.
     pub fn check_assertions(&self, extra: &[Assertion]) -> Result<(), AssertionsFailed> {
-        assertion::check(&self.desired, Some(&self.effect), extra)
+        assertion::check(&self.desired, Some(self.effect()), extra)
     }
 }

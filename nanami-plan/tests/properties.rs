@@ -2,17 +2,21 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
+#[path = "common/edits.rs"]
+mod edits;
 #[path = "common/fabric.rs"]
 mod fabric;
 #[path = "common/reference.rs"]
 mod reference;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use common::{World, world};
+use edits::{edited, edits};
 use fabric::Fabric;
-use nanami_model::{Destination, Intent, Protocol};
-use nanami_plan::{Desired, Selection, compile};
+use nanami_model::{Cidr, Destination, Intent, Protocol};
+use nanami_plan::{Desired, Entry, Expansion, Selection, compile};
 use proptest::prelude::*;
 
 const PROBES: [(Protocol, u16); 8] = [
@@ -53,6 +57,32 @@ proptest! {
     }
 
     #[test]
+    fn a_node_walked_entry_by_entry_is_its_map(world in world()) {
+        let intent = world.intent();
+        let desired = desired(&intent);
+        for (id, _) in intent.peers() {
+            let Some(map) = desired.map_for(id) else { continue };
+            let (mut neighbors, mut accepts, mut routes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+            desired.node(id).unwrap().expand(&mut Expansion::default(), |entry| match entry {
+                Entry::Neighbor { id, .. } => assert!(neighbors.insert(Some(id))),
+                Entry::Accept { from, services, policy } => {
+                    for address in intent.in_slot(from).unwrap().1.addresses() {
+                        if map.addresses().iter().any(|own| own.is_ipv4() == address.is_ipv4()) {
+                            accepts.insert((Cidr::host(*address), services.clone(), Some(policy)));
+                        }
+                    }
+                }
+                Entry::Route(prefix) => _ = routes.insert(prefix),
+                _ => {}
+            });
+            prop_assert_eq!(neighbors, map.neighbors().iter().map(|n| n.peer()).collect());
+            prop_assert_eq!(routes, map.routes().iter().copied().collect());
+            let rules = map.filter().rules().iter().map(|rule| (rule.from, rule.services.clone(), rule.policy));
+            prop_assert_eq!(accepts, rules.collect());
+        }
+    }
+
+    #[test]
     fn i7_access_is_what_the_reference_says(world in world()) {
         let intent = world.intent();
         let desired = desired(&intent);
@@ -66,6 +96,39 @@ proptest! {
                     };
                     let expected = reference::allows(&intent, from, *source, to, protocol, port);
                     prop_assert_eq!(said, expected, "{} -> {} {}/{}", from, to, protocol, port);
+                }
+            }
+        }
+    }
+
+    /// The same of workspaces with everything in them that edits bring: owners, conditions, peers and networks out of use.
+    #[test]
+    fn i7_access_is_what_the_reference_says_whatever_is_edited(world in world(), edits in edits()) {
+        let mut intent = world.intent();
+        for (n, edit) in edits.into_iter().enumerate() {
+            intent = edited(&intent, n, edit);
+        }
+        let desired = desired(&intent);
+        for (from, peer) in intent.peers() {
+            for to in targets(&intent) {
+                let Some(destination) = reference::destination(&intent, to) else { continue };
+                for (protocol, port) in PROBES {
+                    let reaches = |source: &IpAddr| reference::allows(&intent, from, *source, to, protocol, port);
+                    // To another peer any of its addresses will do; a route has this one.
+                    let others = match destination {
+                        Destination::Peer(id) => intent.get(id).unwrap().addresses().to_vec(),
+                        _ => vec![to],
+                    };
+                    let expected = match destination {
+                        Destination::Peer(_) => others.iter().any(|to| {
+                            peer.addresses().iter().any(|s| reference::allows(&intent, from, *s, *to, protocol, port))
+                        }),
+                        _ => peer.addresses().iter().any(reaches),
+                    };
+                    let said = desired.access().allows(from, destination, protocol, port).is_some();
+                    if matches!(destination, Destination::Peer(_)) || expected {
+                        prop_assert_eq!(said, expected, "{} -> {} {}/{}", from, to, protocol, port);
+                    }
                 }
             }
         }
@@ -135,7 +198,7 @@ proptest! {
         let denies: Vec<_> = world.policies.iter().map(|d| common::Draw { deny: true, ..d.clone() }).collect();
         let intent = common::joined(&world.with_policies(&denies));
         let desired = desired(&intent);
-        prop_assert_eq!(desired.access().iter().len(), 0);
+        prop_assert!(desired.access().iter().next().is_none());
         for (id, _) in intent.peers() {
             prop_assert!(desired.map_for(id).unwrap().neighbors().is_empty());
         }

@@ -9,6 +9,7 @@ pub struct Difference {
     added: Vec<ObjectId>,
     removed: Vec<ObjectId>,
     changed: Vec<ObjectId>,
+    moved: bool,
 }
 
 impl Difference {
@@ -27,6 +28,12 @@ impl Difference {
         &self.changed
     }
 
+    /// Whether everything that both revisions hold is in the same slot in both, as it is where one came of the other. Only then
+    /// do slots mean the same to both.
+    pub fn keeps_slots(&self) -> bool {
+        !self.moved
+    }
+
     /// Whether the two revisions hold the same objects.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
@@ -40,6 +47,11 @@ impl Difference {
             ids.dedup();
         }
         difference
+    }
+
+    /// Notes that an object which both hold is in another slot.
+    pub(super) fn note_move(&mut self) {
+        self.moved = true;
     }
 
     /// Notes what became of one object.

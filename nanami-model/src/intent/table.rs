@@ -157,6 +157,11 @@ impl<I: Ord + Copy + Into<ObjectId>, E: Entity> Table<I, E> {
             // An object that moved to another slot is met twice.
             for id in [&new, &old].into_iter().flatten().map(|object| object.0) {
                 difference.note(id.into(), older.get(&id), self.get(&id));
+                if let (Some(was), Some(is)) = (older.slot(&id), self.slot(&id))
+                    && was != is
+                {
+                    difference.note_move();
+                }
             }
         });
     }

@@ -17,7 +17,7 @@ impl Board {
                 let peer = desired.intent().get(*id).map(|gateway| gateway.peer());
                 peer == Some(from) && !matches!(to, Destination::Route(_))
             };
-            Some(Link::new(from, to, services(grants)?).with_via(via.into_iter().filter(|id| !own(id))))
+            Some(Link::new(from, to, services(&grants)?).with_via(via.into_iter().filter(|id| !own(id))))
         });
         links.fold(Self::new(desired.intent()), Self::with_link)
     }

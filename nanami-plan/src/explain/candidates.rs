@@ -9,7 +9,7 @@ use nanami_model::{
 };
 
 use super::grounds::name;
-use crate::access::pairs;
+use crate::access::speaks_of;
 use crate::blocker::Blocker;
 use crate::desired::Desired;
 use crate::names::Names;
@@ -161,8 +161,7 @@ fn gateway_sets(intent: &Intent, from: PeerId, to: PeerId) -> Vec<Vec<GatewayId>
 
 /// Policies that speak about the pair already, with the service added.
 fn widening(intent: &Intent, flow: &Flow) -> Vec<Part> {
-    let about =
-        |policy: &Policy| policy.verdict() == Verdict::Allow && pairs(intent, policy).contains(&(flow.from, flow.to));
+    let about = |policy: &Policy| policy.verdict() == Verdict::Allow && speaks_of(intent, policy, flow.from, flow.to);
     let known = intent.policies().filter(|(_, policy)| about(policy));
     let wider = |(id, policy): (PolicyId, &Policy)| {
         let services = Services::new(policy.services().iter().copied().chain([flow.service])).ok()?;

@@ -74,7 +74,7 @@ fn prove(desired: &Desired, flow: &Flow, candidate: Candidate, broken_before: &[
     let next = intent.apply(intent.owner(), &candidate.changes).ok()?;
     let what_if = desired.what_if(&next);
     let opened = what_if.desired();
-    if missing(flow.service, opened.access().grants(flow.from, flow.to)).is_some()
+    if missing(flow.service, &opened.access().grants(flow.from, flow.to)).is_some()
         || opened.way(flow.from, flow.to).is_nowhere()
     {
         return None;

@@ -7,7 +7,7 @@ use nanami_model::{
 };
 
 use super::address_pairs;
-use crate::access::pairs;
+use crate::access::speaks_of;
 use crate::blocker::{Blocker, absence};
 use crate::desired::Desired;
 use crate::effect::Passage;
@@ -135,7 +135,7 @@ fn allowing<'a>(intent: &'a Intent, flow: &'a Flow) -> impl Iterator<Item = (Pol
     intent.policies().filter(|(_, policy)| {
         policy.verdict() == Verdict::Allow
             && policy.services().intersection(&flow.service.into()).is_some()
-            && pairs(intent, policy).contains(&(flow.from, flow.to))
+            && speaks_of(intent, policy, flow.from, flow.to)
     })
 }
 
@@ -145,7 +145,7 @@ fn short_of(intent: &Intent, flow: &Flow, policy: &Policy) -> String {
     if !intent.is_member(flow.from, policy.from()) {
         return format!("for {} only", names.of(policy.from()));
     }
-    if !pairs(intent, policy).contains(&(flow.from, flow.to)) {
+    if !speaks_of(intent, policy, flow.from, flow.to) {
         return format!("to {} only", names.of(policy.to()));
     }
     format!("{} only", policy.services())

@@ -38,7 +38,7 @@ pub(super) fn of(view: &View<'_>, flow: &Flow, literal: Destination, way: &Way) 
     let intent = desired.intent();
     let names = Names::new(intent, None);
     let services =
-        union(desired.access().grants(flow.from, flow.to)).and_then(|all| all.intersection(&flow.service.into()));
+        union(&desired.access().grants(flow.from, flow.to)).and_then(|all| all.intersection(&flow.service.into()));
     let services = services.map(|services| services.to_string()).unwrap_or_default();
     let v4 = family(view, flow, literal);
     let address = |peer: PeerId| {

@@ -116,7 +116,7 @@ impl View<'_> {
         let subject = Subject { flow: *flow, names, revision };
         let chain = grounds::chain(self, &asked, flow.to);
         let nowhere = desired.way(asked.from, asked.to).is_nowhere();
-        if nowhere || missing(asked.service, desired.access().grants(asked.from, asked.to)).is_some() {
+        if nowhere || missing(asked.service, &desired.access().grants(asked.from, asked.to)).is_some() {
             let (fixes, rejected) = fix::find(desired, &asked);
             return Explanation::Denied(WhyNot { subject, chain, fixes, rejected });
         }

@@ -16,7 +16,7 @@ impl fmt::Display for Effect {
 
 /// The section, with evidence about what is lost.
 pub(crate) fn lines(effect: &Effect, limit: Limit, evidence: &dyn Fn(&Passage) -> Option<String>) -> Vec<String> {
-    let names = &effect.names;
+    let names = effect.names();
     let mut table = Table::new(2);
     let gained = |p: &Passage| names.way(&p.way);
     let lost = |p: &Passage| evidence(p).unwrap_or_else(|| names.way(&p.way));
@@ -36,7 +36,7 @@ pub(crate) fn lines(effect: &Effect, limit: Limit, evidence: &dyn Fn(&Passage) -
     let others: Vec<_> = effect.disturbed().iter().filter(|p| p.before.is_none()).cloned().collect();
     if !others.is_empty() {
         let why = |p: &Passage| p.disturbance.map(|d| describe(names, d)).unwrap_or_default();
-        list(&mut table, names, limit, "disturbed", Flows::all(&others), &why);
+        rows(&mut table, names, limit, "disturbed", others.len(), &others, &why);
     }
     let (kept, rerouted, disturbed) = (effect.kept().count(), effect.rerouted().count(), effect.disturbed().count());
     let interrupted =
@@ -64,6 +64,19 @@ fn list(
     last: &dyn Fn(&Passage) -> String,
 ) {
     let total = flows.count();
+    let shown = flows.first(limit.split(total).0);
+    rows(table, names, limit, label, total, &shown, last);
+}
+
+fn rows(
+    table: &mut Table,
+    names: &Names,
+    limit: Limit,
+    label: &str,
+    total: usize,
+    flows: &[Passage],
+    last: &dyn Fn(&Passage) -> String,
+) {
     let (shown, more) = limit.split(total);
     if total == 0 {
         table.row([label, "0"]);

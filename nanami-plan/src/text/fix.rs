@@ -41,7 +41,7 @@ fn fix_lines(n: usize, fix: &Fix) -> Vec<String> {
     let (held, of) = fix.assertions;
     let asserts = if of == 0 { String::new() } else { format!("; {held} of {of} assertions hold") };
     let approvals = fix.effect().approvals();
-    let names = &fix.effect().names;
+    let names = fix.effect().names();
     let approval = match approvals.len() {
         0 => String::new(),
         1..=3 => format!("; {} must approve", names.list(approvals)),

@@ -68,7 +68,7 @@ impl<'a> Text<'a> {
     }
 
     fn names(&self) -> &Names {
-        &self.plan.effect.names
+        self.plan.effect.names()
     }
 
     fn after(&self) -> &Intent {

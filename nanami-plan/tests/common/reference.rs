@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use nanami_model::{Destination, Direction, GroupId, Intent, PeerId, Policy, Protocol, Selector, Verdict};
+use nanami_model::{Destination, Direction, GroupId, Intent, Lifecycle, PeerId, Policy, Protocol, Selector, Verdict};
 
 /// What an address is, in this workspace.
 pub(crate) fn destination(intent: &Intent, at: IpAddr) -> Option<Destination> {
@@ -28,6 +28,20 @@ pub(crate) fn destination(intent: &Intent, at: IpAddr) -> Option<Destination> {
 /// Whether a packet may pass: some allow names it, no deny does, the two are different and share the packet's family.
 pub(crate) fn allows(intent: &Intent, from: PeerId, source: IpAddr, to: IpAddr, protocol: Protocol, port: u16) -> bool {
     let Some(destination) = destination(intent, to) else { return false };
+    let takes_part = |peer: PeerId| intent.get(peer).is_some_and(|peer| peer.status().is_effective());
+    if !takes_part(from) || !is_in_use(intent, source) || !is_in_use(intent, to) {
+        return false;
+    }
+    match destination {
+        Destination::Peer(to) if !takes_part(to) => return false,
+        Destination::Route(route) => {
+            let network = intent.get(route).unwrap().network();
+            if intent.get(network).unwrap().lifecycle() != Lifecycle::Active {
+                return false;
+            }
+        }
+        _ => {}
+    }
     if source.is_ipv4() != to.is_ipv4() || destination == Destination::Peer(from) {
         return false;
     }
@@ -41,10 +55,17 @@ pub(crate) fn allows(intent: &Intent, from: PeerId, source: IpAddr, to: IpAddr, 
         intent.policies().any(|(_, policy)| {
             policy.verdict() == verdict
                 && policy.services().covers(protocol, port)
+                && policy.conditions().iter().all(|condition| condition.holds(intent.get(from).unwrap().facts()))
                 && (names(intent, policy, from, destination) || mirrored(intent, policy, from, destination))
         })
     };
     says(Verdict::Allow) && !says(Verdict::Deny)
+}
+
+/// Whether the network that an address belongs to is in use; one of no network is somewhere behind a route.
+fn is_in_use(intent: &Intent, at: IpAddr) -> bool {
+    let mut of = intent.networks().filter(|(_, network)| network.pools().iter().any(|pool| pool.contains(at)));
+    of.all(|(_, network)| network.lifecycle() == Lifecycle::Active)
 }
 
 fn names(intent: &Intent, policy: &Policy, from: PeerId, to: Destination) -> bool {
@@ -66,7 +87,11 @@ fn is_in(intent: &Intent, peer: PeerId, selector: Selector) -> bool {
     match selector {
         Selector::Peer(id) => id == peer,
         Selector::Network(id) => entity.networks().contains(&id),
-        Selector::Group(id) => entity.groups().iter().any(|own| contains(intent, id, *own)),
+        Selector::Group(id) => {
+            let owner = entity.owner().and_then(|owner| intent.get(owner));
+            let mut own = entity.groups().iter().chain(owner.into_iter().flat_map(|owner| owner.groups()));
+            own.any(|own| contains(intent, id, *own))
+        }
         Selector::Route(_) => false,
     }
 }

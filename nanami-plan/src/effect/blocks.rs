@@ -1,0 +1,266 @@
+//! The difference between two states, block by block: many peers that all come to reach, or lose, the same of many others.
+//!
+//! **Invariant**: the blocks of a difference name each pair of peers at most once, and each pair whose services differ between the
+//! two states. Whether a pair is in a block is decided by rules and sides, so a block costs what its sides cost, however many
+//! pairs it has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nanami_model::{Destination, PeerId, PolicyId, Services, Slot};
+
+use super::pairs::{Side, minus};
+use super::{Disturbance, Passage};
+use crate::access::expand::{Scratch, Toward};
+use crate::bitmap::Bitmap;
+use crate::desired::Desired;
+use crate::touched::Touched;
+
+/// Peers, and others to whom the same happens for each of them.
+#[derive(Debug, Clone)]
+pub(super) struct Block {
+    pub(super) from: Bitmap,
+    pub(super) to: Bitmap,
+    pub(super) gained: Option<Services>,
+    pub(super) lost: Option<Services>,
+    pub(super) kept: Option<Services>,
+    pub(super) disturbance: Option<Disturbance>,
+}
+
+/// What a state lets through between one peer and others: for each policy and its services, whom.
+type Lets = BTreeMap<(PolicyId, Services), Bitmap>;
+
+impl Block {
+    /// How many pairs it has; nobody makes one with itself.
+    pub(super) fn pairs(&self) -> usize {
+        let mut both = self.from.clone();
+        both.intersect(&self.to);
+        self.from.count() * self.to.count() - both.count()
+    }
+
+    /// What its pairs keep though open connections may stall or break.
+    pub(super) fn disturbed(&self) -> Option<&Services> {
+        self.disturbance.and(self.kept.as_ref())
+    }
+
+    /// Whether its pairs keep nothing of what they had.
+    pub(super) fn vanishes(&self) -> bool {
+        self.lost.is_some() && self.kept.is_none()
+    }
+
+    /// What this block says of one peer, by the state in which its pairs are to be looked up.
+    pub(super) fn expand(&self, desired: &Desired, from: Slot<PeerId>, services: &Services, into: &mut Vec<Passage>) {
+        let Some((id, _)) = desired.intent().in_slot(from).filter(|_| self.from.contains(from)) else { return };
+        for (to, _) in self.to.iter().filter(|to| *to != from).filter_map(|to| desired.intent().in_slot(to)) {
+            let to = Destination::Peer(to);
+            let side = Side { to, part: None, grants: desired.access().grants(id, to), way: desired.way(id, to) };
+            into.push(Passage { disturbance: self.disturbance, ..side.passage(id, services.clone()) });
+        }
+    }
+}
+
+/// The blocks of the difference between two states, of which this was touched. No gateway carries peers to each other in either.
+pub(super) fn blocks(before: &Desired, after: &Desired, touched: &Touched) -> Vec<Block> {
+    let all: Bitmap = touched.peers.iter().copied().collect();
+    let swapped = |slot: &Slot<PeerId>| {
+        let id = |desired: &Desired| desired.intent().in_slot(*slot).map(|(id, _)| id);
+        id(before) != id(after)
+    };
+    let swapped: Bitmap = touched.peers.iter().copied().filter(swapped).collect();
+    let mut disturbed = BTreeMap::new();
+    for slot in touched.peers.iter().filter(|slot| !swapped.contains(**slot)) {
+        if let Some(why) = disturbance(before, after, *slot) {
+            disturbed.insert(*slot, why);
+        }
+    }
+    let mut finding =
+        Finding { before, after, all, swapped, disturbed, scratch: Scratch::default(), found: Vec::new() };
+    touched.peers.iter().for_each(|slot| finding.peer(*slot));
+    finding.rules(touched);
+    finding.found
+}
+
+fn disturbance(before: &Desired, after: &Desired, slot: Slot<PeerId>) -> Option<Disturbance> {
+    let (id, was) = before.intent().in_slot(slot)?;
+    let is = after.intent().get(id)?;
+    if was.addresses() != is.addresses() || before.intent().live_addresses(id) != after.intent().live_addresses(id) {
+        return Some(Disturbance::Renumbered(id));
+    }
+    (was.key().is_some() && was.key() != is.key()).then_some(Disturbance::Rekeyed(id))
+}
+
+struct Finding<'a> {
+    before: &'a Desired,
+    after: &'a Desired,
+    all: Bitmap,
+    /// Slots that are another peer's than before.
+    swapped: Bitmap,
+    disturbed: BTreeMap<Slot<PeerId>, Disturbance>,
+    scratch: Scratch,
+    found: Vec<Block>,
+}
+
+impl Finding<'_> {
+    /// What a touched peer reaches, and which peers that were not touched reach it.
+    fn peer(&mut self, slot: Slot<PeerId>) {
+        let itself: Bitmap = [slot].into_iter().collect();
+        for toward in [Toward::There, Toward::Here] {
+            let (was, is) = (self.lets(self.before, slot, toward), self.lets(self.after, slot, toward));
+            let mut others = everybody(&was);
+            others.union(&everybody(&is));
+            if toward == Toward::Here {
+                others.subtract(&self.all);
+            }
+            let mut apart = others.clone();
+            apart.intersect(&self.swapped);
+            if self.swapped.contains(slot) {
+                apart = others.clone();
+            }
+            others.subtract(&apart);
+            // A slot that was somebody else's: what there was is lost, what there is is gained.
+            let none = Lets::new();
+            self.add(&itself, toward, &was, &none, apart.clone(), None);
+            self.add(&itself, toward, &none, &is, apart, None);
+            let own = self.disturbed.get(&slot).copied();
+            if own.is_some() {
+                self.add(&itself, toward, &was, &is, others, own);
+                continue;
+            }
+            for (end, why) in self.disturbed.clone() {
+                if toward == Toward::There && others.contains(end) {
+                    others.remove(end);
+                    self.add(&itself, toward, &was, &is, [end].into_iter().collect(), Some(why));
+                }
+            }
+            others.intersect(&differing(&was, &is));
+            self.add(&itself, toward, &was, &is, others, None);
+        }
+    }
+
+    /// What the peers that were not touched reach of each other by policies that were, alike for peers on the same sides.
+    fn rules(&mut self, touched: &Touched) {
+        let mut begins = Bitmap::default();
+        for desired in [self.before, self.after] {
+            let rules = touched.policies.iter().filter_map(|slot| desired.access().rule(slot.index() as u32));
+            let sides = rules.flat_map(|rule| rule.arrows.iter().map(|arrow| arrow.begin));
+            sides.for_each(|side| begins.add(desired.access().members(side)));
+        }
+        begins.subtract(&self.all);
+        let mut classes: BTreeMap<_, Bitmap> = BTreeMap::new();
+        for slot in begins.iter() {
+            let class = [self.before, self.after].map(|desired| desired.access().class(slot));
+            classes.entry(class).or_default().insert(slot);
+        }
+        for members in classes.into_values() {
+            let Some(first) = members.iter().next() else { continue };
+            self.scratch.with_itself = true;
+            let (was, is) = (self.lets(self.before, first, Toward::There), self.lets(self.after, first, Toward::There));
+            self.scratch.with_itself = false;
+            let mut others = differing(&was, &is);
+            others.subtract(&self.all);
+            if members.count() == 1 {
+                others.remove(first);
+            }
+            self.add(&members, Toward::There, &was, &is, others, None);
+        }
+    }
+
+    fn lets(&mut self, desired: &Desired, slot: Slot<PeerId>, toward: Toward) -> Lets {
+        let mut lets = Lets::new();
+        desired.access().expand(slot, toward, &mut self.scratch, |index, word, rule, services| {
+            let who = match lets.get_mut(&(rule.policy, services.clone())) {
+                Some(who) => who,
+                None => lets.entry((rule.policy, services.clone())).or_default(),
+            };
+            who.set_word(index, word);
+        });
+        lets
+    }
+
+    /// Adds blocks for these peers and the others, who are split by what they had and have.
+    fn add(
+        &mut self,
+        own: &Bitmap,
+        toward: Toward,
+        was: &Lets,
+        is: &Lets,
+        others: Bitmap,
+        disturbance: Option<Disturbance>,
+    ) {
+        for (others, was, is) in split(was, is, others) {
+            let (gained, lost) = (minus(&is, &was), minus(&was, &is));
+            let kept = was.as_ref().and_then(|was| was.intersection(is.as_ref()?));
+            let disturbance = disturbance.filter(|_| kept.is_some());
+            if gained.is_none() && lost.is_none() && disturbance.is_none() {
+                continue;
+            }
+            let (from, to) = if toward == Toward::There { (own.clone(), others) } else { (others, own.clone()) };
+            self.found.push(Block { from, to, gained, lost, kept, disturbance });
+        }
+    }
+}
+
+fn everybody(lets: &Lets) -> Bitmap {
+    let mut all = Bitmap::default();
+    lets.values().for_each(|who| all.union(who));
+    all
+}
+
+/// Those for whom the two let different things through.
+fn differing(was: &Lets, is: &Lets) -> Bitmap {
+    let (mut differ, none) = (Bitmap::default(), Bitmap::default());
+    for key in was.keys().chain(is.keys()).collect::<BTreeSet<_>>() {
+        let mut one = was.get(key).unwrap_or(&none).clone();
+        one.differ(is.get(key).unwrap_or(&none));
+        differ.union(&one);
+    }
+    differ
+}
+
+/// The others in parts, each with all that they had and have.
+fn split(was: &Lets, is: &Lets, others: Bitmap) -> Vec<(Bitmap, Option<Services>, Option<Services>)> {
+    let mut parts: Vec<(Bitmap, [Vec<&Services>; 2])> = Vec::new();
+    if !others.is_empty() {
+        parts.push((others, Default::default()));
+    }
+    for (state, lets) in [was, is].into_iter().enumerate() {
+        for ((_, services), who) in lets {
+            let mut next = Vec::with_capacity(parts.len() + 1);
+            for (peers, had) in parts {
+                let (mut inside, mut outside) = (peers.clone(), peers);
+                inside.intersect(who);
+                outside.subtract(who);
+                if !inside.is_empty() {
+                    let mut more = had.clone();
+                    more[state].push(services);
+                    next.push((inside, more));
+                }
+                if !outside.is_empty() {
+                    next.push((outside, had));
+                }
+            }
+            parts = next;
+        }
+    }
+    let all = |list: &[&Services]| Services::new(list.iter().flat_map(|services| services.iter().copied())).ok();
+    parts.into_iter().map(|(peers, [was, is])| (peers, all(&was), all(&is))).collect()
+}
+
+/// How many pairs of peers a state lets meet, counted class by class.
+pub(crate) fn total(desired: &Desired) -> usize {
+    let access = desired.access();
+    let mut classes: BTreeMap<_, (Slot<PeerId>, usize)> = BTreeMap::new();
+    for (slot, ..) in desired.intent().occupied::<PeerId>() {
+        classes.entry(access.class(slot)).or_insert((slot, 0)).1 += 1;
+    }
+    let mut scratch = Scratch::default();
+    scratch.with_itself = true;
+    let mut pairs = 0;
+    let mut reached = Bitmap::default();
+    for (first, members) in classes.into_values() {
+        reached.reset(desired.intent().slot_bound::<PeerId>());
+        access.expand(first, Toward::There, &mut scratch, |index, word, _, _| reached.set_word(index, word));
+        // Whoever would reach itself is not counted, and then its whole class would.
+        pairs += members * (reached.count() - usize::from(reached.contains(first)));
+    }
+    pairs
+}

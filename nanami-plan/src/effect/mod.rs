@@ -1,0 +1,391 @@
+//! Effect: what a change of intent means for reach, before anybody reads a diff of configuration.
+//!
+//! **Invariant**: exactly the difference between what the two states allow (PLANNING.md I26), range of addresses by range of
+//! addresses: when a new route takes a part of another one's prefix, who reached that part by the old route and may not
+//! use the new one loses it, though no policy changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
+
+use nanami_model::{Cidr, Destination, GroupId, Intent, NetworkId, PeerId, PolicyId, Services, Slot, UserId};
+
+use crate::access::union;
+use crate::bitmap::Bitmap;
+use crate::desired::Desired;
+use crate::names::Names;
+use crate::paths::Way;
+use crate::touched::Touched;
+
+mod blocks;
+mod pairs;
+
+use blocks::Block;
+pub(crate) use blocks::total;
+use pairs::{Comparison, Lists, Side};
+
+/// What is gained, lost, rerouted and disturbed between two states. What concerns many peers alike is counted without being listed;
+/// lists are made when they are asked for. A cheap clone.
+#[derive(Debug, Clone)]
+pub struct Effect(Arc<Parts>);
+
+#[derive(Debug)]
+pub(crate) struct Parts {
+    before: Option<Desired>,
+    after: Desired,
+    /// What was compared pair by pair.
+    pairs: Lists,
+    /// What was compared class by class; `None` if every pair was compared by itself.
+    blocks: Option<Vec<Block>>,
+    /// Whether `pairs` holds all that is reached behind routes.
+    has_ranges: bool,
+    approvals: Vec<GroupId>,
+    names: Names,
+    gained: OnceLock<Vec<Passage>>,
+    lost: OnceLock<Vec<Passage>>,
+    moved: OnceLock<Vec<Passage>>,
+    kept: OnceLock<Vec<Passage>>,
+}
+
+/// Something that may be reached: by whom, what, by which services, which way, by which policies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Passage {
+    /// Who begins.
+    pub from: PeerId,
+    /// What is reached: a peer or a route.
+    pub to: Destination,
+    /// Of a route: the range that this is about, if it is not what the route has to itself.
+    pub part: Option<Cidr>,
+    /// By which services.
+    pub services: Services,
+    /// The gateways on the way; of something lost, those that were.
+    pub way: Way,
+    /// The policies that allow it, or did, by name.
+    pub policies: Vec<PolicyId>,
+    /// Of something kept: the way until now, if it is another one.
+    pub before: Option<Way>,
+    /// Of something kept: why open connections may stall or break while the change is made.
+    pub disturbance: Option<Disturbance>,
+}
+
+/// Why open connections may stall or break while the peers take over their new maps, each at its own moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Disturbance {
+    /// The gateway in use changes, or comes, or goes.
+    Moves,
+    /// This peer, an end or the gateway in use, has other addresses.
+    Renumbered(PeerId),
+    /// This peer, an end or the gateway in use, has another key.
+    Rekeyed(PeerId),
+}
+
+impl Passage {
+    /// All that a state allows on one pair; `None` if that is nothing.
+    pub(crate) fn of(desired: &Desired, from: PeerId, to: Destination) -> Option<Self> {
+        let grants = desired.access().grants(from, to);
+        let services = union(&grants)?;
+        let side = Side { to, part: None, grants, way: desired.way(from, to) };
+        Some(side.passage(from, services))
+    }
+}
+
+/// Some passages of an [`Effect`].
+#[derive(Debug, Clone, Copy)]
+pub struct Flows<'a> {
+    effect: &'a Effect,
+    which: Which,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Gained,
+    Lost,
+    Kept,
+    Rerouted,
+    Disturbed,
+}
+
+impl<'a> Flows<'a> {
+    /// How many there are. Nothing is listed for it.
+    pub fn count(&self) -> usize {
+        self.effect.0.count(self.which)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
+
+    /// The passages, by the names of their ends. They are listed now if they were not before: as many as [`Flows::count`] says.
+    pub fn iter(&self) -> impl Iterator<Item = &'a Passage> + use<'a> {
+        let which = self.which;
+        let all = self.effect.0.list(which);
+        all.iter().filter(move |passage| match which {
+            Which::Rerouted => passage.before.is_some(),
+            Which::Disturbed => passage.disturbance.is_some(),
+            _ => true,
+        })
+    }
+
+    /// The first passages by the names of their ends, so many at most; the others are not listed.
+    pub fn first(&self, most: usize) -> Vec<Passage> {
+        match self.which {
+            Which::Gained | Which::Lost => self.effect.0.first(self.which, most),
+            _ => self.iter().take(most).cloned().collect(),
+        }
+    }
+}
+
+impl Effect {
+    /// The difference between two states; without a former one everything is gained.
+    pub fn between(before: Option<&Desired>, after: &Desired) -> Self {
+        let touched = before.and_then(|before| Touched::between(before.intent(), after.intent(), &mut 0));
+        Self::of(before, after, touched.as_ref())
+    }
+
+    /// The same where it is known what was touched; `None` compares every pair.
+    pub(crate) fn of(before: Option<&Desired>, after: &Desired, touched: Option<&Touched>) -> Self {
+        let comparison = Comparison::new(before, after);
+        let carried = |desired: &Desired| desired.carries_peers() || desired.access().asks_for_gateways();
+        let by_class = touched.zip(before).filter(|(_, before)| !carried(before) && !carried(after));
+        let (mut pairs, blocks, has_ranges) = match by_class {
+            None => (comparison.whole(), None, true),
+            Some((touched, before)) => {
+                let blocks = blocks::blocks(before, after, touched);
+                let routed = touched.ways || leads_to_routes(before, touched) || leads_to_routes(after, touched);
+                let ranges = match routed || before.selection() != after.selection() {
+                    true => comparison.ranges_of(comparison.clients().into_iter()),
+                    false => comparison.ranges_of(peers(before, after, touched).into_iter()),
+                };
+                (ranges, Some(blocks), routed || before.selection() != after.selection())
+            }
+        };
+        let names = Names::new(after.intent(), before.map(Desired::intent));
+        [&mut pairs.gained, &mut pairs.lost, &mut pairs.kept].into_iter().for_each(|list| sort(list, &names));
+        let approvals = approvals(before, after, &pairs, blocks.as_deref().unwrap_or_default(), &names);
+        let (before, after) = (before.cloned(), after.clone());
+        let (gained, lost, moved, kept) = Default::default();
+        Self(Arc::new(Parts { before, after, pairs, blocks, has_ranges, approvals, names, gained, lost, moved, kept }))
+    }
+
+    fn flows(&self, which: Which) -> Flows<'_> {
+        Flows { effect: self, which }
+    }
+
+    /// What becomes reachable.
+    pub fn gained(&self) -> Flows<'_> {
+        self.flows(Which::Gained)
+    }
+
+    /// What is no longer reachable.
+    pub fn lost(&self) -> Flows<'_> {
+        self.flows(Which::Lost)
+    }
+
+    /// What stays reachable, rerouted and disturbed or not.
+    pub fn kept(&self) -> Flows<'_> {
+        self.flows(Which::Kept)
+    }
+
+    /// What stays reachable by another way: another gateway, another standby.
+    pub fn rerouted(&self) -> Flows<'_> {
+        self.flows(Which::Rerouted)
+    }
+
+    /// What stays reachable, though open connections may stall or break while the change is made.
+    pub fn disturbed(&self) -> Flows<'_> {
+        self.flows(Which::Disturbed)
+    }
+
+    /// The groups that must approve: the owners of the networks where a destination gains or loses reach, by name.
+    pub fn approvals(&self) -> &[GroupId] {
+        &self.0.approvals
+    }
+
+    /// Whether nothing is gained, lost, rerouted or disturbed.
+    pub fn is_empty(&self) -> bool {
+        [Which::Gained, Which::Lost, Which::Rerouted, Which::Disturbed].iter().all(|which| self.0.count(*which) == 0)
+    }
+
+    /// The people whose own peers gain or lose reach, with how many passages of theirs that is: those with the most first, then by
+    /// name. Nothing is listed for it.
+    pub fn users(&self) -> Vec<(UserId, usize)> {
+        let parts = &self.0;
+        let mut users: BTreeMap<UserId, usize> = BTreeMap::new();
+        let owner = |desired: &Desired, peer: PeerId| desired.intent().get(peer).and_then(|peer| peer.owner());
+        for passage in parts.pairs.gained.iter().chain(&parts.pairs.lost) {
+            let states = [Some(&parts.after), parts.before.as_ref()].into_iter().flatten();
+            if let Some(user) = states.into_iter().find_map(|desired| owner(desired, passage.from)) {
+                *users.entry(user).or_default() += 1;
+            }
+        }
+        for block in parts.blocks.iter().flatten() {
+            for (desired, services) in [(Some(&parts.after), &block.gained), (parts.before.as_ref(), &block.lost)] {
+                let Some(desired) = desired.filter(|_| services.is_some()) else { continue };
+                for from in block.from.iter() {
+                    let id = desired.intent().in_slot(from).map(|(id, _)| id);
+                    let Some(user) = id.and_then(|id| owner(desired, id)) else { continue };
+                    *users.entry(user).or_default() += block.to.count() - usize::from(block.to.contains(from));
+                }
+            }
+        }
+        let mut users: Vec<_> = users.into_iter().filter(|(_, passages)| *passages > 0).collect();
+        users.sort_by_cached_key(|(user, passages)| (std::cmp::Reverse(*passages), parts.names.of(*user)));
+        users
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.0.names
+    }
+}
+
+impl Parts {
+    fn count(&self, which: Which) -> usize {
+        let sum = |counts: &dyn Fn(&Block) -> bool| {
+            self.blocks.iter().flatten().filter(|block| counts(block)).map(Block::pairs).sum::<usize>()
+        };
+        let pairs = &self.pairs;
+        match which {
+            Which::Gained => pairs.gained.len() + sum(&|block| block.gained.is_some()),
+            Which::Lost => pairs.lost.len() + sum(&|block| block.lost.is_some()),
+            Which::Rerouted => pairs.kept.iter().filter(|passage| passage.before.is_some()).count(),
+            Which::Disturbed => {
+                let moved = pairs.kept.iter().filter(|passage| passage.disturbance.is_some()).count();
+                moved + sum(&|block| block.disturbance.is_some())
+            }
+            Which::Kept if self.blocks.is_none() => pairs.kept.len(),
+            Which::Kept => {
+                let Some(before) = &self.before else { return 0 };
+                let ranges = match self.has_ranges {
+                    true => pairs.kept.len(),
+                    false => Comparison::new(Some(before), &self.after).ranges_before() - pairs.vanished(),
+                };
+                before.pairs() - sum(&Block::vanishes) + ranges
+            }
+        }
+    }
+
+    fn list(&self, which: Which) -> &[Passage] {
+        let expanded = |of: fn(&Block) -> Option<&Services>, desired: Option<&Desired>, pairs: &[Passage]| {
+            let mut all = pairs.to_vec();
+            for (block, services) in self.blocks.iter().flatten().filter_map(|block| Some((block, of(block)?))) {
+                let Some(desired) = desired else { continue };
+                block.from.iter().for_each(|from| block.expand(desired, from, services, &mut all));
+            }
+            sort(&mut all, &self.names);
+            all
+        };
+        let whole = self.blocks.is_none();
+        match which {
+            Which::Gained if whole => &self.pairs.gained,
+            Which::Lost if whole => &self.pairs.lost,
+            _ if whole => &self.pairs.kept,
+            Which::Gained => self.gained.get_or_init(|| {
+                let mut all = expanded(|block| block.gained.as_ref(), Some(&self.after), &self.pairs.gained);
+                all.iter_mut().for_each(|passage| passage.disturbance = None);
+                all
+            }),
+            Which::Lost => self.lost.get_or_init(|| {
+                let mut all = expanded(|block| block.lost.as_ref(), self.before.as_ref(), &self.pairs.lost);
+                all.iter_mut().for_each(|passage| passage.disturbance = None);
+                all
+            }),
+            Which::Rerouted | Which::Disturbed => {
+                self.moved.get_or_init(|| expanded(Block::disturbed, Some(&self.after), &self.pairs.kept))
+            }
+            // Everything that is kept is as much as there are pairs.
+            Which::Kept => self.kept.get_or_init(|| {
+                let mut kept = Comparison::new(self.before.as_ref(), &self.after).whole().kept;
+                sort(&mut kept, &self.names);
+                kept
+            }),
+        }
+    }
+
+    /// The first of what is gained or lost, peer by peer in the order of names, until there are enough.
+    fn first(&self, which: Which, most: usize) -> Vec<Passage> {
+        let blocks = self.blocks.as_deref().unwrap_or_default();
+        let (desired, pairs) = match which {
+            Which::Gained => (Some(&self.after), &self.pairs.gained),
+            _ => (self.before.as_ref(), &self.pairs.lost),
+        };
+        let Some(desired) = desired.filter(|_| !blocks.is_empty()) else {
+            return pairs.iter().take(most).cloned().collect();
+        };
+        let services = |block: &Block| if which == Which::Gained { block.gained.clone() } else { block.lost.clone() };
+        let mut found = Vec::new();
+        for (id, slot) in desired.intent().peers().filter_map(|(id, _)| Some((id, desired.intent().slot(id)?))) {
+            let mut own: Vec<_> = pairs.iter().filter(|passage| passage.from == id).cloned().collect();
+            for block in blocks {
+                let Some(services) = services(block) else { continue };
+                block.expand(desired, slot, &services, &mut own);
+            }
+            own.iter_mut().for_each(|passage| passage.disturbance = None);
+            sort(&mut own, &self.names);
+            found.extend(own);
+            if found.len() >= most {
+                break;
+            }
+        }
+        found.truncate(most);
+        found
+    }
+}
+
+/// Sorts by the names of ends, and drops what is there twice.
+pub(crate) fn sort(list: &mut Vec<Passage>, names: &Names) {
+    if list.len() > 1 {
+        list.sort_by_cached_key(|p| (names.of(p.from), names.destination(p.to), p.services.clone()));
+        list.dedup();
+    }
+}
+
+/// Whether a policy that was touched leads to a route.
+fn leads_to_routes(desired: &Desired, touched: &Touched) -> bool {
+    let rules = touched.policies.iter().filter_map(|slot| desired.access().rule(slot.index() as u32));
+    rules.into_iter().any(|rule| rule.route().is_some())
+}
+
+/// The peers that were touched, as they were and as they are.
+fn peers(before: &Desired, after: &Desired, touched: &Touched) -> BTreeSet<PeerId> {
+    let ids = |slot: &Slot<PeerId>| [before, after].map(|d| d.intent().in_slot(*slot).map(|(id, _)| id));
+    touched.peers.iter().flat_map(ids).flatten().collect()
+}
+
+fn approvals(
+    before: Option<&Desired>,
+    after: &Desired,
+    pairs: &Lists,
+    blocks: &[Block],
+    names: &Names,
+) -> Vec<GroupId> {
+    let mut owners = BTreeSet::new();
+    let destinations: BTreeSet<Destination> =
+        pairs.gained.iter().chain(&pairs.lost).map(|passage| passage.to).collect();
+    let mut reached = Bitmap::default();
+    let changing = blocks.iter().filter(|block| block.gained.is_some() || block.lost.is_some());
+    // Of a block with nobody but one peer on both sides nothing is left.
+    changing.filter(|block| block.pairs() > 0).for_each(|block| reached.union(&block.to));
+    for intent in [before, Some(after)].into_iter().flatten().map(Desired::intent) {
+        let networks = destinations.iter().flat_map(|to| networks_of(intent, *to));
+        owners.extend(networks.filter_map(|id| intent.get(id)).map(|network| network.owner()));
+        for (slot, _, network) in intent.occupied::<NetworkId>() {
+            if intent.network_members(slot).words().any(|(index, word)| word & reached.word(index) != 0) {
+                owners.insert(network.owner());
+            }
+        }
+    }
+    let mut owners: Vec<_> = owners.into_iter().collect();
+    owners.sort_by_cached_key(|group| names.of(*group));
+    owners
+}
+
+/// The networks that a destination belongs to.
+pub(crate) fn networks_of(intent: &Intent, to: Destination) -> Vec<NetworkId> {
+    match to {
+        Destination::Peer(id) => intent.get(id).map(|peer| peer.networks().to_vec()).unwrap_or_default(),
+        Destination::Route(id) => intent.get(id).map(|route| vec![route.network()]).unwrap_or_default(),
+        Destination::Address(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,134 @@
+//! Node: what one peer must know, entry by entry, without a map being made.
+//!
+//! **Invariant**: its neighbors are those of the peer's map, its accepts are that map's accept rules, pair by pair; pending peers
+//! are left out as they are there. Walking a node in memory that was used before allocates nothing, a gateway's forwarding
+//! and what denies leave of services aside.
+
+use nanami_model::{Cidr, Destination, Peer, PeerId, PolicyId, Services, Slot};
+
+use crate::access::expand::{Scratch, Toward};
+use crate::bitmap::{Bitmap, bits};
+use crate::desired::Desired;
+use crate::paths::{Way, bearers};
+
+/// A view of what one peer must know.
+#[derive(Debug, Clone, Copy)]
+pub struct Node<'a> {
+    desired: &'a Desired,
+    id: PeerId,
+    slot: Slot<PeerId>,
+}
+
+/// One thing that a peer must know.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Entry<'a> {
+    /// A tunnel to another peer.
+    Neighbor {
+        /// Which one.
+        id: PeerId,
+        /// The peer.
+        peer: &'a Peer,
+    },
+    /// Another peer may begin flows to this one.
+    Accept {
+        /// The other peer, by its slot.
+        from: Slot<PeerId>,
+        /// By which services.
+        services: &'a Services,
+        /// By which policy.
+        policy: PolicyId,
+    },
+    /// A prefix that the host sends into the tunnel.
+    Route(Cidr),
+}
+
+/// Memory for walking nodes, to be used again.
+#[derive(Debug, Default)]
+pub struct Expansion {
+    scratch: Scratch,
+    neighbors: Bitmap,
+    /// Those whom only gateways lead to that have not joined.
+    cut_off: Bitmap,
+}
+
+impl Desired {
+    /// What a peer must know; `None` if there is no such peer, or while it is pending.
+    pub fn node(&self, peer: PeerId) -> Option<Node<'_>> {
+        self.intent().get(peer)?.key()?;
+        Some(Node { desired: self, id: peer, slot: self.intent().slot(peer)? })
+    }
+}
+
+impl Node<'_> {
+    /// Shows everything that the peer must know: its neighbors, what it accepts, what its host routes. What a gateway forwards
+    /// is in its map alone.
+    pub fn expand(&self, expansion: &mut Expansion, mut with: impl FnMut(Entry<'_>)) {
+        let intent = self.desired.intent();
+        let access = self.desired.access();
+        let Expansion { scratch, neighbors, cut_off } = expansion;
+        neighbors.reset(intent.slot_bound::<PeerId>());
+        cut_off.reset(0);
+        for (other, _) in self.desired.ways_of(self.id).filter(|(_, way)| !self.is_open(way)) {
+            intent.slot(other).into_iter().for_each(|slot| cut_off.insert(slot));
+        }
+        let joined = |slot: Slot<PeerId>| {
+            intent.in_slot(slot).filter(|(_, peer)| peer.key().is_some() && peer.status().is_effective())
+        };
+        access.expand(self.slot, Toward::Here, scratch, |index, word, rule, services| {
+            neighbors.set_word(index, word);
+            for from in bits(index, word & !cut_off.word(index)).filter(|slot| joined(*slot).is_some()) {
+                with(Entry::Accept { from, services, policy: rule.policy });
+            }
+        });
+        access.expand(self.slot, Toward::There, scratch, |index, word, _, _| neighbors.set_word(index, word));
+        self.carriers(neighbors);
+        for (id, peer) in neighbors.iter().filter_map(joined) {
+            with(Entry::Neighbor { id, peer });
+        }
+        for network in intent.networks().map(|(_, network)| network) {
+            network.pools().iter().for_each(|pool| with(Entry::Route(*pool)));
+        }
+        for route in access.routes_from(self.slot) {
+            let to = Destination::Route(route);
+            if access.grants(self.id, to).is_empty() || !self.is_open(self.desired.way(self.id, to)) {
+                continue;
+            }
+            let prefixes = intent.get(route).map(|route| route.prefixes()).unwrap_or_default();
+            prefixes.iter().for_each(|prefix| with(Entry::Route(*prefix)));
+        }
+    }
+
+    /// Whether one of the gateways on the way has joined.
+    fn is_open(&self, way: &Way) -> bool {
+        let intent = self.desired.intent();
+        bearers(intent, way).any(|id| intent.get(id).is_some_and(|p| p.key().is_some() && p.status().is_effective()))
+    }
+
+    /// Puts the gateways that carry something for the peer, or that it carries for, in the places of those whom they lead to.
+    fn carriers(&self, neighbors: &mut Bitmap) {
+        let intent = self.desired.intent();
+        let slot = |id: PeerId| intent.slot(id);
+        let joined =
+            |id: PeerId| intent.get(id).is_some_and(|peer| peer.key().is_some() && peer.status().is_effective());
+        self.desired.ways_of(self.id).filter_map(|(other, _)| slot(other)).for_each(|slot| neighbors.remove(slot));
+        for (_, way) in self.desired.ways_of(self.id).filter(|(other, _)| joined(*other)) {
+            bearers(intent, way).filter_map(slot).for_each(|slot| neighbors.insert(slot));
+        }
+        for route in self.desired.access().routes_from(self.slot) {
+            let to = Destination::Route(route);
+            if !self.desired.access().grants(self.id, to).is_empty() {
+                bearers(intent, self.desired.way(self.id, to)).filter_map(slot).for_each(|slot| neighbors.insert(slot));
+            }
+        }
+        for (from, to) in self.desired.carried_by(self.id) {
+            let far = if let Destination::Peer(to) = to { Some(to) } else { None };
+            let ends = [Some(from), far].into_iter().flatten();
+            if !ends.clone().all(joined) {
+                continue;
+            }
+            ends.filter_map(slot).for_each(|slot| neighbors.insert(slot));
+        }
+        neighbors.remove(self.slot);
+    }
+}

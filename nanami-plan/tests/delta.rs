@@ -1,0 +1,154 @@
+//! What follows from a change is what a compilation from scratch says (PLANNING.md I2), and who is told is who has to know (I3).
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+#[path = "common/edits.rs"]
+mod edits;
+#[path = "../examples/scale/workload.rs"]
+mod workload;
+
+use common::world;
+use edits::{edited, edits};
+use nanami_model::{Destination, Intent, ObjectId, Observed, PeerId, Timestamp};
+use nanami_plan::{Desired, Selection, Who, compile};
+use proptest::prelude::*;
+use workload::{Kind, regrouped};
+
+fn desired(intent: &Intent) -> Desired {
+    compile(intent, &Selection::default())
+}
+
+/// Everybody whose map differs, by making all of them.
+fn recipients(before: &Desired, after: &Desired) -> Vec<PeerId> {
+    let removed = before.intent().peers().map(|(id, _)| id).filter(|id| after.intent().get(*id).is_none());
+    let all = after.intent().peers().map(|(id, _)| id).chain(removed);
+    let digests = |desired: &Desired, id: PeerId| desired.map_for(id).map(|map| map.digests());
+    all.filter(|id| digests(before, *id) != digests(after, *id)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn i2_i3_any_sequence_of_edits_leads_where_a_compilation_does_and_tells_exactly_who_has_to_know(
+        world in world(),
+        edits in edits(),
+    ) {
+        let mut intent = world.intent();
+        let mut now = desired(&intent);
+        for (n, edit) in edits.into_iter().enumerate() {
+            let next = edited(&intent, n, edit);
+            let what_if = now.what_if(&next);
+            let (derived, compiled) = (what_if.desired(), desired(&next));
+            prop_assert!(derived.access().iter().eq(compiled.access().iter()), "edit {} {:?}", n, edit);
+            for (id, _) in next.peers() {
+                prop_assert_eq!(derived.map_for(id), compiled.map_for(id), "edit {} {:?}", n, edit);
+            }
+            let told: Vec<_> = what_if.recipients().collect();
+            let wanted = recipients(&now, &compiled);
+            let maps = |id: &PeerId| format!("{:#?}\n{:#?}", now.map_for(*id), compiled.map_for(*id));
+            let wrong = told.iter().find(|id| !wanted.contains(id)).or(wanted.iter().find(|id| !told.contains(id)));
+            prop_assert_eq!(&told, &wanted, "edit {} {:?} {}", n, edit, wrong.map(maps).unwrap_or_default());
+            now = derived.clone();
+            intent = next;
+        }
+    }
+}
+
+/// The same workspace, object for object, with everything in another slot: there nothing is known of what was touched.
+fn reversed(intent: &Intent) -> Intent {
+    let ids = std::iter::empty()
+        .chain(intent.users().map(|(id, _)| ObjectId::from(id)))
+        .chain(intent.groups().map(|(id, _)| id.into()))
+        .chain(intent.networks().map(|(id, _)| id.into()))
+        .chain(intent.regions().map(|(id, _)| id.into()))
+        .chain(intent.peers().map(|(id, _)| id.into()))
+        .chain(intent.gateways().map(|(id, _)| id.into()))
+        .chain(intent.routes().map(|(id, _)| id.into()))
+        .chain(intent.policies().map(|(id, _)| id.into()));
+    let objects: Vec<_> = ids.filter_map(|id| intent.object(id)).collect();
+    Intent::from_objects(intent.name().clone(), objects.into_iter().rev()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn i26_an_effect_that_is_counted_class_by_class_is_the_one_that_is_compared_pair_by_pair(
+        world in world(),
+        edits in edits(),
+        via in any::<bool>(),
+    ) {
+        let draws = world.policies.iter().map(|draw| common::Draw { via: if via { draw.via } else { 0 }, ..draw.clone() });
+        let mut intent = world.with_policies(&draws.collect::<Vec<_>>());
+        for (n, edit) in edits.into_iter().enumerate() {
+            let next = edited(&intent, n, edit);
+            let now = desired(&intent);
+            let (by_class, by_pair) = (now.what_if(&next), now.what_if(&reversed(&next)));
+            let (by_class, by_pair) = (by_class.effect(), by_pair.effect());
+            prop_assert_eq!(format!("{by_class:#}"), format!("{by_pair:#}"), "edit {} {:?}", n, edit);
+            prop_assert_eq!(by_class.approvals(), by_pair.approvals(), "edit {} {:?}", n, edit);
+            prop_assert_eq!(by_class.users(), by_pair.users(), "edit {} {:?}", n, edit);
+            for (a, b) in [
+                (by_class.gained(), by_pair.gained()),
+                (by_class.lost(), by_pair.lost()),
+                (by_class.kept(), by_pair.kept()),
+                (by_class.rerouted(), by_pair.rerouted()),
+                (by_class.disturbed(), by_pair.disturbed()),
+            ] {
+                prop_assert_eq!(a.count(), b.count(), "edit {} {:?}", n, edit);
+                prop_assert!(a.iter().eq(b.iter()), "edit {} {:?}", n, edit);
+                prop_assert!(a.first(3).iter().eq(b.iter().take(3)), "edit {} {:?}", n, edit);
+            }
+            intent = next;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn reach_is_what_a_look_at_every_passage_finds(world in world(), edits in edits()) {
+        let mut intent = world.intent();
+        for (n, edit) in edits.into_iter().enumerate() {
+            intent = edited(&intent, n, edit);
+        }
+        let desired = desired(&intent);
+        let view = desired.beside(Observed::none(), Timestamp::from_millis(0));
+        let all = view.passages();
+        let routes = intent.routes().map(|(id, _)| Destination::Route(id));
+        let targets: Vec<_> = intent.peers().map(|(id, _)| Destination::Peer(id)).chain(routes).collect();
+        for (from, _) in intent.peers() {
+            let reach = view.reach(&Who::From(from));
+            let wanted: Vec<_> = all.iter().filter(|passage| passage.from == from).collect();
+            prop_assert_eq!(reach.passages().map(|(passage, _)| passage).collect::<Vec<_>>(), wanted);
+        }
+        for to in targets {
+            let reach = view.reach(&Who::To(to));
+            let wanted: Vec<_> = all.iter().filter(|passage| passage.to == to).collect();
+            prop_assert_eq!(reach.passages().map(|(passage, _)| passage).collect::<Vec<_>>(), wanted);
+        }
+    }
+}
+
+#[test]
+fn i4_the_work_of_a_change_does_not_grow_with_the_workspace() {
+    let work = |peers, groups| {
+        let intent = workload::workload(Kind::W1, peers, groups);
+        desired(&intent).what_if(&regrouped(&intent, 0, 3)).work()
+    };
+    let (small, large) = (work(100, 5), work(1000, 50));
+    assert!(small > 0 && large <= small + 64, "{small} elements for 100 peers, {large} for 1,000");
+}
+
+#[test]
+fn w1_counts_what_netbird_counts() {
+    let intent = workload::workload(Kind::W1, 100, 5);
+    let desired = desired(&intent);
+    for peer in [workload::peer_id(0), workload::peer_id(1)] {
+        // Everybody but itself and the one whose session has run out.
+        assert_eq!(desired.map_for(peer).unwrap().neighbors().len(), 98);
+    }
+    assert!(desired.map_for(workload::peer_id(98)).unwrap().neighbors().is_empty());
+}
