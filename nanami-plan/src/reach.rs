@@ -55,6 +55,7 @@ impl View<'_> {
             Who::To(to) => access.to(*to).filter_map(|(peer, _)| Passage::of(desired, peer, *to)).collect(),
             Who::User(_) => members.iter().flat_map(|peer| from(*peer)).collect(),
         };
+        found.retain(|passage| !passage.way.is_nowhere());
         crate::effect::sort(&mut found, &Names::new(intent, None));
         let rows: Vec<_> = found.into_iter().map(|passage| (self.usage(&passage), passage)).collect();
         let rows: Vec<_> = rows.into_iter().map(|(used, passage)| (passage, used)).collect();

@@ -49,7 +49,13 @@ impl Touched {
                 let slots = [before.slot(id), after.slot(id)];
                 self.peers.extend(slots.into_iter().flatten());
                 self.moved |= slots.contains(&None);
-                self.ways |= before.gateway_of(id).is_some() || after.gateway_of(id).is_some();
+                // What a gateway's peer is a member of decides about its own reach alone.
+                let stands = |intent: &Intent| {
+                    let peer = intent.get(id)?;
+                    Some((peer.status(), peer.key(), peer.networks().to_vec(), intent.live_addresses(id)))
+                };
+                let bears = before.gateway_of(id).is_some() || after.gateway_of(id).is_some();
+                self.ways |= bears && stands(before) != stands(after);
                 self.ways |= asks(before, id) || asks(after, id);
             }
             ObjectId::Policy(id) => self.policies.extend([before.slot(id), after.slot(id)].into_iter().flatten()),

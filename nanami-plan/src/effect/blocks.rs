@@ -82,7 +82,7 @@ pub(super) fn blocks(before: &Desired, after: &Desired, touched: &Touched) -> Ve
 fn disturbance(before: &Desired, after: &Desired, slot: Slot<PeerId>) -> Option<Disturbance> {
     let (id, was) = before.intent().in_slot(slot)?;
     let is = after.intent().get(id)?;
-    if was.addresses() != is.addresses() || before.intent().live_addresses(id) != after.intent().live_addresses(id) {
+    if was.addresses() != is.addresses() {
         return Some(Disturbance::Renumbered(id));
     }
     (was.key().is_some() && was.key() != is.key()).then_some(Disturbance::Rekeyed(id))
