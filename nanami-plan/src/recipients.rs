@@ -182,7 +182,15 @@ impl Comparison<'_> {
                 let territory = if let Destination::Route(route) = to { desired.territory(*route) } else { &[] };
                 let rules = territory.iter().any(|range| there.iter().any(|at| at.is_ipv4() == range.is_ipv4()));
                 let certain = rules && !own.is_empty();
-                let into = if certain { &mut self.changed } else { &mut self.doubtful };
+                // A gateway that takes no part still has a map, though no way leads by it.
+                let away = bearers.is_empty() || bearers.iter().any(|bearer| !is_there(desired, *bearer));
+                if let (true, Destination::Route(route)) = (away, to) {
+                    let listed = desired.intent().gateways_of(*route);
+                    let listed = listed.into_iter().filter_map(|gateway| desired.intent().get(gateway));
+                    let around: Vec<_> = listed.map(|gateway| gateway.peer()).chain([id]).collect();
+                    self.doubtful.extend_with(&around, self.after.intent());
+                }
+                let into = if certain && !away { &mut self.changed } else { &mut self.doubtful };
                 into.extend_with(&bearers, self.after.intent());
             }
         }

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::{World, world};
 use golden::{assert_page, golden};
-use nanami_model::{Destination, GatewayId, Intent, Observed, OnAllDown, PeerId, RouteId, RouteMode, Timestamp};
+use nanami_model::{
+    Activity, Destination, GatewayId, Intent, Observed, OnAllDown, PeerId, RouteId, RouteMode, Timestamp,
+};
 use nanami_plan::{Desired, Domain, Failure, Fate, Loss, Selection, compile, select};
 use proptest::prelude::*;
 
@@ -83,6 +85,10 @@ proptest! {
                     Some(Fate::NeedsControl { to, .. }) => {
                         prop_assert_eq!(first, *to);
                         prop_assert!(!was.gateways().contains(to));
+                    }
+                    // Between peers nobody looks for a draining gateway that would be the last one: what is said is the worse.
+                    Some(Fate::Lost(Loss::NoGateway)) if matches!(to, Destination::Peer(_)) => {
+                        prop_assert_eq!(intent.get(first).unwrap().activity(), Activity::Draining);
                     }
                     other => prop_assert!(false, "{:?}", other),
                 }

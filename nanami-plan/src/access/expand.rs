@@ -51,7 +51,8 @@ impl Access {
         uses.extend(self.uses(peer).filter(|at| at.begins == (toward == Toward::There)));
         uses.sort_unstable();
         self.families.partners(peer, bound, partners);
-        if *with_itself {
+        // Who has no address at all meets nobody who is alike.
+        if *with_itself && self.families.has(peer) != (false, false) {
             partners.insert(peer);
         }
         // Runs of uses by one rule; those that deny are needed for the others.

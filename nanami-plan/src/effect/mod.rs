@@ -209,14 +209,16 @@ impl Effect {
     }
 
     /// The people whose own peers gain or lose reach, with how many passages of theirs that is: those with the most first, then by
-    /// name. Nothing is listed for it.
+    /// name. A peer counts for whom it will belong to, or else did. Nothing is listed for it.
     pub fn users(&self) -> Vec<(UserId, usize)> {
         let parts = &self.0;
         let mut users: BTreeMap<UserId, usize> = BTreeMap::new();
-        let owner = |desired: &Desired, peer: PeerId| desired.intent().get(peer).and_then(|peer| peer.owner());
+        let owner = |peer: PeerId| {
+            let mut states = [Some(&parts.after), parts.before.as_ref()].into_iter().flatten();
+            states.find_map(|desired| desired.intent().get(peer)?.owner())
+        };
         for passage in parts.pairs.gained.iter().chain(&parts.pairs.lost) {
-            let states = [Some(&parts.after), parts.before.as_ref()].into_iter().flatten();
-            if let Some(user) = states.into_iter().find_map(|desired| owner(desired, passage.from)) {
+            if let Some(user) = owner(passage.from) {
                 *users.entry(user).or_default() += 1;
             }
         }
@@ -225,7 +227,7 @@ impl Effect {
                 let Some(desired) = desired.filter(|_| services.is_some()) else { continue };
                 for from in block.from.iter() {
                     let id = desired.intent().in_slot(from).map(|(id, _)| id);
-                    let Some(user) = id.and_then(|id| owner(desired, id)) else { continue };
+                    let Some(user) = id.and_then(owner) else { continue };
                     *users.entry(user).or_default() += block.to.count() - usize::from(block.to.contains(from));
                 }
             }

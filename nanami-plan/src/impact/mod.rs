@@ -339,7 +339,8 @@ impl<'a> After<'a> {
         }
     }
 
-    /// Who could carry it, were the maps made anew.
+    /// Who could carry it, were the maps made anew. For a pair of peers nobody: a draining gateway that their policies name might,
+    /// so that what is said of them is the worse.
     fn instead(&self, to: Destination) -> Fate {
         let Destination::Route(route) = to else { return Fate::Lost(Loss::NoGateway) };
         let found = self.living(route).or_else(|| {
