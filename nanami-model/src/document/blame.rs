@@ -3,12 +3,13 @@
 //! **Invariant**: a mistake is reported once. What a rule finds only because something else could not be read is left out; it
 //! comes back, if it is real, once that is repaired.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::error::Problem;
 use super::routing::LAYERS;
 use super::sections::Reader;
-use super::tree::{Node, Value};
+use super::tree::Node;
 use super::walk::Part;
 use crate::id::{GatewayId, NetworkId, PeerId};
 use crate::object::{Label, ObjectId};
@@ -19,11 +20,16 @@ struct Origins<'a, 't> {
     reader: &'a Reader<'t>,
     nodes: BTreeMap<ObjectId, Node<'t>>,
     root: Node<'t>,
+    lists: RefCell<Lists<'t>>,
 }
+
+/// For each list that was looked into, its elements by what they read; of equal ones the last. Every element of a list may be
+/// at fault, so a list is read once.
+type Lists<'t> = BTreeMap<u32, BTreeMap<String, Node<'t>>>;
 
 /// Reports what the rules found, each at its place.
 pub(super) fn report<'t>(reader: &mut Reader<'t>, root: Node<'t>, violations: &[Violation]) {
-    let origins = Origins { nodes: reader.origins(), reader, root };
+    let origins = Origins { nodes: reader.origins(), reader, root, lists: RefCell::default() };
     let own = violations.iter().filter(|violation| !origins.follows(violation));
     let found: Vec<_> = own.map(|violation| origins.place(origins.later_first(violation.clone()))).collect();
     for (node, part, violation) in found {
@@ -36,9 +42,21 @@ impl<'t> Origins<'_, 't> {
         let entry = violation.subject().and_then(|id| self.nodes.get(&id)).copied();
         let entry = entry.unwrap_or_else(|| self.root.get("users").unwrap_or(self.root));
         let field = violation.field().and_then(|field| self.field(entry, &violation, field));
-        let element = field.and_then(|field| element(field, &violation)).or(field);
+        let element = field.and_then(|field| self.element(field, &violation)).or(field);
         let (node, part) = element.map_or((entry, Part::Key), |node| (node, Part::Value));
         (node, part, violation)
+    }
+
+    /// The element of a list that the rule is about.
+    fn element(&self, list: Node<'t>, violation: &Violation) -> Option<Node<'t>> {
+        let wanted = match violation {
+            Violation::Overlap { pool, .. } => pool.to_string(),
+            Violation::DuplicateAddress { address, .. } => address.to_string(),
+            _ => return None,
+        };
+        let mut lists = self.lists.borrow_mut();
+        let read = || list.elements().filter_map(|node| Some((canonical(node.text()?), node))).collect();
+        lists.entry(list.index()).or_insert_with(read).get(&wanted).copied()
     }
 
     /// The field of an entry, or of what the document says about it in the section of routing preferences.
@@ -136,20 +154,6 @@ const ROUTING_FIELDS: [&str; 4] = ["traffic", "routing", "ingress", "egress"];
 
 /// The longest way: from a route to a gateway, its peer, its networks.
 const STEPS: usize = 3;
-
-/// The element of a list that the rule is about.
-fn element<'t>(list: Node<'t>, violation: &Violation) -> Option<Node<'t>> {
-    let wanted = match violation {
-        Violation::Overlap { pool, .. } => pool.to_string(),
-        Violation::DuplicateAddress { address, .. } => address.to_string(),
-        _ => return None,
-    };
-    let reads = |node: &Node<'t>| match node.value() {
-        Value::Text(text) => canonical(text) == wanted,
-        _ => false,
-    };
-    list.elements().filter(reads).last()
-}
 
 /// A range or an address as it would be printed.
 fn canonical(text: &str) -> String {
