@@ -1,7 +1,7 @@
 //! Golden files: what an earlier release wrote still reads, and means the same (SEC-22, DESIGN "Messages").
 //!
 //! `v1` holds what the first release wrote. A later release adds a directory for each form that changed, and never touches
-//! one that is there: `cargo test -p nanami-model --test wire -- --ignored` writes those of the current version.
+//! one that is there: `NANAMI_BLESS=1 cargo test -p nanami-model --test wire` writes those of the current version.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that reads its files")]
 #![expect(clippy::unwrap_used, reason = "tests panic")]
 
