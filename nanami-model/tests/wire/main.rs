@@ -3,7 +3,6 @@
 //! `v1` holds what the first release wrote. A later release adds a directory for each form that changed, and never touches
 //! one that is there: `NANAMI_BLESS=1 cargo test -p nanami-model --test wire` writes those of the current version.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that reads its files")]
-#![expect(clippy::unwrap_used, reason = "tests panic")]
 
 use std::fs;
 use std::path::PathBuf;
