@@ -2,7 +2,8 @@
 //!
 //! **Invariants**: what is proposed is a valid [`Intent`], keys and addresses are kept, and no private or preshared key is in it.
 //! Between peers it allows exactly what the AllowedIPs of both ends allow (of a device without a file: what they would have to
-//! say). Whatever was supposed is a [`Guess`], whatever was left behind is [`Dropped`]; nothing is lost in silence.
+//! say). Whatever was supposed is a [`Guess`], whatever a file says and the proposal leaves behind is [`Dropped`]. What is reached only
+//! through two gateways one after the other is not followed, and not listed either.
 
 use crate::entity::User;
 use crate::intent::Intent;
