@@ -18,6 +18,7 @@
 
 mod access;
 mod assertion;
+mod atoms;
 mod base;
 mod bitmap;
 mod blocker;

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use nanami_model::{Destination, Label, Name, PeerId, Services};
+use nanami_model::{Cidr, Destination, Label, Name, PeerId, Services};
 
 use crate::names::Names;
 use crate::stage::Stage;
@@ -103,6 +103,8 @@ pub enum Action {
         from: PeerId,
         /// What is reached.
         to: Destination,
+        /// Of a route: the range that this is about; `None` is all of it.
+        part: Option<Cidr>,
         /// By which services.
         services: Services,
     },
@@ -112,6 +114,8 @@ pub enum Action {
         from: PeerId,
         /// What is reached.
         to: Destination,
+        /// Of a route: the range that this is about; `None` is all of it.
+        part: Option<Cidr>,
     },
     /// Lets something pass as a gateway no longer.
     StopForwarding {
@@ -119,6 +123,8 @@ pub enum Action {
         from: PeerId,
         /// What was reached.
         to: Destination,
+        /// Of a route: the range that this is about; `None` is all of it.
+        part: Option<Cidr>,
         /// By which services.
         services: Services,
     },
@@ -247,15 +253,21 @@ impl Action {
             Self::Unroute { to } => format!("drop route {}", to_name(to)),
             Self::Accept { from, services } => format!("accept {services} from {}", names.of(*from)),
             Self::Refuse { from, services } => format!("stop accepting {services} from {}", names.of(*from)),
-            Self::Forward { from, to, services } => {
-                format!("forward {} -> {} {services}", names.of(*from), names.destination(*to))
+            Self::Forward { from, to, part, services } => {
+                format!("forward {} -> {} {services}", names.of(*from), part_of(names, *to, *part))
             }
-            Self::Attribute { from, to } => {
-                format!("count {} -> {} under another policy", names.of(*from), names.destination(*to))
+            Self::Attribute { from, to, part } => {
+                format!("count {} -> {} under another policy", names.of(*from), part_of(names, *to, *part))
             }
-            Self::StopForwarding { from, to, services } => {
-                format!("stop forwarding {} -> {} {services}", names.of(*from), names.destination(*to))
+            Self::StopForwarding { from, to, part, services } => {
+                format!("stop forwarding {} -> {} {services}", names.of(*from), part_of(names, *to, *part))
             }
         }
     }
+}
+
+/// A destination, or a range of it, in words.
+fn part_of(names: &Names, to: Destination, part: Option<Cidr>) -> String {
+    let name = names.destination(to);
+    part.map_or(name.clone(), |part| format!("{name} {part}"))
 }

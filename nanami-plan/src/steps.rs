@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nanami_model::{Destination, Intent, Label, ObjectId, Peer, PeerId, PolicyId};
 
+use crate::atoms::Atoms;
 use crate::base::Base;
 use crate::desired::Desired;
 use crate::gates::gate;
@@ -20,11 +21,12 @@ use crate::step::{Action, Reason, Step};
 pub(crate) fn between(base: &Base, after: &Desired, names: &Names) -> Vec<Step> {
     let tunnels = [base.desired.as_ref().map(tunnels).unwrap_or_default(), tunnels(after)];
     let places = [base.desired.as_ref().map(Places::of).unwrap_or_default(), Places::of(after)];
+    let atoms = Atoms::between(base.intent(), after.intent());
     let mut steps = Vec::new();
     for (peer, _) in after.intent().peers() {
         let (was, is) = (base.share(peer), after.share(peer));
         let mut difference =
-            Difference { base, after, peer, tunnels: &tunnels, places: &places, found: BTreeMap::new() };
+            Difference { base, after, peer, tunnels: &tunnels, places: &places, atoms: &atoms, found: BTreeMap::new() };
         difference.run(&was, &is);
         for ((stage, reason), actions) in difference.found {
             let sentences = actions.iter().map(|action| action.sentence(peer, names)).collect();
@@ -74,6 +76,7 @@ pub(crate) struct Difference<'a> {
     tunnels: &'a [BTreeMap<(PeerId, PeerId), PolicyId>; 2],
     /// Before and after.
     pub(crate) places: &'a [Places; 2],
+    pub(crate) atoms: &'a Atoms,
     found: BTreeMap<(Stage, Reason), BTreeSet<Action>>,
 }
 
@@ -169,14 +172,20 @@ impl Difference<'_> {
             let Some(reason) = self.asks_for(to) else { continue };
             // A tunnel that comes or goes brings the addresses of its other end, and takes them along.
             let itself = |by: &[PeerId]| matches!(to, Destination::Peer(id) if by == [id] && !kept(&id));
+            // A range within another one is sent by that one's owner until it has its own, and again once it has none.
+            let held = old.first().copied().or_else(|| self.around(0, prefix, &was));
+            let holds = new.first().copied().or_else(|| self.around(1, prefix, &is));
+            if let (Some(from), Some(by)) = (held, holds)
+                && from != by
+            {
+                self.add(Stage::Move, reason, Action::Move { to, from, by });
+                continue;
+            }
             match (old.first(), new.first()) {
                 (None, Some(_)) if itself(new) => {}
                 (Some(_), None) if itself(old) => {}
                 (None, Some(_)) => self.add(Stage::Prepare, reason, Action::Route { to, by: new.clone() }),
                 (Some(_), None) => self.add(Stage::Retire, reason, Action::Unroute { to }),
-                (Some(from), Some(by)) if from != by => {
-                    self.add(Stage::Move, reason, Action::Move { to, from: *from, by: *by });
-                }
                 _ => {
                     let only =
                         |a: &[PeerId], b: &[PeerId]| a.iter().filter(|id| !b.contains(id)).copied().collect::<Vec<_>>();

@@ -11,7 +11,7 @@ use common::{World, world};
 use golden::{assert_columns, assert_page, golden};
 use nanami_model::{
     Actor, GatewayId, Generation, Group, Intent, Name, Network, Observed, Peer, PeerId, Policy, PolicyId, Report,
-    Service, Timestamp, Usage, User, UserId, name,
+    RouteId, Selector, Service, Timestamp, Usage, User, UserId, name,
 };
 use nanami_plan::{Base, Desired, Disruption, Exposure, Guarantee, Plan, Selection, Stage, compile, plan};
 use proptest::prelude::*;
@@ -219,5 +219,30 @@ proptest! {
         prop_assert!(text.lines().count() <= 24 && text.lines().all(|line| line.chars().count() <= 100), "{}", text);
         let maps: BTreeSet<_> = plan.check().unwrap().maps().map(|(id, _)| id).collect();
         prop_assert_eq!(maps, changing);
+    }
+}
+
+proptest! {
+    // More of them, for few workspaces have a range that two routes claim and somebody who may use one of them only.
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// The same where routes come and go, which moves ranges from one to another though no policy changes.
+    #[test]
+    fn steps_name_exactly_the_peers_whose_map_changes_when_routes_come_and_go(world in world(), pick in any::<prop::sample::Index>(), grow in any::<bool>()) {
+        let with = common::joined(&world.intent());
+        let routes: Vec<RouteId> = with.routes().map(|(id, _)| id).collect();
+        prop_assume!(!routes.is_empty());
+        let route = routes[pick.index(routes.len())];
+        let mut draft = with.draft();
+        let naming = with.policies().filter(|(_, policy)| policy.to() == Selector::Route(route)).map(|(id, _)| id);
+        naming.for_each(|id| draft.remove(id));
+        draft.remove(route);
+        let without = with.apply(with.owner(), &draft.into_changes()).unwrap();
+        let (before, after) = if grow { (without, with) } else { (with, without) };
+        let plan = planned(Some(&before), &after);
+        let stepping: BTreeSet<_> = plan.peers().collect();
+        let states = [desired(&before), desired(&after)];
+        let changing: BTreeSet<_> = after.peers().map(|(id, _)| id).filter(|id| states[0].map_for(*id) != states[1].map_for(*id)).collect();
+        prop_assert_eq!(&stepping, &changing, "{:#}", plan);
     }
 }
