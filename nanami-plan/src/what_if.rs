@@ -61,6 +61,10 @@ impl Desired {
 }
 
 impl WhatIf {
+    pub(crate) fn before(&self) -> &Desired {
+        &self.before
+    }
+
     /// The state that the intent would lead to.
     pub fn desired(&self) -> &Desired {
         &self.desired

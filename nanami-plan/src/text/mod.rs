@@ -3,10 +3,12 @@
 //! **Invariant**: at most 100 columns, and 24 lines unless asked for everything (`{:#}`); what is left out is counted. Columns
 //! align. The same value gives the same text.
 
+mod comparison;
 mod effect;
 mod explain;
 mod fix;
 mod impact;
+mod judgement;
 pub(crate) mod plan;
 mod reach;
 mod rollout;

@@ -8,7 +8,7 @@ use nanami_model::{GroupId, Intent, ObjectId, Permission, Role};
 use super::rollout::{self, Row};
 use super::{Limit, Table, count, wrap};
 use crate::assertion::AssertionsFailed;
-use crate::changes::EditKind;
+use crate::changes::{Edit, EditKind};
 use crate::effect::Passage;
 use crate::guarantee::{Guarantee, Precondition};
 use crate::names::Names;
@@ -91,32 +91,7 @@ impl<'a> Text<'a> {
     }
 
     fn changes(&self) -> Vec<String> {
-        let edits = &self.plan.edits;
-        if edits.len() > self.limit.most(8) && !self.full {
-            return self.summary();
-        }
-        let mut table = Table::new(2);
-        for edit in edits {
-            let head = format!("{} {} {}", edit.sign(), edit.object().id().kind(), edit.name());
-            table.row(std::iter::once(head).chain(edit.cells.iter().cloned()));
-        }
-        table.lines()
-    }
-
-    /// So many of each kind.
-    fn summary(&self) -> Vec<String> {
-        let mut counted: BTreeMap<(EditKind, usize, &str), (&'static str, usize)> = BTreeMap::new();
-        for edit in &self.plan.edits {
-            counted.entry((edit.kind(), edit.rank(), edit.object().id().kind())).or_insert((edit.sign(), 0)).1 += 1;
-        }
-        let mut lines = Vec::new();
-        for kind in [EditKind::Add, EditKind::Update, EditKind::Remove] {
-            let of_kind: Vec<_> = counted.iter().filter(|((k, ..), _)| *k == kind).collect();
-            let Some((_, (sign, _))) = of_kind.first() else { continue };
-            let texts: Vec<_> = of_kind.iter().map(|((.., word), (_, n))| count(*n, word)).collect();
-            lines.extend(wrap(&format!("  {sign} "), &texts.join(", ")));
-        }
-        lines
+        edit_lines(&self.plan.edits, if self.full { Limit::NONE } else { Limit::rows(self.limit.most(8)) })
     }
 
     fn reachability(&self, limit: Limit) -> Vec<String> {
@@ -258,6 +233,35 @@ impl<'a> Text<'a> {
         };
         wrap("Next          ", &text)
     }
+}
+
+/// The objects that change, one by one, or where they are more than the limit so many of each kind.
+pub(super) fn edit_lines(edits: &[Edit], limit: Limit) -> Vec<String> {
+    if edits.len() > limit.most(usize::MAX) {
+        return summary(edits);
+    }
+    let mut table = Table::new(2);
+    for edit in edits {
+        let head = format!("{} {} {}", edit.sign(), edit.object().id().kind(), edit.name());
+        table.row(std::iter::once(head).chain(edit.cells.iter().cloned()));
+    }
+    table.lines()
+}
+
+/// So many of each kind.
+fn summary(edits: &[Edit]) -> Vec<String> {
+    let mut counted: BTreeMap<(EditKind, usize, &str), (&'static str, usize)> = BTreeMap::new();
+    for edit in edits {
+        counted.entry((edit.kind(), edit.rank(), edit.object().id().kind())).or_insert((edit.sign(), 0)).1 += 1;
+    }
+    let mut lines = Vec::new();
+    for kind in [EditKind::Add, EditKind::Update, EditKind::Remove] {
+        let of_kind: Vec<_> = counted.iter().filter(|((k, ..), _)| *k == kind).collect();
+        let Some((_, (sign, _))) = of_kind.first() else { continue };
+        let texts: Vec<_> = of_kind.iter().map(|((.., word), (_, n))| count(*n, word)).collect();
+        lines.extend(wrap(&format!("  {sign} "), &texts.join(", ")));
+    }
+    lines
 }
 
 const ASSERTIONS: &str = "Assertions    ";

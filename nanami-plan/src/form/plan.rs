@@ -1,0 +1,104 @@
+//! Plans: what changes, what that means, who must approve, what peers do, what is promised.
+
+use serde::{Serialize, Serializer};
+
+use super::assertions::Judged;
+use super::comparison::{Approval, EditForm, Reachability};
+use super::{Head, Kind, Listed};
+use crate::guarantee::Guarantee;
+use crate::plan::Plan;
+use crate::step::Step;
+
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct PlanForm {
+    #[serde(flatten)]
+    head: Head,
+    id: String,
+    workspace: String,
+    /// `null` if the plan begins with nothing.
+    from_revision: Option<u64>,
+    to_revision: u64,
+    author: Option<String>,
+    changes: Listed<EditForm>,
+    reachability: Reachability,
+    assertions: Judged,
+    approvals: Vec<Approval>,
+    rollout: Rollout,
+    guarantees: Vec<&'static str>,
+    until_then: Listed<String>,
+    elsewhere: Listed<String>,
+    stale_files: Listed<String>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct Rollout {
+    peers: usize,
+    of: usize,
+    steps: Listed<StepForm>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct StepForm {
+    stage: String,
+    peer: String,
+    does: Vec<String>,
+    because: String,
+    waits_for: Listed<GateForm>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct GateForm {
+    peer: String,
+    stage: String,
+}
+
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let names = self.effect.names();
+        let step = |step: &Step| StepForm {
+            stage: step.stage().to_string(),
+            peer: step.name.to_string(),
+            does: step.sentences.clone(),
+            because: step.reason().to_string(),
+            waits_for: Listed::of(step.gates().iter(), |gate| GateForm {
+                peer: names.of(gate.peer),
+                stage: gate.stage.to_string(),
+            }),
+        };
+        let after = self.desired.intent();
+        let stale = self.stale_files();
+        let form = PlanForm {
+            head: Head::of(Kind::Plan),
+            id: self.id().as_bytes().iter().fold("p-".to_owned(), |text, byte| format!("{text}{byte:02x}")),
+            workspace: after.name().to_string(),
+            from_revision: self.base.intent().map(|before| before.revision().value()),
+            to_revision: after.revision().value(),
+            author: self.author.map(|user| names.of(user)),
+            changes: EditForm::list(&self.edits),
+            reachability: Reachability::of(&self.effect, &|passage| self.evidence.about(passage)),
+            assertions: Judged::of(after.assertions().len(), &self.check_assertions(&[])),
+            approvals: Approval::all(&self.effect),
+            rollout: Rollout {
+                peers: self.peers().len(),
+                of: after.peers().len(),
+                steps: Listed::of(self.steps.iter(), step),
+            },
+            guarantees: self.guarantees.iter().map(guarantee).collect(),
+            until_then: Listed::of(self.residual.iter(), ToString::to_string),
+            elsewhere: Listed::of(self.external.iter(), ToString::to_string),
+            stale_files: Listed::of(stale.iter(), |id| names.of(*id)),
+        };
+        form.serialize(serializer)
+    }
+}
+
+fn guarantee(held: &Guarantee) -> &'static str {
+    match held {
+        Guarantee::NoOverGrant => "G1",
+        Guarantee::KeptContinue => "G2",
+    }
+}

@@ -1,0 +1,115 @@
+//! Documents: read from files or standard input, written beside them.
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use nanami::model::{DocumentErrors, Intent};
+
+use crate::failure::Failure;
+use crate::waiting::Waiting;
+
+/// A document that was read, with its text.
+pub(crate) struct Document {
+    pub(crate) intent: Intent,
+    pub(crate) text: String,
+    pub(crate) syntax: Syntax,
+}
+
+/// How a document is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Syntax {
+    Toml,
+    Json,
+}
+
+impl Document {
+    /// Reads a document. Its name says how it is written; where that says nothing, what it begins with.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let text = text_of(path)?;
+        let syntax = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("json") => Syntax::Json,
+            Some("toml") => Syntax::Toml,
+            _ if text.trim_start().starts_with('{') => Syntax::Json,
+            _ => Syntax::Toml,
+        };
+        let _waiting = Waiting::for_long(format!("reading {}", name_of(path)));
+        let intent = parse(&text, syntax).map_err(|errors| mistakes(&errors, &name_of(path)))?;
+        Ok(Self { intent, text, syntax })
+    }
+
+    /// The same workspace as another document describes it: what both name is the same object.
+    pub(crate) fn revised(&self, wanted: &Intent, path: &Path) -> Result<Intent, Failure> {
+        revised(&self.intent, wanted).map_err(|refused| {
+            Failure::new(format!("{} cannot follow: {refused}", name_of(path)))
+                .with_remedy("what changes between two documents goes by the rules of any other change")
+        })
+    }
+}
+
+/// The next revision of an intent, as a document wants it.
+pub(crate) fn revised(from: &Intent, wanted: &Intent) -> Result<Intent, nanami::model::Refused> {
+    from.apply(from.owner(), &from.changes_to(wanted))
+}
+
+pub(crate) fn parse(text: &str, syntax: Syntax) -> Result<Intent, DocumentErrors> {
+    match syntax {
+        Syntax::Toml => Intent::from_toml(text),
+        Syntax::Json => Intent::from_json(text),
+    }
+}
+
+/// Every mistake of a document, each with its place.
+pub(crate) fn mistakes(errors: &DocumentErrors, name: &str) -> Failure {
+    let n = errors.len() + errors.left_out();
+    let mistakes = if n == 1 { "1 mistake".to_owned() } else { format!("{n} mistakes") };
+    Failure::new(format!("{name} has {mistakes}\n\n{}", errors.with_file(name)))
+}
+
+/// What a file is called in a text.
+pub(crate) fn name_of(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+fn text_of(path: &Path) -> Result<String, Failure> {
+    let bytes = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        fs::read(path)
+    };
+    let bytes = bytes.map_err(|error| {
+        let failure = Failure::file("read", path, &error);
+        match error.kind() {
+            io::ErrorKind::NotFound => failure.with_remedy("name the document with -f FILE or NANAMI_FILE"),
+            io::ErrorKind::IsADirectory => failure.with_remedy("name the document in it, such as nanami.toml"),
+            _ => failure,
+        }
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        Failure::new(format!("{}:{line}: this is no UTF-8 text, from byte {at} on", name_of(path)))
+            .with_remedy("save it as UTF-8")
+    })
+}
+
+/// Writes a whole file or nothing: what stood there stays until the new text is on the disk.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let beside = {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.part", std::process::id()));
+        path.with_file_name(name)
+    };
+    let written = write_new(&beside, text).and_then(|()| fs::rename(&beside, path));
+    written.map_err(|error| {
+        let _ = fs::remove_file(&beside);
+        Failure::file("write", path, &error)
+    })
+}
+
+fn write_new(path: &PathBuf, text: &str) -> io::Result<()> {
+    let mut file = fs::File::create_new(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}

@@ -1,0 +1,22 @@
+//! `check`: whether all assertions hold, on a state and on the change that leads to it.
+
+use std::path::Path;
+
+use crate::answer::{Answer, Exit};
+use crate::args::Form;
+use crate::failure::Failure;
+use crate::source::Document;
+
+pub(crate) fn run(file: &Path, against: Option<&Path>, form: &Form) -> Result<Answer, Failure> {
+    let wanted = Document::read(file)?.intent;
+    let judgement = match against {
+        None => super::desired(&wanted).judge(&[]),
+        Some(old) => {
+            let old = Document::read(old)?;
+            let next = old.revised(&wanted, file)?;
+            super::desired(&old.intent).what_if(&next).judge(&[])
+        }
+    };
+    let exit = if judgement.holds() { Exit::Yes } else { Exit::Refused };
+    Answer::of(&judgement, form, exit)
+}

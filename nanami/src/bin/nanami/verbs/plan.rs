@@ -1,0 +1,29 @@
+//! `plan`: what a document means, or the change between two.
+
+use std::path::Path;
+
+use nanami::model::Observed;
+use nanami::plan::{Base, plan};
+
+use crate::answer::{Answer, Exit};
+use crate::args::Form;
+use crate::failure::Failure;
+use crate::source::Document;
+
+pub(crate) fn run(file: &Path, against: Option<&Path>, form: &Form) -> Result<Answer, Failure> {
+    let wanted = Document::read(file)?.intent;
+    let (base, next) = match against {
+        None => (Base::nothing(), wanted),
+        Some(old) => {
+            let old = Document::read(old)?;
+            let next = old.revised(&wanted, file)?;
+            (Base::settled(&super::desired(&old.intent)), next)
+        }
+    };
+    let plan = plan(&base, &super::desired(&next), Observed::none(), super::now());
+    let exit = match plan.check_assertions(&[]) {
+        Err(_) => Exit::Refused,
+        Ok(()) => Exit::yes_if(plan.is_empty()),
+    };
+    Answer::of(&plan, form, exit)
+}

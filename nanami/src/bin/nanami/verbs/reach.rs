@@ -1,0 +1,75 @@
+//! `reach`: who gets where, before and after a change.
+
+use std::fmt;
+use std::path::Path;
+
+use nanami::model::{Destination, Intent, Observed, PeerId, RouteId, UserId, parse_address};
+use nanami::plan::{Reach, Who};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::answer::{Answer, Exit};
+use crate::args::{self, Form};
+use crate::failure::Failure;
+use crate::source::Document;
+
+pub(crate) fn run(file: &Path, who: &args::Who, plan: Option<&Path>, form: &Form) -> Result<Answer, Failure> {
+    let read = Document::read(file)?;
+    let before = reach(&read.intent, who)?;
+    let Some(new) = plan else {
+        let exit = Exit::yes_if(before.passages().len() > 0);
+        return Answer::of(&before, form, exit);
+    };
+    let next = read.revised(&Document::read(new)?.intent, new)?;
+    let after = reach(&next, who)?;
+    let exit = Exit::yes_if(after.passages().len() > 0);
+    Answer::of(&Twice { kind: "reach_twice", before, after }, form, exit)
+}
+
+fn reach(intent: &Intent, who: &args::Who) -> Result<Reach, Failure> {
+    let who = resolved(intent, who)?;
+    Ok(super::desired(intent).beside(Observed::none(), super::now()).reach(&who))
+}
+
+fn resolved(intent: &Intent, who: &args::Who) -> Result<Who, Failure> {
+    match who {
+        args::Who { from: Some(name), .. } => Ok(Who::From(intent.id::<PeerId>(name)?)),
+        args::Who { to: Some(name), .. } => Ok(Who::To(destination(intent, name)?)),
+        args::Who { user, .. } => Ok(Who::User(intent.id::<UserId>(user.as_deref().unwrap_or_default())?)),
+    }
+}
+
+/// A peer, else a route, else an address, which is its peer's or its route's.
+fn destination(intent: &Intent, name: &str) -> Result<Destination, Failure> {
+    if let Ok(at) = parse_address(name) {
+        let peer = intent.peers().find(|(_, peer)| peer.addresses().contains(&at)).map(|(id, _)| id.into());
+        let pooled = intent.networks().any(|(_, network)| network.pools().iter().any(|pool| pool.contains(at)));
+        let route = || intent.route_to(at).filter(|_| !pooled).map(|(id, _)| id.into());
+        let found = peer.or_else(route);
+        return found.ok_or_else(|| {
+            Failure::new(format!("{at} is nobody's address, and behind no route"))
+                .with_remedy("name a peer, a route, or an address of one")
+        });
+    }
+    match intent.id::<RouteId>(name.strip_prefix("route:").unwrap_or(name)) {
+        Ok(route) if name.starts_with("route:") || intent.id::<PeerId>(name).is_err() => Ok(route.into()),
+        _ => Ok(intent.id::<PeerId>(name.strip_prefix("peer:").unwrap_or(name))?.into()),
+    }
+}
+
+/// Reach before and after a change.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Twice {
+    kind: &'static str,
+    before: Reach,
+    after: Reach,
+}
+
+impl fmt::Display for Twice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return write!(f, "Before\n{:#}\n\nAfter\n{:#}", self.before, self.after);
+        }
+        write!(f, "Before\n{}\n\nAfter\n{}", self.before, self.after)
+    }
+}
