@@ -35,6 +35,7 @@ mod index;
 mod membership;
 mod permissions;
 mod ranges;
+mod roll;
 mod rules;
 mod table;
 
@@ -85,6 +86,7 @@ pub struct Tables {
     pub(crate) workspaces: Table<WorkspaceId, Workspace>,
     pub(crate) ipam: Ipam,
     pub(crate) index: index::Index,
+    roll: roll::Roll,
 }
 
 /// A name that no object of the wanted kind bears.

@@ -136,6 +136,7 @@ impl Tables {
             exchange(&mut self.index.references, old.references, new.references);
         }
         self.make_members(before, touched);
+        self.roll.update(before, &self.peers, touched);
     }
 
     fn make_members(&mut self, before: &Tables, touched: &[Touched]) {

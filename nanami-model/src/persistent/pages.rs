@@ -57,10 +57,15 @@ impl<T> Pages<T> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        (0..self.len.div_ceil(PAGE)).flat_map(|page| self.page(page * PAGE))
+        (0..self.len.div_ceil(PAGE)).flat_map(|page| self.page(page))
     }
 
-    fn page(&self, start: usize) -> &[T] {
+    /// The elements of one page, which are 32 from the 32nd of its number on, fewer in the last one and none beyond.
+    pub(crate) fn page(&self, page: usize) -> &[T] {
+        let start = page.saturating_mul(PAGE);
+        if start >= self.len {
+            return &[];
+        }
         let (mut node, mut height) = (self.root.as_ref(), self.height);
         loop {
             match node.map(|node| &**node) {
