@@ -28,7 +28,10 @@ impl Demands {
             || intent.networks().any(|(_, network)| speaks(network.preference()))
             || intent.users().any(|(_, user)| speaks(user.preference()));
         let mut demands = Self::default();
-        for (_, id, peer) in intent.occupied::<PeerId>() {
+        let everybody = || intent.occupied::<PeerId>().map(|(slot, ..)| slot);
+        let asked: Box<dyn Iterator<Item = _>> =
+            if all { Box::new(everybody()) } else { Box::new(intent.particular().iter()) };
+        for (id, peer) in asked.filter_map(|slot| intent.in_slot(slot)) {
             if let Mode::Limited { gateway } = peer.mode() {
                 demands.limited.insert(id, gateway);
             } else if (all || speaks(peer.preference()))

@@ -136,6 +136,11 @@ impl Desired {
         self.0.ways.to_route(route)
     }
 
+    /// Whether everybody goes to a route by the same gateways as in another state, whose slots mean the same.
+    pub(crate) fn goes_as(&self, other: &Self, route: RouteId) -> bool {
+        Arc::ptr_eq(&self.0.ways, &other.0.ways) || self.0.ways.goes_as(&other.0.ways, route)
+    }
+
     /// Every client of a route, with the number of its way among [`Desired::ways_to`].
     pub(crate) fn each_client(&self, route: RouteId, mut with: impl FnMut(Slot<PeerId>, usize)) {
         for slot in self.access().sources(route).iter() {
@@ -171,7 +176,8 @@ impl Desired {
 
     /// The pairs that a peer carries as a gateway, in use or standing by.
     pub(crate) fn carried_by(&self, peer: PeerId) -> Vec<(PeerId, Destination)> {
-        let Some((gateway, _)) = self.intent().gateway_of(peer) else { return Vec::new() };
+        let bears = Some(peer).filter(|peer| self.access().bears(*peer));
+        let Some((gateway, _)) = bears.and_then(|peer| self.intent().gateway_of(peer)) else { return Vec::new() };
         let mut carried = Vec::new();
         for (route, _) in self.intent().routes() {
             if !self.ways_to(route).iter().any(|way| way.gateways().contains(&gateway)) {

@@ -1,10 +1,10 @@
 //! Node: what one peer must know, entry by entry, without a map being made.
 //!
 //! **Invariant**: its neighbors are those of the peer's map, its accepts are that map's accept rules, pair by pair; pending peers
-//! are left out as they are there. Walking a node in memory that was used before allocates nothing, a gateway's forwarding
-//! and what denies leave of services aside.
+//! are left out as they are there. Walking a node in memory that was used before allocates nothing, unless
+//! denies speak of routes or the peer bears a gateway.
 
-use nanami_model::{Cidr, Destination, Peer, PeerId, PolicyId, Services, Slot};
+use nanami_model::{Cidr, Destination, NetworkId, PeerId, PolicyId, PublicKey, RouteId, Services, Slot};
 
 use crate::access::expand::{Scratch, Toward};
 use crate::bitmap::{Bitmap, bits};
@@ -25,10 +25,10 @@ pub struct Node<'a> {
 pub enum Entry<'a> {
     /// A tunnel to another peer.
     Neighbor {
-        /// Which one.
-        id: PeerId,
-        /// The peer.
-        peer: &'a Peer,
+        /// The other peer, by its slot.
+        peer: Slot<PeerId>,
+        /// Its key.
+        key: &'a PublicKey,
     },
     /// Another peer may begin flows to this one.
     Accept {
@@ -50,6 +50,9 @@ pub struct Expansion {
     neighbors: Bitmap,
     /// Those whom only gateways lead to that have not joined.
     cut_off: Bitmap,
+    /// Those who have joined.
+    joined: Bitmap,
+    routes: Vec<RouteId>,
 }
 
 impl Desired {
@@ -66,36 +69,41 @@ impl Node<'_> {
     pub fn expand(&self, expansion: &mut Expansion, mut with: impl FnMut(Entry<'_>)) {
         let intent = self.desired.intent();
         let access = self.desired.access();
-        let Expansion { scratch, neighbors, cut_off } = expansion;
+        let Expansion { scratch, neighbors, cut_off, joined, routes } = expansion;
         neighbors.reset(intent.slot_bound::<PeerId>());
+        joined.reset(intent.slot_bound::<PeerId>());
+        joined.add(intent.joined());
+        access.reached_routes(self.slot, routes);
         cut_off.reset(0);
         for (other, _) in self.desired.ways_of(self.id).filter(|(_, way)| !self.is_open(way)) {
             intent.slot(other).into_iter().for_each(|slot| cut_off.insert(slot));
         }
-        let joined = |slot: Slot<PeerId>| {
-            intent.in_slot(slot).filter(|(_, peer)| peer.key().is_some() && peer.status().is_effective())
-        };
         access.expand(self.slot, Toward::Here, scratch, |index, word, rule, services| {
             neighbors.set_word(index, word);
-            for from in bits(index, word & !cut_off.word(index)).filter(|slot| joined(*slot).is_some()) {
+            for from in bits(index, word & joined.word(index) & !cut_off.word(index)) {
                 with(Entry::Accept { from, services, policy: rule.policy });
             }
         });
         access.expand(self.slot, Toward::There, scratch, |index, word, _, _| neighbors.set_word(index, word));
-        self.carriers(neighbors);
-        for (id, peer) in neighbors.iter().filter_map(joined) {
-            with(Entry::Neighbor { id, peer });
+        self.carriers(neighbors, routes);
+        for (index, word) in neighbors.words() {
+            // A block of keys is half a word.
+            let halves = [0, 1].map(|half| intent.keys(2 * index + half));
+            for peer in bits(index, word & joined.word(index)) {
+                let at = peer.index() % 64;
+                if let Some(Some(key)) = halves[at / 32].get(at % 32) {
+                    with(Entry::Neighbor { peer, key });
+                }
+            }
         }
-        for network in intent.networks().map(|(_, network)| network) {
+        for (_, _, network) in intent.occupied::<NetworkId>() {
             network.pools().iter().for_each(|pool| with(Entry::Route(*pool)));
         }
-        for route in access.routes_from(self.slot) {
-            let to = Destination::Route(route);
-            if access.grants(self.id, to).is_empty() || !self.is_open(self.desired.way(self.id, to)) {
-                continue;
+        for route in routes.iter() {
+            if self.is_open(self.desired.way(self.id, Destination::Route(*route))) {
+                let prefixes = intent.get(*route).map(|route| route.prefixes()).unwrap_or_default();
+                prefixes.iter().for_each(|prefix| with(Entry::Route(*prefix)));
             }
-            let prefixes = intent.get(route).map(|route| route.prefixes()).unwrap_or_default();
-            prefixes.iter().for_each(|prefix| with(Entry::Route(*prefix)));
         }
     }
 
@@ -106,7 +114,7 @@ impl Node<'_> {
     }
 
     /// Puts the gateways that carry something for the peer, or that it carries for, in the places of those whom they lead to.
-    fn carriers(&self, neighbors: &mut Bitmap) {
+    fn carriers(&self, neighbors: &mut Bitmap, routes: &[RouteId]) {
         let intent = self.desired.intent();
         let slot = |id: PeerId| intent.slot(id);
         let joined =
@@ -115,11 +123,9 @@ impl Node<'_> {
         for (_, way) in self.desired.ways_of(self.id).filter(|(other, _)| joined(*other)) {
             bearers(intent, way).filter_map(slot).for_each(|slot| neighbors.insert(slot));
         }
-        for route in self.desired.access().routes_from(self.slot) {
-            let to = Destination::Route(route);
-            if !self.desired.access().grants(self.id, to).is_empty() {
-                bearers(intent, self.desired.way(self.id, to)).filter_map(slot).for_each(|slot| neighbors.insert(slot));
-            }
+        for route in routes {
+            let way = self.desired.way(self.id, Destination::Route(*route));
+            bearers(intent, way).filter_map(slot).for_each(|slot| neighbors.insert(slot));
         }
         for (from, to) in self.desired.carried_by(self.id) {
             let far = if let Destination::Peer(to) = to { Some(to) } else { None };

@@ -240,6 +240,11 @@ impl Ways {
         self.routes.get(&route).map(|ways| ways.ways.as_slice()).unwrap_or_default()
     }
 
+    /// Whether a route has the same ways here and there.
+    pub(crate) fn goes_as(&self, other: &Self, route: RouteId) -> bool {
+        self.routes.get(&route) == other.routes.get(&route)
+    }
+
     /// Which of the ways to a route is a client's.
     pub(crate) fn number(&self, route: RouteId, client: Slot<PeerId>) -> usize {
         self.routes.get(&route).map_or(0, |ways| ways.number(Some(client)))

@@ -7,17 +7,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use nanami_model::{Destination, Intent, PeerId, PolicyId, Services, Slot};
+use nanami_model::{Destination, Intent, PeerId, PolicyId, PublicKey, Services, Slot};
 
 use crate::access::expand::{Scratch, Toward};
 use crate::access::rule::Rule;
-use crate::bitmap::{Bitmap, bits};
+use crate::bitmap::Bitmap;
 use crate::desired::Desired;
 use crate::paths::bearers;
 use crate::touched::Touched;
 
+mod doubt;
+mod told;
+
+use told::Recipients;
+
 /// What a map says of others, in one direction: for each policy and what it lets through, for whom.
-type Lets = BTreeMap<(PolicyId, Services), Bitmap>;
+type Lets = Vec<((PolicyId, Services), Bitmap)>;
 
 struct Comparison<'a> {
     before: &'a Desired,
@@ -27,39 +32,65 @@ struct Comparison<'a> {
     changed: Bitmap,
     /// Those whose maps have to be made to know.
     doubtful: Bitmap,
+    /// Those who have joined, before and after.
+    joined: [Bitmap; 2],
     scratch: Scratch,
 }
 
-/// The peers whose map is another one after the change, a new one or none. By the names of those who are there after it, then of
-/// those who are not.
-pub(crate) fn recipients(before: &Desired, after: &Desired, touched: Option<&Touched>) -> Vec<PeerId> {
+/// What differs between two states for one peer, by the other end.
+#[derive(Default)]
+struct Unlike {
+    /// What the others may begin.
+    accepts: Bitmap,
+    /// What it may begin.
+    begins: Bitmap,
+    /// Whether there is a tunnel.
+    tunnels: Bitmap,
+}
+
+/// The peers whose map is another one after the change, a new one or none.
+pub(crate) fn recipients<'a>(before: &'a Desired, after: &'a Desired, touched: Option<&Touched>) -> Recipients<'a> {
     let Some(touched) = touched.filter(|touched| !touched.pools) else { return of_all(before, after) };
-    let (changed, doubtful) = (Bitmap::default(), Bitmap::default());
-    let mut comparison = Comparison { before, after, touched, changed, doubtful, scratch: Scratch::default() };
+    let joined = [before, after].map(|desired| {
+        let mut joined = Bitmap::new(desired.intent().slot_bound::<PeerId>());
+        joined.add(desired.intent().joined());
+        joined
+    });
+    let (changed, doubtful, scratch) = (Bitmap::default(), Bitmap::default(), Scratch::default());
+    let mut comparison = Comparison { before, after, touched, changed, doubtful, joined, scratch };
     comparison.run();
-    let Comparison { changed, doubtful, .. } = comparison;
-    let differs = |slot: Slot<PeerId>| {
-        let id = after.intent().in_slot(slot).map(|(id, _)| id);
-        id.filter(|id| changed.contains(slot) || digests(before, *id) != digests(after, *id))
+    let Comparison { mut changed, mut doubtful, .. } = comparison;
+    doubtful.subtract(&changed);
+    let id = |slot| after.intent().in_slot(slot).map(|(id, _)| id);
+    for slot in doubtful.iter() {
+        if id(slot).is_some_and(|id| digests(before, id) != digests(after, id)) {
+            changed.insert(slot);
+        }
+    }
+    // Who has no key has no map. Those who were not touched have the key that they had.
+    let has_map = |slot: Slot<PeerId>| match touched.peers.contains(&slot) {
+        true => id(slot).is_some_and(|id| has_map(before, id) || has_map(after, id)),
+        false => key_in(after.intent(), slot).is_some(),
     };
-    let mut candidates = changed.clone();
-    candidates.union(&doubtful);
-    let mut stay: Vec<_> =
-        candidates.iter().filter_map(differs).filter(|id| has_map(before, *id) || has_map(after, *id)).collect();
-    stay.sort_by(|a, b| after.intent().name_of(*a).cmp(&after.intent().name_of(*b)));
+    let without: Vec<_> = changed.iter().filter(|slot| !has_map(*slot)).collect();
+    without.into_iter().for_each(|slot| changed.remove(slot));
     let slots = touched.peers.iter().filter_map(|slot| before.intent().in_slot(*slot));
     let gone = slots.filter(|(id, peer)| peer.key().is_some() && after.intent().get(*id).is_none());
     let mut gone: Vec<_> = gone.map(|(id, _)| id).collect();
     gone.sort_by(|a, b| before.intent().name_of(*a).cmp(&before.intent().name_of(*b)));
-    stay.extend(gone);
-    stay
+    Recipients::new(after.intent(), changed, gone)
+}
+
+fn key_in(intent: &Intent, slot: Slot<PeerId>) -> Option<PublicKey> {
+    intent.keys(slot.index() / 32).get(slot.index() % 32).copied().flatten()
 }
 
 /// The same by making and comparing every map.
-fn of_all(before: &Desired, after: &Desired) -> Vec<PeerId> {
-    let removed = before.intent().peers().map(|(id, _)| id).filter(|id| after.intent().get(*id).is_none());
-    let all = after.intent().peers().map(|(id, _)| id).chain(removed);
-    all.filter(|id| digests(before, *id) != digests(after, *id)).collect()
+fn of_all<'a>(before: &'a Desired, after: &'a Desired) -> Recipients<'a> {
+    let differs = |id: &PeerId| digests(before, *id) != digests(after, *id);
+    let gone = before.intent().peers().map(|(id, _)| id).filter(|id| after.intent().get(*id).is_none());
+    let stay = after.intent().occupied::<PeerId>().filter(|(_, id, _)| differs(id)).map(|(slot, ..)| slot);
+    Recipients::new(after.intent(), stay.collect(), gone.filter(differs).collect())
 }
 
 fn digests(desired: &Desired, peer: PeerId) -> Option<[nanami_model::Digest; 6]> {
@@ -89,11 +120,14 @@ impl Comparison<'_> {
             true => self.doubtful.union(&ends),
             false => self.rows(&ends),
         }
-        if carries || self.touched.ways {
+        self.touched.settings.iter().for_each(|slot| self.doubtful.insert(*slot));
+        if carries {
             self.doubt_gateways();
         }
-        if self.touched.ways {
-            self.doubt_clients();
+        match (self.touched.ways, carries) {
+            (true, true) => self.doubt_clients(),
+            (true, false) => self.doubt_ways(),
+            (false, _) => {}
         }
     }
 
@@ -143,24 +177,11 @@ impl Comparison<'_> {
     /// Compares what the map of a peer that is the same says of others, and notes those of whom the map says something else
     /// about it; says whether its own does. With `alone` nobody but the peer itself is asked about.
     fn compare(&mut self, slot: Slot<PeerId>, alone: bool) -> bool {
-        let both = [self.before, self.after];
-        let here = both.map(|desired| self.lets(desired, slot, Toward::Here));
-        let there = both.map(|desired| self.lets(desired, slot, Toward::There));
-        let seen = |n: usize| {
-            let mut seen = Bitmap::default();
-            here[n].values().chain(there[n].values()).for_each(|who| seen.union(who));
-            carried(both[n], slot, &mut seen);
-            seen
-        };
-        let mut tunnels = seen(0);
-        tunnels.differ(&seen(1));
-        let mut accepts = Bitmap::default();
-        differing(&here[0], &here[1], &mut accepts);
-        let mut own = !tunnels.is_empty() || !accepts.is_empty();
+        let Unlike { accepts, begins, mut tunnels } = self.unlike(slot, true);
+        let mut own = !accepts.is_empty() || !tunnels.is_empty();
         if !alone {
-            let mut others = tunnels;
-            differing(&there[0], &there[1], &mut others);
-            self.changed.union(&others);
+            tunnels.union(&begins);
+            self.changed.union(&tunnels);
         }
         let id = self.after.intent().in_slot(slot).map(|(id, _)| id);
         if let Some(id) = id {
@@ -168,6 +189,55 @@ impl Comparison<'_> {
             self.forwards(id);
         }
         own
+    }
+
+    /// What differs between the two states for one peer. Without `carriers` nobody is counted whom it has a tunnel to because one
+    /// of the two carries something for the other.
+    fn unlike(&mut self, slot: Slot<PeerId>, carriers: bool) -> Unlike {
+        let (mut unlike, mut differ) = (Unlike::default(), Bitmap::default());
+        for (toward, into) in [(Toward::Here, &mut unlike.accepts), (Toward::There, &mut unlike.begins)] {
+            let rules = self.before.access().unlike(self.after.access(), slot, toward);
+            if !rules.is_empty() {
+                let both = [0, 1].map(|n| self.lets(n, slot, toward, &rules));
+                differing(&both[0], &both[1], into);
+                differ.union(into);
+            }
+        }
+        if carriers {
+            // A carrier stays a neighbor whatever policies come to say of the two, and one that comes or goes is one more.
+            let both = [self.before, self.after].map(|desired| {
+                let mut carriers = Bitmap::default();
+                carried(desired, slot, &mut carriers);
+                carriers
+            });
+            let mut changed = both[0].clone();
+            changed.differ(&both[1]);
+            differ.union(&changed);
+            self.tunnels(slot, &differ, &both, &mut unlike.tunnels);
+        } else {
+            self.tunnels(slot, &differ, &Default::default(), &mut unlike.tunnels);
+        }
+        unlike
+    }
+
+    /// Those among `differ` whom a peer meets in one of the two states and not in the other.
+    fn tunnels(&mut self, slot: Slot<PeerId>, differ: &Bitmap, carriers: &[Bitmap; 2], into: &mut Bitmap) {
+        if differ.is_empty() {
+            return;
+        }
+        for (n, desired) in [self.before, self.after].into_iter().enumerate() {
+            let mut seen = carriers[n].clone();
+            for toward in [Toward::Here, Toward::There] {
+                desired.access().expand(slot, toward, &mut self.scratch, |index, word, _, _| {
+                    let word = word & differ.word(index) & self.joined[n].word(index);
+                    if word != 0 {
+                        seen.set_word(index, word);
+                    }
+                });
+            }
+            into.differ(&seen);
+        }
+        into.intersect(differ);
     }
 
     /// The gateways that forward something else for a client than they did.
@@ -196,59 +266,85 @@ impl Comparison<'_> {
         }
     }
 
-    /// What is let through between a peer and others that have joined, by policy and services.
-    fn lets(&mut self, desired: &Desired, slot: Slot<PeerId>, toward: Toward) -> Lets {
+    /// What these rules let through between a peer and others that have joined, before or after, by policy and services.
+    fn lets(&mut self, n: usize, slot: Slot<PeerId>, toward: Toward, rules: &BTreeSet<u32>) -> Lets {
         let mut lets = Lets::new();
-        let intent = desired.intent();
-        desired.access().expand(slot, toward, &mut self.scratch, |index, word, rule, services| {
-            let joined = |slot: &Slot<PeerId>| intent.in_slot(*slot).is_some_and(|(_, peer)| peer.key().is_some());
-            let mut there = 0;
-            bits(index, word).filter(joined).for_each(|slot| there |= 1u64 << (slot.index() % 64));
-            if there != 0 {
-                lets.entry((rule.policy, services.clone())).or_default().set_word(index, there);
+        let (desired, joined) = ([self.before, self.after][n], &self.joined[n]);
+        let wanted = |rule| rules.contains(&rule);
+        desired.access().expand_rules(slot, toward, &mut self.scratch, wanted, |index, word, rule, services| {
+            let there = word & joined.word(index);
+            if there == 0 {
+                return;
+            }
+            // A rule comes as a whole, most of its words with the same services.
+            let same =
+                |((policy, known), _): &((PolicyId, Services), Bitmap)| *policy == rule.policy && known == services;
+            match lets.iter_mut().rev().take_while(|((policy, _), _)| *policy == rule.policy).find(|one| same(one)) {
+                Some((_, who)) => who.set_word(index, there),
+                None => {
+                    let mut who = Bitmap::new(desired.intent().slot_bound::<PeerId>());
+                    who.set_word(index, there);
+                    lets.push(((rule.policy, services.clone()), who));
+                }
             }
         });
         lets
     }
 
-    /// Those on the sides of policies that were touched.
+    /// Those on the sides of policies that were touched. What is said of one of those who are alike is said of all.
     fn rows(&mut self, ends: &Bitmap) {
-        for slot in ends.iter().filter(|slot| !self.touched.peers.contains(slot)) {
-            let joined = self.after.intent().in_slot(slot).is_some_and(|(_, peer)| peer.key().is_some());
-            if joined && self.compare(slot, true) {
-                self.changed.insert(slot);
+        let mut classes: BTreeMap<_, Bitmap> = BTreeMap::new();
+        let touched = self.touched;
+        let bears = |slot| {
+            let bears = |desired: &Desired| {
+                let id = desired.intent().in_slot(slot).map(|(id, _)| id);
+                id.is_some_and(|id| desired.access().bears(id))
+            };
+            bears(self.before) || bears(self.after)
+        };
+        for slot in ends.iter().filter(|slot| !touched.peers.contains(slot)) {
+            if key_in(self.after.intent(), slot).is_some() {
+                let class = [self.before, self.after].map(|desired| desired.access().class(slot));
+                classes.entry(class).or_default().insert(slot);
+            }
+        }
+        let bearers: Bitmap = ends.iter().filter(|slot| bears(*slot)).collect();
+        for members in classes.into_values() {
+            let Some(first) = members.iter().next() else { continue };
+            let goes = |desired: &Desired| !desired.access().routes_from(first).is_empty();
+            let by_gateways = goes(self.before) || goes(self.after);
+            let (mut one_by_one, mut alike) = (members.clone(), members);
+            if !by_gateways {
+                one_by_one.intersect(&bearers);
+                alike.subtract(&bearers);
+            } else {
+                alike.subtract(&one_by_one);
+            }
+            self.row(&alike);
+            for slot in one_by_one.iter() {
+                if self.compare(slot, true) {
+                    self.changed.insert(slot);
+                }
             }
         }
     }
 
-    fn doubt_around(&mut self, slot: Slot<PeerId>) {
-        self.doubtful.insert(slot);
-        for desired in [self.before, self.after] {
-            for toward in [Toward::Here, Toward::There] {
-                self.doubtful.union(&desired.access().partners(slot, toward));
+    /// Peers on the same sides whom no gateway serves, and who bear none.
+    fn row(&mut self, members: &Bitmap) {
+        let Some(first) = members.iter().next() else { return };
+        self.scratch.with_itself = true;
+        let Unlike { accepts, mut tunnels, .. } = self.unlike(first, false);
+        self.scratch.with_itself = false;
+        tunnels.union(&accepts);
+        match tunnels.count() {
+            0 => {}
+            // Nobody is told of themselves.
+            1 => {
+                let mut others = members.clone();
+                others.subtract(&tunnels);
+                self.changed.union(&others);
             }
-            let id = desired.intent().in_slot(slot).map(|(id, _)| id);
-            for (_, way) in id.into_iter().flat_map(|id| routes(desired, id)) {
-                self.doubtful.extend_with(&way, self.after.intent());
-            }
-        }
-    }
-
-    fn doubt_gateways(&mut self) {
-        for desired in [self.before, self.after] {
-            let bearers: Vec<_> = desired.intent().gateways().map(|(_, gateway)| gateway.peer()).collect();
-            self.doubtful.extend_with(&bearers, self.after.intent());
-        }
-    }
-
-    /// Whoever reaches anything by a gateway.
-    fn doubt_clients(&mut self) {
-        for desired in [self.before, self.after] {
-            for (route, _) in desired.intent().routes() {
-                self.doubtful.union(&desired.access().sources(route));
-            }
-            let ends = desired.carried_ends();
-            self.doubtful.extend_with(&ends, self.after.intent());
+            _ => self.changed.union(members),
         }
     }
 }
@@ -273,12 +369,13 @@ fn carried(desired: &Desired, slot: Slot<PeerId>, into: &mut Bitmap) {
 
 /// Adds those for whom the two let different things through.
 fn differing(was: &Lets, is: &Lets, into: &mut Bitmap) {
-    let none = Bitmap::default();
-    for key in was.keys().chain(is.keys()).collect::<BTreeSet<_>>() {
-        let mut differ = was.get(key).unwrap_or(&none).clone();
-        differ.differ(is.get(key).unwrap_or(&none));
+    let of = |lets: &'_ Lets, key: &(PolicyId, Services)| lets.iter().position(|(known, _)| known == key);
+    for (key, who) in was {
+        let mut differ = who.clone();
+        of(is, key).into_iter().for_each(|at| differ.differ(&is[at].1));
         into.union(&differ);
     }
+    is.iter().filter(|(key, _)| of(was, key).is_none()).for_each(|(_, who)| into.union(who));
 }
 
 /// What a peer is granted on routes.

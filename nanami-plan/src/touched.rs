@@ -24,6 +24,8 @@ pub(crate) struct Touched {
     pub(crate) pools: bool,
     /// Whether gateways, routes or regions are other ones, or what they stand on.
     pub(crate) ways: bool,
+    /// Those for whom other settings may hold.
+    pub(crate) settings: BTreeSet<Slot<PeerId>>,
 }
 
 impl Touched {
@@ -34,7 +36,12 @@ impl Touched {
         if !difference.keeps_slots() || before.name() != after.name() {
             return None;
         }
-        let mut touched = Self { ways: before.preference() != after.preference(), ..Self::default() };
+        let mut touched = Self::default();
+        if before.preference() != after.preference() {
+            touched.ways = true;
+            touched.settings.extend(after.occupied::<PeerId>().map(|(slot, ..)| slot));
+            *work += touched.settings.len() as u64;
+        }
         let all = difference.added().iter().chain(difference.removed()).chain(difference.changed());
         for id in all {
             *work += 1;
@@ -57,11 +64,21 @@ impl Touched {
                 let bears = before.gateway_of(id).is_some() || after.gateway_of(id).is_some();
                 self.ways |= bears && stands(before) != stands(after);
                 self.ways |= asks(before, id) || asks(after, id);
+                let says = |intent: &Intent| intent.get(id).map(|peer| (peer.preference(), peer.mode(), peer.owner()));
+                if says(before) != says(after) {
+                    self.settings.extend(after.slot(id));
+                }
             }
             ObjectId::Policy(id) => self.policies.extend([before.slot(id), after.slot(id)].into_iter().flatten()),
             ObjectId::User(id) => {
                 let preference = |intent: &Intent| intent.get(id).map(|user| user.preference());
-                self.ways |= preference(before) != preference(after);
+                if preference(before) != preference(after) {
+                    self.ways = true;
+                    // Nobody keeps a list of a user's peers, and preferences of users change seldom.
+                    let own = after.occupied::<PeerId>().filter(|(.., peer)| peer.owner() == Some(id));
+                    self.settings.extend(own.map(|(slot, ..)| slot));
+                    *work += after.slot_bound::<PeerId>() as u64;
+                }
                 self.user(before, after, id);
             }
             ObjectId::Group(id) => self.group(before, after, id, work),
@@ -97,7 +114,11 @@ impl Touched {
         let says = |intent: &Intent| intent.get(id).map(|network| (network.pools().to_vec(), network.lifecycle()));
         let (was, is) = (says(before), says(after));
         let preference = |intent: &Intent| intent.get(id).map(|network| network.preference());
-        self.ways |= preference(before) != preference(after);
+        if preference(before) != preference(after) {
+            self.ways = true;
+            let members = after.slot(id).map(|slot| after.network_members(slot));
+            self.settings.extend(members.into_iter().flat_map(SlotSet::iter));
+        }
         if was.as_ref().map(|(pools, _)| pools) != is.as_ref().map(|(pools, _)| pools) {
             self.pools = true;
             self.ways = true;

@@ -75,9 +75,9 @@ impl WhatIf {
         self.effect.get_or_init(|| Effect::of(Some(&self.before), &self.desired, self.touched.as_ref()))
     }
 
-    /// The peers whose map would be another one, a new one or none, by name.
-    pub fn recipients(&self) -> impl Iterator<Item = PeerId> {
-        recipients(&self.before, &self.desired, self.touched.as_ref()).into_iter()
+    /// The peers whose map would be another one, a new one or none, by name. `len()` says how many without sorting them.
+    pub fn recipients(&self) -> impl ExactSizeIterator<Item = PeerId> {
+        recipients(&self.before, &self.desired, self.touched.as_ref())
     }
 
     /// How many elements were looked at to derive the new state from the one before: peers, sides and rules. It grows with what

@@ -18,6 +18,11 @@ fn desired(intent: &Intent) -> Desired {
     compile(intent, &Selection::default())
 }
 
+/// The policies of a world, with or without gateways on the way between peers.
+fn draws(world: &common::World, via: bool) -> Vec<common::Draw> {
+    world.policies.iter().map(|draw| common::Draw { via: if via { draw.via } else { 0 }, ..draw.clone() }).collect()
+}
+
 /// Everybody whose map differs, by making all of them.
 fn recipients(before: &Desired, after: &Desired) -> Vec<PeerId> {
     let removed = before.intent().peers().map(|(id, _)| id).filter(|id| after.intent().get(*id).is_none());
@@ -27,14 +32,15 @@ fn recipients(before: &Desired, after: &Desired) -> Vec<PeerId> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn i2_i3_any_sequence_of_edits_leads_where_a_compilation_does_and_tells_exactly_who_has_to_know(
         world in world(),
         edits in edits(),
+        via in any::<bool>(),
     ) {
-        let mut intent = world.intent();
+        let mut intent = world.with_policies(&draws(&world, via));
         let mut now = desired(&intent);
         for (n, edit) in edits.into_iter().enumerate() {
             let next = edited(&intent, n, edit);
@@ -65,13 +71,14 @@ fn reversed(intent: &Intent) -> Intent {
         .chain(intent.peers().map(|(id, _)| id.into()))
         .chain(intent.gateways().map(|(id, _)| id.into()))
         .chain(intent.routes().map(|(id, _)| id.into()))
-        .chain(intent.policies().map(|(id, _)| id.into()));
+        .chain(intent.policies().map(|(id, _)| id.into()))
+        .chain([intent.workspace().into()]);
     let objects: Vec<_> = ids.filter_map(|id| intent.object(id)).collect();
     Intent::from_objects(intent.name().clone(), objects.into_iter().rev()).unwrap()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn i26_an_effect_that_is_counted_class_by_class_is_the_one_that_is_compared_pair_by_pair(
@@ -79,8 +86,7 @@ proptest! {
         edits in edits(),
         via in any::<bool>(),
     ) {
-        let draws = world.policies.iter().map(|draw| common::Draw { via: if via { draw.via } else { 0 }, ..draw.clone() });
-        let mut intent = world.with_policies(&draws.collect::<Vec<_>>());
+        let mut intent = world.with_policies(&draws(&world, via));
         for (n, edit) in edits.into_iter().enumerate() {
             let next = edited(&intent, n, edit);
             let now = desired(&intent);

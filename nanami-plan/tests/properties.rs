@@ -64,7 +64,11 @@ proptest! {
             let Some(map) = desired.map_for(id) else { continue };
             let (mut neighbors, mut accepts, mut routes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
             desired.node(id).unwrap().expand(&mut Expansion::default(), |entry| match entry {
-                Entry::Neighbor { id, .. } => assert!(neighbors.insert(Some(id))),
+                Entry::Neighbor { peer, key } => {
+                    let (id, peer) = intent.in_slot(peer).unwrap();
+                    assert_eq!(peer.key().as_ref(), Some(key));
+                    assert!(neighbors.insert(Some(id)));
+                }
                 Entry::Accept { from, services, policy } => {
                     for address in intent.in_slot(from).unwrap().1.addresses() {
                         if map.addresses().iter().any(|own| own.is_ipv4() == address.is_ipv4()) {

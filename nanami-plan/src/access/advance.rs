@@ -10,7 +10,7 @@ use nanami_model::{Intent, PeerId, PolicyId, Selector, Slot};
 
 use super::rule::Rule;
 use super::side::{Closures, SideId, SideKey};
-use super::{Access, outer};
+use super::{Access, bearing, outer};
 use crate::touched::Touched;
 
 impl Access {
@@ -20,6 +20,9 @@ impl Access {
         access.intent = next.clone();
         if touched.nesting {
             access.outer = Arc::new(outer(next));
+        }
+        if touched.ways {
+            access.bearing = Arc::new(bearing(next));
         }
         for slot in &touched.peers {
             access.families.update(next, *slot);
@@ -74,7 +77,7 @@ impl Access {
         let known = self.sides.len();
         let mut closures = Closures::default();
         let rule = next.in_slot(slot);
-        let rule = rule.map(|(id, policy)| Rule::of(id, policy, &mut |key| self.side(key, &mut closures, None)));
+        let rule = rule.map(|(id, policy)| Rule::of(id, policy, &mut |key| self.side(key, &mut closures)));
         for number in known..self.sides.len() {
             let members = self.members(number as SideId).clone();
             for member in members.iter() {

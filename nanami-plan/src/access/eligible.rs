@@ -46,6 +46,11 @@ impl Families {
         }
     }
 
+    /// Whether the two are the same sets in memory. `false` says nothing.
+    pub(crate) fn shares(&self, other: &Self) -> bool {
+        self.v4.shares(&other.v4) && self.v6.shares(&other.v6)
+    }
+
     pub(crate) fn has(&self, peer: Slot<PeerId>) -> (bool, bool) {
         (self.v4.contains(peer), self.v6.contains(peer))
     }
@@ -64,11 +69,6 @@ impl Families {
     }
 }
 
-/// The peers that take no part, whoever names them.
-pub(crate) fn all_absent(intent: &Intent) -> Vec<Slot<PeerId>> {
-    intent.occupied::<PeerId>().filter(|(.., peer)| !peer.status().is_effective()).map(|(slot, ..)| slot).collect()
-}
-
 /// Which of the two ends is suspended or expired; the one that begins first.
 pub(crate) fn absent(intent: &Intent, from: PeerId, to: Destination) -> Option<PeerId> {
     let to = if let Destination::Peer(to) = to { Some(to) } else { None };
@@ -84,9 +84,14 @@ impl Access {
     pub(crate) fn distinct(&self, from: PeerId, to: Destination) -> bool {
         match to {
             Destination::Peer(to) => from != to,
-            Destination::Route(route) => !self.bearers(route).any(|bearer| bearer == from),
+            Destination::Route(route) => !self.bears(from) || !self.bearers(route).any(|bearer| bearer == from),
             Destination::Address(_) => false,
         }
+    }
+
+    /// Whether a peer bears a gateway.
+    pub(crate) fn bears(&self, peer: PeerId) -> bool {
+        self.bearing.contains(&peer)
     }
 
     /// The peers that a route may lead through.

@@ -1,7 +1,7 @@
 //! Expansion: everything that one peer reaches, or that reaches it, word by word of the far sides.
 //!
 //! **Invariant**: each pair of a peer and a rule that grants it something comes once, with what is left of the rule's services.
-//! Nothing is allocated but what a deny leaves of a rule, once for each rule and set of denies.
+//! In memory that was used before nothing is allocated: what denies leave of a rule is kept from one expansion to the next.
 
 use std::sync::Arc;
 
@@ -31,9 +31,21 @@ pub(crate) struct Scratch {
     far: Bitmap,
     denied: Bitmap,
     denies: Vec<(usize, usize)>,
-    /// What sets of denies, one bit each, leave of the rule that is expanded.
-    left: Vec<(u64, Option<Services>)>,
+    /// Which denies speak of the peer that is looked at.
+    denying: Vec<Arc<Rule>>,
+    left: Vec<Remainder>,
 }
+
+/// What denies leave of a rule. Rules are held, so that one that is the same in memory is the same.
+#[derive(Debug)]
+struct Remainder {
+    rule: Arc<Rule>,
+    denies: Vec<Arc<Rule>>,
+    services: Option<Services>,
+}
+
+/// chosen: so many remainders are kept from one expansion to the next; a workspace has as many as it has denies that overlap.
+const REMAINDERS: usize = 64;
 
 impl Access {
     /// Shows every rule that grants something between a peer and other peers: with a word of 64 peers at a time, its index, the
@@ -43,10 +55,22 @@ impl Access {
         peer: Slot<PeerId>,
         toward: Toward,
         scratch: &mut Scratch,
+        with: impl FnMut(usize, u64, &'a Arc<Rule>, &Services),
+    ) {
+        self.expand_rules(peer, toward, scratch, |_| true, with);
+    }
+
+    /// The same for those rules alone, by the slot of their policy, that are `wanted`.
+    pub(crate) fn expand_rules<'a>(
+        &'a self,
+        peer: Slot<PeerId>,
+        toward: Toward,
+        scratch: &mut Scratch,
+        wanted: impl Fn(u32) -> bool,
         mut with: impl FnMut(usize, u64, &'a Arc<Rule>, &Services),
     ) {
         let bound = self.intent.slot_bound::<PeerId>();
-        let Scratch { with_itself, uses, partners, far, denied, denies, left } = scratch;
+        let Scratch { with_itself, uses, partners, far, denied, denies, denying, left } = scratch;
         uses.clear();
         uses.extend(self.uses(peer).filter(|at| at.begins == (toward == Toward::There)));
         uses.sort_unstable();
@@ -63,7 +87,8 @@ impl Access {
             }
         });
         runs(uses, |first, last| {
-            let Some(rule) = self.rule(uses[first].rule).filter(|rule| rule.is_allow()) else { return };
+            let slot = uses[first].rule;
+            let Some(rule) = self.rule(slot).filter(|rule| rule.is_allow() && wanted(slot)) else { return };
             let run = &uses[first..last];
             let overlaps = |at: &&(usize, usize)| {
                 let deny = self.rule(uses[at.0].rule);
@@ -92,34 +117,24 @@ impl Access {
                 let Some(deny) = self.rule(uses[at.0].rule) else { continue };
                 uses[at.0..at.1].iter().filter_map(|at| self.far(deny, at, toward)).for_each(|set| denied.add(set));
             }
-            left.clear();
+            if left.len() > REMAINDERS {
+                left.clear();
+            }
             for (index, word) in far.words() {
                 let free = word & !denied.word(index);
                 if free != 0 {
                     with(index, free, rule, &rule.services);
                 }
                 for slot in bits(index, word & denied.word(index)) {
-                    let by = |at: &(usize, usize)| {
-                        let Some(deny) = self.rule(uses[at.0].rule) else { return false };
-                        uses[at.0..at.1]
-                            .iter()
-                            .any(|at| self.far(deny, at, toward).is_some_and(|set| set.contains(slot)))
-                    };
-                    let denying = || denies.iter().filter(overlaps).filter(|at| by(at));
-                    let mask = denying().fold(0u64, |mask, at| mask | 1u64.rotate_left(at.0 as u32));
-                    // More uses than bits: two sets may have one mask.
-                    let known = left.iter().position(|(known, _)| *known == mask && uses.len() <= 64);
-                    let at = match known {
-                        Some(at) => at,
-                        None => {
-                            let taken = denying().filter_map(|at| self.rule(uses[at.0].rule));
-                            let rest = taken.map(|deny| &deny.services);
-                            let rest = rest.into_iter().try_fold(rule.services.clone(), |left, deny| left.minus(deny));
-                            left.push((mask, rest));
-                            left.len() - 1
+                    denying.clear();
+                    for at in denies.iter().filter(overlaps) {
+                        let Some(deny) = self.rule(uses[at.0].rule) else { continue };
+                        let speaks = |at: &Use| self.far(deny, at, toward).is_some_and(|set| set.contains(slot));
+                        if uses[at.0..at.1].iter().any(speaks) {
+                            denying.push(deny.clone());
                         }
-                    };
-                    if let Some(services) = &left[at].1 {
+                    }
+                    if let Some(services) = remainder(left, rule, denying) {
                         with(index, 1 << (slot.index() % 64), rule, services);
                     }
                 }
@@ -128,7 +143,7 @@ impl Access {
     }
 
     /// The side at the far end of an arrow, if there are peers.
-    fn far(&self, rule: &Rule, at: &Use, toward: Toward) -> Option<&nanami_model::SlotSet> {
+    pub(super) fn far(&self, rule: &Rule, at: &Use, toward: Toward) -> Option<&nanami_model::SlotSet> {
         let arrow = rule.arrows.get(usize::from(at.arrow))?;
         match (toward, arrow.end) {
             (Toward::Here, _) => Some(self.members(arrow.begin)),
@@ -150,8 +165,22 @@ impl Access {
     }
 }
 
+/// What these denies leave of a rule, worked out once.
+fn remainder<'a>(known: &'a mut Vec<Remainder>, rule: &Arc<Rule>, denies: &[Arc<Rule>]) -> Option<&'a Services> {
+    let same = |one: &Remainder| {
+        let alike = |(a, b): (&Arc<Rule>, &Arc<Rule>)| Arc::ptr_eq(a, b);
+        Arc::ptr_eq(&one.rule, rule) && one.denies.len() == denies.len() && one.denies.iter().zip(denies).all(alike)
+    };
+    let at = known.iter().rposition(same).unwrap_or_else(|| {
+        let services = denies.iter().try_fold(rule.services.clone(), |left, deny| left.minus(&deny.services));
+        known.push(Remainder { rule: rule.clone(), denies: denies.to_vec(), services });
+        known.len() - 1
+    });
+    known[at].services.as_ref()
+}
+
 /// Calls `with` for each run of uses by the same rule.
-fn runs(uses: &[Use], mut with: impl FnMut(usize, usize)) {
+pub(super) fn runs(uses: &[Use], mut with: impl FnMut(usize, usize)) {
     let mut first = 0;
     while first < uses.len() {
         let length = uses[first..].iter().take_while(|at| at.rule == uses[first].rule).count();

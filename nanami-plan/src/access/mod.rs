@@ -8,7 +8,7 @@
 //! list of its sides, which peers on the same sides share. What is asked follows from these: of a pair by looking for the
 //! other end on the far sides of one end's rules, of a peer by walking those sides (`expand`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nanami_model::{
@@ -23,6 +23,7 @@ mod query;
 pub(crate) mod rule;
 pub(crate) mod side;
 pub(crate) mod signature;
+mod unlike;
 
 use crate::paged::Paged;
 use eligible::Families;
@@ -54,6 +55,8 @@ pub struct Access {
     signatures: Signatures,
     /// For each group that is nested in others: in which.
     outer: Arc<BTreeMap<GroupId, Vec<GroupId>>>,
+    /// The peers that bear gateways.
+    bearing: Arc<BTreeSet<PeerId>>,
 }
 
 impl Access {
@@ -68,11 +71,11 @@ impl Access {
             routes: Arc::default(),
             signatures: Signing::new(0).finish(),
             outer: Arc::new(outer(intent)),
+            bearing: Arc::new(bearing(intent)),
         };
-        let absent = eligible::all_absent(intent);
         let mut closures = Closures::default();
         for (slot, id, policy) in intent.occupied::<PolicyId>() {
-            let rule = Rule::of(id, policy, &mut |key| access.side(key, &mut closures, Some(&absent)));
+            let rule = Rule::of(id, policy, &mut |key| access.side(key, &mut closures));
             access.put(slot.index() as u32, Some(rule));
         }
         let mut signing = Signing::new(intent.slot_bound::<PeerId>());
@@ -84,11 +87,11 @@ impl Access {
     }
 
     /// The number of a side, which is added if it is new.
-    fn side(&mut self, key: SideKey, closures: &mut Closures, absent: Option<&[Slot<PeerId>]>) -> SideId {
+    fn side(&mut self, key: SideKey, closures: &mut Closures) -> SideId {
         if let Some(known) = self.numbers.get(&key) {
             return *known;
         }
-        let members = side::members(&self.intent, &key, closures, absent);
+        let members = side::members(&self.intent, &key, closures);
         let number = self.sides.len() as SideId;
         Arc::make_mut(&mut self.numbers).insert(key, number);
         self.sides.push(Arc::new(Side { members, uses: Vec::new() }));
@@ -165,6 +168,11 @@ fn outer(intent: &Intent) -> BTreeMap<GroupId, Vec<GroupId>> {
         group.groups().iter().for_each(|inner| outer.entry(*inner).or_default().push(id));
     }
     outer
+}
+
+/// The peers that bear gateways.
+fn bearing(intent: &Intent) -> BTreeSet<PeerId> {
+    intent.gateways().map(|(_, gateway)| gateway.peer()).collect()
 }
 
 /// Whether a policy speaks of a pair, and its conditions hold of whoever begins.

@@ -76,6 +76,28 @@ impl Access {
         ids
     }
 
+    /// Collects the routes that a peer reaches by at least one service, by id. Memory that was used before is enough, unless denies
+    /// speak of routes.
+    pub(crate) fn reached_routes(&self, peer: Slot<PeerId>, into: &mut Vec<RouteId>) {
+        into.clear();
+        let uses = self.uses(peer).filter(|at| at.begins);
+        into.extend(uses.filter_map(|at| self.rule(at.rule).filter(|rule| rule.is_allow())?.route()));
+        if into.is_empty() {
+            return;
+        }
+        into.sort_unstable();
+        into.dedup();
+        let Some((id, _)) = self.intent.in_slot(peer) else { return };
+        into.retain(|route| {
+            let to = Destination::Route(*route);
+            // Without a deny nothing is left to take away.
+            match self.route_rules(*route).all(Rule::is_allow) {
+                true => self.may_meet(id, to),
+                false => !self.grants(id, to).is_empty(),
+            }
+        });
+    }
+
     /// The routes that rules lead a peer to, whether or not a deny takes them away, by id.
     pub(crate) fn routes_from(&self, from: Slot<PeerId>) -> BTreeSet<RouteId> {
         let uses = self.uses(from).filter(|at| at.begins);

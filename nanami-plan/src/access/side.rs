@@ -67,22 +67,18 @@ impl Closures {
     }
 }
 
-/// Those of a selector who take part and satisfy the conditions. Who takes no part is looked up unless it is known.
-pub(crate) fn members(
-    intent: &Intent,
-    key: &SideKey,
-    closures: &mut Closures,
-    absent: Option<&[Slot<PeerId>]>,
-) -> SlotSet {
+/// Those of a selector who take part and satisfy the conditions.
+pub(crate) fn members(intent: &Intent, key: &SideKey, closures: &mut Closures) -> SlotSet {
     let mut members = match key.selector {
         Selector::Group(id) => closures.of(intent, id),
         Selector::Network(id) => intent.slot(id).map(|slot| intent.network_members(slot).clone()).unwrap_or_default(),
         Selector::Peer(id) => intent.slot(id).into_iter().collect(),
         Selector::Route(_) => SlotSet::new(),
     };
-    match absent {
-        Some(absent) => absent.iter().for_each(|slot| _ = members.remove(*slot)),
-        None => retain(&mut members, |slot| intent.in_slot(slot).is_some_and(|(_, p)| p.status().is_effective())),
+    let resting = intent.resting();
+    match resting.len() < members.len() {
+        true => resting.iter().for_each(|slot| _ = members.remove(slot)),
+        false => retain(&mut members, |slot| !resting.contains(slot)),
     }
     if !key.conditions.is_empty() {
         retain(&mut members, |slot| intent.in_slot(slot).is_some_and(|(_, peer)| key.holds(peer)));

@@ -2,8 +2,9 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "test helpers; each binary uses a part")]
 
 use nanami_model::{
-    ChangeSet, Condition, Draft, Facts, Group, GroupId, Intent, Lifecycle, Name, NetworkId, Os, Peer, PeerId, Policy,
-    PolicyId, RouteId, Selector, Service, Standing, User, UserId,
+    Activity, ChangeSet, Condition, Draft, Facts, GatewayId, Group, GroupId, Intent, Lifecycle, Mode, Name, NetworkId,
+    Os, Peer, PeerId, Policy, PolicyId, Route, RouteId, RoutingMode, RoutingPreference, Selector, Service, Standing,
+    TrafficMode, User, UserId,
 };
 use proptest::prelude::*;
 
@@ -43,7 +44,18 @@ fn change(intent: &Intent, draft: &mut Draft, n: usize, (what, a, b, c): Edit) -
         })
     };
     let some = |bits: u8| groups.iter().enumerate().filter(move |(i, _)| bits >> (i % 8) & 1 == 1).map(|(_, id)| *id);
-    match what % 16 {
+    let gateways: Vec<GatewayId> = intent.gateways().map(|(id, _)| id).collect();
+    let preference = || -> Option<RoutingPreference> {
+        let preference = match b % 4 {
+            0 => RoutingPreference::none().with_traffic(TrafficMode::FullTunnel),
+            1 => RoutingPreference::none().with_traffic(TrafficMode::VpnOnly),
+            _ => RoutingPreference::none(),
+        };
+        let by = |at: u8| if at.is_multiple_of(3) { None } else { pick(&gateways, at) };
+        let manual = RoutingMode::Manual { ingress: by(c), egress: by(c / 16) };
+        Some(if b % 3 == 0 { preference.with_routing(manual) } else { preference })
+    };
+    match what % 24 {
         0 | 1 => draft.update(pick(&peers, a)?, |peer| peer.with_groups(some(b))),
         2 => draft.update(pick(&peers, a)?, |peer| peer.with_key(key(1000 + n))),
         3 => draft.update(pick(&peers, a)?, |peer| {
@@ -81,7 +93,40 @@ fn change(intent: &Intent, draft: &mut Draft, n: usize, (what, a, b, c): Edit) -
             let users: Vec<UserId> = intent.users().map(|(id, _)| id).collect();
             draft.update(pick(&users, a)?, |user| user.with_groups(some(b)));
         }
-        _ => _ = draft.add(Group::new(named("group")).with_groups(pick(&groups, a))),
+        15 => _ = draft.add(Group::new(named("group")).with_groups(pick(&groups, a))),
+        16 => draft.update(pick(&gateways, a)?, |gateway| {
+            gateway.with_activity([Activity::Active, Activity::Draining, Activity::Disabled][usize::from(b % 3)])
+        }),
+        17 => draft.update(pick(&routes, a)?, |route| route.with_redundancy(b % 3 + 1)),
+        18 => draft.update(pick(&routes, a)?, |route| {
+            let by: Vec<_> =
+                gateways.iter().enumerate().filter(|(i, _)| b >> (i % 8) & 1 == 1).map(|(_, id)| *id).collect();
+            if by.is_empty() { route } else { route.with_gateways(by) }
+        }),
+        19 => draft.remove(pick(&routes, a)?),
+        20 => {
+            let prefix = ["10.61.0.0/16", "10.60.1.64/26", "fd61::/48", "10.60.0.0/15"][usize::from(b % 4)];
+            let by = pick(&gateways, a)?;
+            draft.add(Route::new(named("route"), pick(&networks, 0)?, prefix.parse().unwrap(), [by]));
+        }
+        21 => {
+            let preference = preference()?;
+            match a % 4 {
+                0 => draft.update(intent.workspace(), |workspace| workspace.with_preference(preference)),
+                1 => draft.update(pick(&networks, a / 4)?, |network| network.with_preference(preference)),
+                2 => draft.update(intent.users().next()?.0, |user| user.with_preference(preference)),
+                _ => draft.update(pick(&peers, a / 4)?, |peer| peer.with_preference(preference)),
+            }
+        }
+        22 => {
+            let gateway = pick(&gateways, b)?;
+            let mode = if c % 3 == 0 { Mode::Managed } else { Mode::Limited { gateway } };
+            draft.update(pick(&peers, a)?, |peer| peer.with_mode(mode));
+        }
+        _ => {
+            let preference = preference()?;
+            draft.update(pick(&peers, a)?, |peer| peer.with_preference(preference));
+        }
     }
     Some(())
 }
