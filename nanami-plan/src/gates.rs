@@ -43,6 +43,9 @@ fn waits(at: PeerId, action: &Action, after: &Desired) -> Vec<Gate> {
             [gate(*from, Stage::Move)].into_iter().chain(far).collect()
         }
         Action::Disconnect { to } => vec![gate(*to, Stage::Move)],
+        // Nobody sends to the old addresses any more once the peer has the new ones, and not before.
+        Action::Renumber => after.share(at).ties.keys().map(|tie| gate(*tie, Stage::Prepare)).collect(),
+        Action::Unroute { to: Destination::Peer(to) } => vec![gate(*to, Stage::Move)],
         // What is granted works from the first packet on.
         Action::Accept { from, .. } => opens(*from, &hops(*from, Destination::Peer(at))),
         Action::Forward { from, to, .. } => {

@@ -179,21 +179,44 @@ impl Ways {
         let demanding = !demands.ingress.is_empty() || !demands.limited.is_empty();
         let (carried, direct) = (BTreeMap::new(), Way::default());
         let mut ways = Self { intent: intent.clone(), routes, carried, direct, demanding };
-        let mut lists = demanded(intent, access);
-        for (to, gateway) in &demands.ingress {
-            let bearer = intent.get(*gateway).map(|gateway| gateway.peer());
-            for from in access.to(Destination::Peer(*to)).map(|(from, _)| from).filter(|from| Some(*from) != bearer) {
-                let list = lists.entry(ordered(from, *to)).or_default();
-                *list = if list.is_empty() { vec![*gateway] } else { common(std::mem::take(list), vec![*gateway]) };
-            }
-        }
+        let lists = demanded(intent, access);
         for (pair, listed) in &lists {
             ways.carried.insert(*pair, Way::by(selection.rank(intent, listed)));
         }
+        ways.let_in(intent, access, selection, &demands, &lists);
+        ways.limit(intent, access, &demands, &lists);
         let served = ways.served(intent, access);
         ways.carried.retain(|pair, _| !served.contains(pair));
-        ways.limit(intent, access, &demands, &lists);
         ways
+    }
+
+    /// Whoever is reached by one gateway is so by that one, or by nobody; the gateway's own peer reaches it directly, and is reached
+    /// so. Where a policy asks for `via` as well, its list has the last word.
+    fn let_in(
+        &mut self,
+        intent: &Intent,
+        access: &Access,
+        selection: &Selection,
+        demands: &Demands,
+        lists: &BTreeMap<(PeerId, PeerId), Vec<GatewayId>>,
+    ) {
+        let mut asked: BTreeMap<(PeerId, PeerId), Vec<GatewayId>> = BTreeMap::new();
+        for (to, gateway) in &demands.ingress {
+            let bearer = intent.get(*gateway).map(|gateway| gateway.peer());
+            let begins = access.to(Destination::Peer(*to)).map(|(from, _)| from);
+            for from in begins.filter(|from| bearer != Some(*from) && bearer != Some(*to)) {
+                asked.entry(ordered(from, *to)).or_default().push(*gateway);
+            }
+        }
+        for (pair, gateways) in asked {
+            let way = match lists.get(&pair) {
+                Some(list) => Way::by(selection.rank(intent, &common(list.clone(), gateways))),
+                None => {
+                    Way::by(gateways.into_iter().take(1).filter(|id| candidates::may_let_in(intent, *id)).collect())
+                }
+            };
+            self.carried.insert(pair, way);
+        }
     }
 
     /// A plain device goes by its gateway alone: directly to that gateway's own peer, and through it to everybody else. Between two

@@ -127,7 +127,8 @@ impl Difference<'_> {
             self.add(Stage::Prepare, reason, Action::Start);
         }
         if was.addresses != is.addresses {
-            self.add(Stage::Prepare, place.clone(), Action::Renumber);
+            // Once everybody who sends here knows the new ones too; they drop the old ones in Retire.
+            self.add(Stage::Move, place.clone(), Action::Renumber);
         }
         let pools = |share: &Share| {
             share

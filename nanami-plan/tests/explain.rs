@@ -7,14 +7,14 @@ mod golden;
 #[path = "common/observed.rs"]
 mod observed;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::world;
 use golden::{assert_columns, assert_page, golden};
 use nanami_model::TakenOver;
 use nanami_model::{
-    Destination, Flow, GatewayId, Group, GroupId, Intent, NetworkId, Observed, PeerId, Policy, Protocol, Service,
-    Timestamp, name,
+    ChangeSet, Destination, Flow, GatewayId, Group, GroupId, Intent, NetworkId, Observed, PeerId, Policy, PolicyId,
+    Protocol, Service, Timestamp, name,
 };
 use nanami_plan::{Desired, Explanation, Selection, Why, WhyNot, compile};
 use observed::{NOW, attempt, report_of, usage};
@@ -189,6 +189,12 @@ fn nothing_is_suggested_where_no_policy_could_help() {
     }
 }
 
+/// The policies that an explanation names as what allows the flow.
+fn cited(intent: &Intent, why: &Why) -> BTreeSet<PolicyId> {
+    let policy = why.chain().iter().find(|ground| ground.topic() == "policy").unwrap();
+    policy.text().split(", ").map(|name| intent.id(name).unwrap()).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
@@ -212,6 +218,19 @@ proptest! {
                     Explanation::Allowed(why) => {
                         prop_assert!(is_allowed);
                         prop_assert!(why.chain().iter().all(nanami_plan::Ground::holds));
+                        // Without the policies that it cites nothing is left of it, and without any other one all of it.
+                        let cited: BTreeSet<PolicyId> = cited(&intent, &why);
+                        let without = |all: &dyn Fn(PolicyId) -> bool| {
+                            let mut draft = intent.draft();
+                            intent.policies().map(|(id, _)| id).filter(|id| all(*id)).for_each(|id| draft.remove(id));
+                            let next = intent.apply(intent.owner(), &draft.into_changes()).unwrap();
+                            compile(&next, &Selection::default()).access().allows(from, to, Protocol::Tcp, 443).is_some()
+                        };
+                        prop_assert!(!cited.is_empty() && !without(&|id| cited.contains(&id)), "{}", text);
+                        prop_assert!(without(&|id| !cited.contains(&id)), "{}", text);
+                        for one in &cited {
+                            prop_assert!(without(&|id| id != *one && cited.contains(&id)), "{} does not allow it: {}", one, text);
+                        }
                     }
                     Explanation::Denied(why_not) => {
                         prop_assert!(!is_allowed);
@@ -220,6 +239,21 @@ proptest! {
                             let next = intent.apply(intent.owner(), fix.changes()).unwrap();
                             let fixed = compile(&next, &Selection::default());
                             prop_assert!(fixed.access().allows(from, to, Protocol::Tcp, 443).is_some(), "{}", text);
+                            prop_assert!(!fixed.way(from, to).is_nowhere());
+                            // Each of its changes is needed.
+                            let all: Vec<_> = fix.changes().iter().cloned().collect();
+                            for left_out in 0..all.len() {
+                                let part = all.iter().enumerate().filter(|(n, _)| *n != left_out).map(|(_, change)| change.clone());
+                                let part: ChangeSet = part.collect();
+                                let Ok(next) = intent.apply(intent.owner(), &part) else { continue };
+                                let fixed = compile(&next, &Selection::default());
+                                prop_assert!(fixed.access().allows(from, to, Protocol::Tcp, 443).is_none(), "{}", text);
+                            }
+                        }
+                        let others: Vec<_> = why_not.fixes().iter().map(|fix| fix.others()).collect();
+                        prop_assert!(others.is_sorted(), "{}", text);
+                        for fix in why_not.fixes() {
+                            prop_assert!(fix.breaks().is_empty());
                         }
                     }
                 }

@@ -92,7 +92,7 @@ fn a_gateway_that_drains_moves_a_flow_and_the_plan_says_what_it_does_not_promise
 fn a_flow_that_moves_waits_for_its_new_hop_and_the_old_hop_for_its_client() {
     let acme = common::joined(&common::acme());
     let mut draft = acme.draft();
-    let vpc = acme.id::<nanami_model::RouteId>("vpc").unwrap();
+    let vpc = acme.id::<RouteId>("vpc").unwrap();
     let ap_south = acme.id::<GatewayId>("ap-south").unwrap();
     let gone = acme.id::<GatewayId>("us-east").unwrap();
     draft.update(vpc, |route| {

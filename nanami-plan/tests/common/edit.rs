@@ -1,14 +1,15 @@
 //! Edits in the plan's own line form, for scripts.
 //!
-//! `+ policy NAME FROM -> TO SERVICE [deny] [via A, B]`, `+ route NAME PREFIX behind A, B`, `- KIND NAME`, and
+//! `+ policy NAME FROM -> TO SERVICE [deny] [via A, B]`, `+ route NAME PREFIX behind A, B`, `+ peer NAME in NETWORK [at ADDRESS]
+//! [with the key of PEER]`, `+ group NAME`, `- KIND NAME`, and
 //! `~ KIND NAME WORDS`: a gateway may become `active`, `draining`, `disabled`, `host H`, `capacity N`, `duties D, D`; a route
 //! `primary` …, `hold`, `fall_back`, `drop`, `redundancy N`, `behind A, B`; a peer `active`, `suspended`, `expired`,
-//! `limited G`, `plain`, `prefers PREFERENCE`; a network `prefers PREFERENCE`: `full_tunnel`, `vpn_only`, `egress G`, `ingress G`.
+//! `limited G`, `plain`, `rekeyed`, `at ADDRESS`, `prefers PREFERENCE`; a group `contains G`; a network `prefers PREFERENCE`: `full_tunnel`, `vpn_only`, `egress G`, `ingress G`.
 #![allow(clippy::unwrap_used, reason = "test helpers")]
 
 use nanami_model::{
-    Activity, Draft, Duties, Duty, GatewayId, Intent, Mode, Name, NetworkId, PeerId, Policy, PolicyId, Route, RouteId,
-    RoutingMode, RoutingPreference, Selector, Service, Services, Standing, TrafficMode,
+    Activity, Draft, Duties, Duty, GatewayId, Group, GroupId, Intent, Mode, Name, NetworkId, Peer, PeerId, Policy,
+    PolicyId, Route, RouteId, RoutingMode, RoutingPreference, Selector, Service, Services, Standing, TrafficMode,
 };
 
 pub(crate) fn apply(intent: &Intent, line: &str, draft: &mut Draft) {
@@ -20,6 +21,12 @@ pub(crate) fn apply(intent: &Intent, line: &str, draft: &mut Draft) {
             let of_route = intent.routes().next().map_or(network, |(_, route)| route.network());
             let route = Route::new(name.parse().unwrap(), of_route, prefix.parse().unwrap(), gateways(intent, rest));
             draft.add(route);
+        }
+        ["+", "group", name] => _ = draft.add(Group::new(name.parse().unwrap())),
+        ["+", "peer", name, "in", network, rest @ ..] => _ = draft.add(new_peer(intent, name, network, rest)),
+        ["~", "group", name, "contains", inner] => {
+            let inner: GroupId = intent.id(inner).unwrap();
+            draft.update(intent.id::<GroupId>(name).unwrap(), |group| group.with_groups([inner]));
         }
         ["-", "policy", name] => draft.remove(intent.id::<PolicyId>(name).unwrap()),
         ["-", "route", name] => draft.remove(intent.id::<RouteId>(name).unwrap()),
@@ -33,6 +40,19 @@ pub(crate) fn apply(intent: &Intent, line: &str, draft: &mut Draft) {
             draft.update(intent.id::<NetworkId>(name).unwrap(), |network| network.with_preference(preference));
         }
         _ => panic!("not an edit: {line}"),
+    }
+}
+
+fn new_peer(intent: &Intent, name: &str, network: &str, words: &[&str]) -> Peer {
+    let network: NetworkId = intent.id(network).unwrap();
+    let peer = Peer::new(name.parse().unwrap()).with_networks([network]);
+    match words {
+        ["at", address] => peer.with_addresses([address.parse().unwrap()]),
+        ["with", "the", "key", "of", other] => {
+            let other = intent.get(intent.id::<PeerId>(other).unwrap()).unwrap();
+            peer.with_key(other.key().unwrap())
+        }
+        _ => peer,
     }
 }
 
@@ -59,7 +79,7 @@ fn gateways(intent: &Intent, words: &[&str]) -> Vec<GatewayId> {
 /// What a side of a policy names: a peer, a group, a network or a route.
 fn side(intent: &Intent, name: &str) -> Selector {
     let peer = intent.id::<PeerId>(name).map(Selector::from);
-    let group = || intent.id::<nanami_model::GroupId>(name).map(Selector::from);
+    let group = || intent.id::<GroupId>(name).map(Selector::from);
     let network = || intent.id::<NetworkId>(name).map(Selector::from);
     let route = || intent.id::<RouteId>(name).map(Selector::from);
     peer.or_else(|_| group()).or_else(|_| network()).or_else(|_| route()).unwrap()
@@ -115,6 +135,8 @@ fn update_peer(intent: &Intent, draft: &mut Draft, name: &str, words: &[&str]) {
         ["expired"] => peer.with_standing(Standing::Expired),
         ["limited", gateway] => peer.with_mode(Mode::Limited { gateway: intent.id(gateway).unwrap() }),
         ["plain"] => peer.with_mode(Mode::Managed),
+        ["rekeyed"] => peer.with_key(crate::common::key(4711)),
+        ["at", address] => peer.with_addresses([address.parse().unwrap()]),
         ["prefers", words @ ..] => peer.with_preference(preference(intent, words)),
         _ => panic!("a peer does not become {words:?}"),
     });

@@ -1,10 +1,10 @@
 //! The maps of a workspace, walked packet by packet; shares no code with the planner.
-#![allow(clippy::unwrap_used, reason = "test helpers")]
+#![allow(dead_code, clippy::unwrap_used, reason = "test helpers; each binary uses a part")]
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use nanami_model::{NetworkMap, PeerId, Protocol, PublicKey};
+use nanami_model::{Cidr, NetworkMap, PeerId, Protocol, PublicKey};
 
 /// The maps of those who have joined, walked as an engine walks them.
 pub(crate) struct Fabric {
@@ -17,51 +17,88 @@ impl Fabric {
         Self { maps: maps.collect() }
     }
 
+    /// The maps.
+    pub(crate) fn maps(&self) -> impl Iterator<Item = (PeerId, &NetworkMap)> {
+        self.maps.iter().map(|(id, (_, map))| (*id, map))
+    }
+
+    /// Whether the rules of one hop let a packet in, or pass.
+    pub(crate) fn lets(&self, hop: PeerId, source: IpAddr, to: IpAddr, protocol: Protocol, port: u16) -> bool {
+        let (_, map) = &self.maps[&hop];
+        let mut accepts = map.filter().rules().iter();
+        let mut forwards = map.forward().iter();
+        match map.addresses().contains(&to) {
+            true => accepts.any(|rule| rule.from.contains(source) && rule.services.covers(protocol, port)),
+            false => forwards
+                .any(|rule| rule.from.contains(source) && rule.to.contains(to) && rule.services.covers(protocol, port)),
+        }
+    }
+
     /// Whether a packet that `from` puts into its tunnel to `first` arrives; `None` is the tunnel that its own map says.
     pub(crate) fn passes(&self, from: PeerId, first: Option<PeerId>, packet: (IpAddr, IpAddr, Protocol, u16)) -> bool {
+        self.hops(from, first, packet).is_some()
+    }
+
+    /// The hops of a packet that arrives, the last one being where it leaves the tunnels.
+    pub(crate) fn hops(
+        &self,
+        from: PeerId,
+        first: Option<PeerId>,
+        packet: (IpAddr, IpAddr, Protocol, u16),
+    ) -> Option<Vec<PeerId>> {
         let (source, to, protocol, port) = packet;
         if source.is_ipv4() != to.is_ipv4() {
-            return false; // no such packet exists
+            return None; // no such packet exists
         }
-        let mut at = from;
+        let (mut at, mut hops) = (from, Vec::new());
         let mut next = first.or_else(|| self.egress(from, to));
         for _ in 0..4 {
-            let Some(hop) = next else { return false };
-            let Some((_, map)) = self.maps.get(&hop) else { return false };
+            let hop = next?;
+            hops.push(hop);
+            let (_, map) = self.maps.get(&hop)?;
             if !self.takes(map, at, source) {
-                return false;
+                return None;
             }
-            let covers = |from: &nanami_model::Cidr, services: &nanami_model::Services| {
+            let covers = |from: &Cidr, services: &nanami_model::Services| {
                 from.contains(source) && services.covers(protocol, port)
             };
             if map.addresses().contains(&to) {
-                return map.filter().rules().iter().any(|rule| covers(&rule.from, &rule.services));
+                let mut rules = map.filter().rules().iter();
+                return rules.any(|rule| covers(&rule.from, &rule.services)).then_some(hops);
             }
-            let Some(rule) =
-                map.forward().iter().find(|rule| rule.to.contains(to) && covers(&rule.from, &rule.services))
-            else {
-                return false;
-            };
+            let rule = map.forward().iter().find(|rule| rule.to.contains(to) && covers(&rule.from, &rule.services))?;
             if !rule.to.is_host() || self.egress(hop, to).is_none() {
-                return true;
+                return Some(hops);
             }
             (at, next) = (hop, self.egress(hop, to));
         }
         panic!("a packet goes round in a circle")
     }
 
-    fn egress(&self, at: PeerId, to: IpAddr) -> Option<PeerId> {
+    /// Where a hop may hand a packet for this address on to, whoever sends it: a tunnel that leads to what a rule speaks of.
+    pub(crate) fn hands_on(&self, hop: PeerId, to: IpAddr) -> Option<PeerId> {
+        let (_, map) = self.maps.get(&hop)?;
+        let (prefix, next) = self.longest(hop, to)?;
+        let forwarded = map.forward().iter().any(|rule| rule.to.contains(to) && rule.to.covers(&prefix));
+        (forwarded && !map.addresses().contains(&to)).then_some(next)
+    }
+
+    pub(crate) fn egress(&self, at: PeerId, to: IpAddr) -> Option<PeerId> {
+        Some(self.longest(at, to)?.1)
+    }
+
+    fn longest(&self, at: PeerId, to: IpAddr) -> Option<(Cidr, PeerId)> {
         let (_, map) = self.maps.get(&at)?;
-        let mut best: Option<(u8, PublicKey)> = None;
+        let mut best: Option<(Cidr, PublicKey)> = None;
         for neighbor in map.neighbors() {
             for prefix in neighbor.allowed_ips().iter().filter(|p| p.contains(to)) {
-                if best.is_none_or(|(length, _)| prefix.length() > length) {
-                    best = Some((prefix.length(), neighbor.key()));
+                if best.is_none_or(|(longest, _)| prefix.length() > longest.length()) {
+                    best = Some((*prefix, neighbor.key()));
                 }
             }
         }
-        let key = best?.1;
-        self.maps.iter().find(|(_, (own, _))| *own == key).map(|(id, _)| *id)
+        let (prefix, key) = best?;
+        self.maps.iter().find(|(_, (own, _))| *own == key).map(|(id, _)| (prefix, *id))
     }
 
     fn takes(&self, map: &NetworkMap, from: PeerId, source: IpAddr) -> bool {

@@ -17,6 +17,9 @@ pub(crate) fn joined(intent: &Intent) -> Intent {
     let mut draft = intent.draft();
     for (n, (id, peer)) in intent.peers().enumerate() {
         if peer.key().is_none() {
+            // Whoever left may have made room for a number that another one has.
+            let free = |n: &usize| intent.peers().all(|(_, other)| other.key() != Some(key(*n)));
+            let n = (n..).step_by(100).find(free).unwrap();
             draft.update(id, |peer| peer.with_key(key(n)));
         }
     }

@@ -6,12 +6,12 @@
 //! | `document` and an indented document | begins with that |
 //! | `edit` and indented edits | makes the next revision; one that is refused answers in a comment below it |
 //! | `wait 60s` | time passes |
-//! | `report PEER: GATEWAY up [12ms], GATEWAY down, PREFIX by GATEWAY` | what a peer says of its tunnels |
+//! | `report PEER: GATEWAY up [12ms], GATEWAY down, PREFIX by GATEWAY, at SOCKET` | what a peer says of its tunnels, and of itself |
 //! | `$ select` | chooses gateways, and says who has which |
 //! | `$ plan`, `$ explain FROM TO SERVICE`, `$ reach to X`, `$ reach from X` | the texts of these names |
 //! | `$ impact [gateway G] [region R] [host H] [control]`, `$ sweep`, `$ single points` | the same |
 //! | `$ map PEER` | the map of a peer in lines |
-//! | `$ check`, `$ assertions`, `$ findings` | what they find |
+//! | `$ check`, `$ assertions`, `$ notices` | what they find |
 #![allow(clippy::unwrap_used, reason = "test helpers")]
 
 use std::fmt::Write;
@@ -164,6 +164,7 @@ impl Script {
                     report.links.push(link(self.key_of(gateway), 5, Some(rtt)));
                 }
                 [gateway, "down"] => report.links.push(link(self.key_of(gateway), 600, None)),
+                ["at", socket] => report.endpoints.push(socket.parse().unwrap()),
                 [prefix, "by", gateway] => {
                     report.taken_over.push(TakenOver { prefix: prefix.parse().unwrap(), by: self.key_of(gateway) });
                 }
@@ -203,6 +204,10 @@ impl Script {
             ["map", peer] => self.map(&desired, peer),
             ["check"] => {
                 desired.check().map_or_else(|findings| findings.to_string(), |()| "every promise holds".to_owned())
+            }
+            ["notices"] => {
+                let notices: Vec<_> = view.notices().iter().map(ToString::to_string).collect();
+                if notices.is_empty() { "nothing is suspicious".to_owned() } else { notices.join("\n") }
             }
             ["assertions"] => {
                 desired.check_assertions(&[]).map_or_else(|failed| failed.to_string(), |()| "all hold".to_owned())
@@ -280,7 +285,8 @@ fn lines_of(map: &NetworkMap) -> Vec<String> {
         let owns = list(neighbor.allowed_ips().iter().map(ToString::to_string).collect());
         let standby = list(neighbor.standby().iter().map(|s| format!("{} at rank {}", s.prefix, s.rank)).collect());
         let standby = if standby.is_empty() { standby } else { format!("; stands by for {standby}") };
-        lines.push(format!("neighbor {}: {owns}{standby}", neighbor.name().unwrap()));
+        let warm = neighbor.keepalive().map(|every| format!("; kept warm every {} s", every.as_secs()));
+        lines.push(format!("neighbor {}: {owns}{standby}{}", neighbor.name().unwrap(), warm.unwrap_or_default()));
     }
     lines.extend(map.filter().rules().iter().map(|rule| format!("accept {} {}", rule.from, rule.services)));
     lines.extend(map.forward().iter().map(|rule| format!("forward {} -> {} {}", rule.from, rule.to, rule.services)));

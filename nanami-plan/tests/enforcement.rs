@@ -1,0 +1,128 @@
+//! Where policies are enforced, and that nothing goes round: PLANNING.md I8, I12 and I13, by walking the maps of all peers.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+#[path = "common/everything.rs"]
+mod everything;
+#[path = "common/fabric.rs"]
+mod fabric;
+#[path = "common/reference.rs"]
+mod reference;
+
+use std::net::IpAddr;
+
+use common::world;
+use everything::{everything, strokes};
+use fabric::Fabric;
+use nanami_model::{Cidr, Intent, PeerId, Protocol, Service};
+use nanami_plan::{Selection, compile};
+use proptest::prelude::*;
+
+const PROBES: [(Protocol, u16); 6] = [
+    (Protocol::Tcp, 1),
+    (Protocol::Tcp, 443),
+    (Protocol::Tcp, 501),
+    (Protocol::Udp, 53),
+    (Protocol::Udp, 101),
+    (Protocol::Icmp, 0),
+];
+
+fn fabric(intent: &Intent) -> Fabric {
+    Fabric::new(&compile(intent, &Selection::default()))
+}
+
+/// Addresses worth a packet: every peer's, and some behind routes, nested and not.
+fn targets(intent: &Intent) -> Vec<IpAddr> {
+    let behind = ["10.60.0.1", "10.60.1.1", "10.60.1.129", "fd60::1", "192.0.2.1", "2001:db8::1", "10.42.99.99"];
+    let peers = intent.peers().flat_map(|(_, p)| p.addresses().to_vec());
+    peers.chain(behind.iter().map(|text| text.parse().unwrap())).collect()
+}
+
+/// The peer that an address is of.
+fn owner(intent: &Intent, at: IpAddr) -> Option<PeerId> {
+    intent.peers().find(|(_, peer)| peer.addresses().contains(&at)).map(|(id, _)| id)
+}
+
+/// A packet of this service.
+fn probe(service: &Service) -> (Protocol, u16) {
+    (service.protocol().unwrap_or(Protocol::Tcp), service.ports().0)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Each hop of what is allowed, the first one that knows the source by its key and the last one too, lets pass from there to
+    /// there exactly what is allowed: none leaves it to another one.
+    #[test]
+    fn i8_every_hop_lets_exactly_that_pass_which_is_allowed(world in world(), strokes in strokes()) {
+        let intent = everything(&common::joined(&world.intent()), &strokes);
+        let fabric = fabric(&intent);
+        for (from, peer) in intent.peers() {
+            for (to, source) in targets(&intent).into_iter().flat_map(|to| peer.addresses().iter().map(move |source| (to, *source))) {
+                let allowed = |(protocol, port)| reference::allows(&intent, from, source, to, protocol, port);
+                let Some(hops) = PROBES.into_iter().find_map(|(protocol, port)| fabric.hops(from, None, (source, to, protocol, port))) else { continue };
+                for hop in hops {
+                    for (protocol, port) in PROBES {
+                        let passes = fabric.lets(hop, source, to, protocol, port);
+                        prop_assert_eq!(passes, allowed((protocol, port)), "{} -> {} {}/{} at {}", source, to, protocol, port, intent.label(hop));
+                    }
+                }
+            }
+        }
+    }
+
+    /// No rule is there for nothing: each has a packet that may pass.
+    #[test]
+    fn i8_every_rule_is_there_for_something_that_is_allowed(world in world(), strokes in strokes()) {
+        let intent = everything(&common::joined(&world.intent()), &strokes);
+        let fabric = fabric(&intent);
+        for (at, map) in fabric.maps() {
+            let own = map.addresses();
+            let accepts = map.filter().rules().iter().flat_map(|rule| own.iter().map(move |to| (rule.from, Cidr::host(*to), &rule.services)));
+            let accepts = accepts.filter(|(from, to, _)| from.is_ipv4() == to.is_ipv4());
+            let forwards = map.forward().iter().map(|rule| (rule.from, rule.to, &rule.services));
+            let witnesses: Vec<_> = forwards.chain(accepts).collect();
+            for (source, to, services) in witnesses {
+                let sender = owner(&intent, source.address());
+                prop_assert!(source.is_host() && sender.is_some(), "{} lets in {}, who is nobody", at, source);
+                for service in services.iter() {
+                    let (protocol, port) = probe(service);
+                    let allowed = reference::allows(&intent, sender.unwrap(), source.address(), to.address(), protocol, port);
+                    // Of several own addresses of one family the rules do not say which.
+                    let other = own.iter().filter(|other| own.contains(&to.address()) && other.is_ipv4() == to.is_ipv4());
+                    let mut other = other.filter(|other| reference::allows(&intent, sender.unwrap(), source.address(), **other, protocol, port));
+                    prop_assert!(allowed || other.next().is_some(), "{} lets {} -> {} {} pass for nothing", at, source, to, service);
+                }
+            }
+        }
+    }
+
+    /// Wherever a packet is put into a tunnel, and whatever rule takes it on, it visits no hop twice, and three at most.
+    #[test]
+    fn i12_no_address_is_handed_on_in_a_circle(world in world(), strokes in strokes()) {
+        let intent = everything(&common::joined(&world.intent()), &strokes);
+        let fabric = fabric(&intent);
+        for to in targets(&intent) {
+            // What is for a host itself goes into no tunnel.
+            for (from, _) in intent.peers().filter(|(_, peer)| !peer.addresses().contains(&to)) {
+                let (mut visited, mut next) = (vec![from], fabric.egress(from, to));
+                while let Some(hop) = next {
+                    prop_assert!(!visited.contains(&hop), "{} goes round: {:?} then {}", to, visited, hop);
+                    visited.push(hop);
+                    next = fabric.hands_on(hop, to);
+                }
+                prop_assert!(visited.len() <= 1 + 3, "{} takes {} hops", to, visited.len() - 1);
+            }
+        }
+    }
+
+    /// Whoever sends everything of one family into the tunnels does so with the other one too.
+    #[test]
+    fn i13_a_default_route_of_one_family_has_one_of_the_other_beside_it(world in world(), strokes in strokes()) {
+        let intent = everything(&common::joined(&world.intent()), &strokes);
+        for (at, map) in fabric(&intent).maps() {
+            let has = |prefix| map.routes().contains(&prefix);
+            prop_assert_eq!(has(Cidr::ALL_V4), has(Cidr::ALL_V6), "at {}", at);
+        }
+    }
+}
