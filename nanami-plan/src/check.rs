@@ -2,7 +2,7 @@
 //!
 //! **Invariant**: trusts nothing that compiled them but access and ways. What it lists: a prefix with two owners or a peer that
 //! neighbors itself (I5), a source that a third party may carry (I6), a rule without a flow and a flow without a way (I7, I8), a
-//! neighbor that nothing needs (I9).
+//! neighbor that nothing needs (I9), a default route for one family alone (I13).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -41,6 +41,14 @@ pub enum Finding {
         prefix: Cidr,
         /// The neighbor.
         from: Label,
+    },
+    /// A host sends everything of one family into the tunnel and the other one past it.
+    #[error("the host of {at} sends {default} into the tunnel, and the other family past it")]
+    OneFamily {
+        /// Whose map it is.
+        at: Label,
+        /// What goes into the tunnel.
+        default: Cidr,
     },
     /// A neighbor is there without need.
     #[error("the map of {at} shows {neighbor}, which it does not need")]
@@ -83,6 +91,7 @@ impl Finding {
             Self::TwoOwners { .. } => "check.two_owners",
             Self::OwnKey { .. } => "check.own_key",
             Self::Stranger { .. } => "check.stranger",
+            Self::OneFamily { .. } => "check.one_family",
             Self::Needless { .. } => "check.needless",
             Self::Unwitnessed { .. } => "check.unwitnessed",
             Self::Stopped { .. } => "check.stopped",
@@ -137,6 +146,7 @@ impl Check<'_> {
             self.owners(at, map);
             self.carriers(at, map);
             self.neighbors(at, map, &needed);
+            self.families(at, map);
             self.rules(at, map);
         }
         self.flows();
@@ -156,6 +166,16 @@ impl Check<'_> {
         }
         if self.maps.key(at).is_some_and(|own| map.neighbor(&own).is_some()) {
             self.found.push(Finding::OwnKey { at: self.label(at) });
+        }
+    }
+
+    /// Whoever sends everything of one family into the tunnel does so with the other (I13).
+    fn families(&mut self, at: PeerId, map: &NetworkMap) {
+        let routes = |default: &Cidr| map.routes().contains(default);
+        for (default, other) in [(Cidr::ALL_V4, Cidr::ALL_V6), (Cidr::ALL_V6, Cidr::ALL_V4)] {
+            if routes(&default) && !routes(&other) {
+                self.found.push(Finding::OneFamily { at: self.label(at), default });
+            }
         }
     }
 

@@ -45,7 +45,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn i5_i6_i9_the_check_finds_nothing(world in world()) {
+    fn i5_i6_i8_i9_i13_the_check_finds_nothing(world in world()) {
         let desired = desired(&world.intent());
         prop_assert!(desired.check().is_ok(), "{}", desired.check().unwrap_err());
     }

@@ -64,4 +64,9 @@ fn each_broken_promise_is_found() {
     assert_eq!(codes("k8s-ingress", open), BTreeSet::from(["check.unwitnessed"]));
     let shut = |_: &Desired, m: NetworkMap| m.with_filter(nanami_model::Filter::deny_all());
     assert_eq!(codes("k8s-ingress", shut), BTreeSet::from(["check.stopped"]));
+    let leaks = |_: &Desired, m: NetworkMap| {
+        let routes: Vec<_> = m.routes().iter().copied().chain([Cidr::ALL_V4]).collect();
+        m.with_routes(routes)
+    };
+    assert_eq!(codes("k8s-ingress", leaks), BTreeSet::from(["check.one_family"]));
 }
