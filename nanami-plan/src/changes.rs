@@ -3,8 +3,6 @@
 //! **Invariant**: goes by ids; every object that is in one and not in the other, or not the same, is listed once, but for join
 //! keys and regions: the former mean nothing for the network, the latter come and go with their gateways.
 
-use std::collections::BTreeMap;
-
 use nanami_model::{Activity, Intent, Label, Name, Object, ObjectId, Selector, Verdict};
 
 use crate::names::Names;
@@ -50,9 +48,8 @@ impl Edit {
 
     /// The place of its kind in the order in which people name them.
     pub(crate) fn rank(&self) -> usize {
-        let kinds = ["user", "group", "network", "peer", "gateway", "route", "policy", "assertion"];
         let kind = self.label.id().kind();
-        kinds.iter().position(|known| *known == kind).unwrap_or(kinds.len())
+        KINDS.iter().position(|known| *known == kind).unwrap_or(KINDS.len())
     }
 
     pub(crate) fn sign(&self) -> &'static str {
@@ -67,34 +64,35 @@ impl Edit {
 /// The edits that lead from one intent to another; without a former one, everything that is there but its owner.
 pub(crate) fn between(before: Option<&Intent>, after: &Intent) -> Vec<Edit> {
     let names = Names::new(after, before);
-    let old = before.map(objects).unwrap_or_default();
-    let new = objects(after);
     let owner = match after.owner() {
         nanami_model::Actor::User(id) if before.is_none() => Some(ObjectId::User(id)),
         _ => None,
     };
-    let edit = |kind, object: &Object, intent: &Intent| {
-        let (label, name) = (intent.label(object.id()), object.name().clone());
-        Edit { kind, label, name, cells: describe(object, intent, &names), print: format!("{object:?}") }
+    let edit = |kind, id: &ObjectId, intent: &Intent| {
+        let object = intent.object(*id)?;
+        let (label, name) = (intent.label(*id), object.name().clone());
+        Some(Edit { kind, label, name, cells: describe(&object, intent, &names), print: format!("{object:?}") })
     };
-    let mut edits = Vec::new();
-    for (id, object) in new.iter().filter(|(id, _)| Some(**id) != owner) {
-        match old.get(id) {
-            None => edits.push(edit(EditKind::Add, object, after)),
-            Some(was) if was != object => edits.push(edit(EditKind::Update, object, after)),
-            Some(_) => {}
+    let mut edits: Vec<Edit> = Vec::new();
+    match before {
+        None => {
+            let all = objects(after).filter(|id| Some(*id) != owner);
+            edits.extend(all.filter_map(|id| edit(EditKind::Add, &id, after)));
         }
-    }
-    if let Some(before) = before {
-        edits
-            .extend(old.iter().filter(|(id, _)| !new.contains_key(id)).map(|(_, o)| edit(EditKind::Remove, o, before)));
+        Some(before) => {
+            let difference = after.difference(before);
+            let listed = |ids: &[ObjectId]| ids.iter().filter(|id| is_listed(id)).copied().collect::<Vec<_>>();
+            edits.extend(listed(difference.added()).iter().filter_map(|id| edit(EditKind::Add, id, after)));
+            edits.extend(listed(difference.changed()).iter().filter_map(|id| edit(EditKind::Update, id, after)));
+            edits.extend(listed(difference.removed()).iter().filter_map(|id| edit(EditKind::Remove, id, before)));
+        }
     }
     edits.sort_by_cached_key(|edit| (edit.kind, edit.rank(), edit.name.clone()));
     edits
 }
 
-fn objects(intent: &Intent) -> BTreeMap<ObjectId, Object> {
-    let ids = std::iter::empty()
+fn objects(intent: &Intent) -> impl Iterator<Item = ObjectId> {
+    std::iter::empty()
         .chain(intent.users().map(|(id, _)| ObjectId::from(id)))
         .chain(intent.groups().map(|(id, _)| id.into()))
         .chain(intent.networks().map(|(id, _)| id.into()))
@@ -102,9 +100,15 @@ fn objects(intent: &Intent) -> BTreeMap<ObjectId, Object> {
         .chain(intent.gateways().map(|(id, _)| id.into()))
         .chain(intent.routes().map(|(id, _)| id.into()))
         .chain(intent.policies().map(|(id, _)| id.into()))
-        .chain(intent.assertions().map(|(id, _)| id.into()));
-    ids.filter_map(|id| Some((id, intent.object(id)?))).collect()
+        .chain(intent.assertions().map(|(id, _)| id.into()))
 }
+
+fn is_listed(id: &ObjectId) -> bool {
+    KINDS.contains(&id.kind())
+}
+
+/// The kinds that are listed, in the order in which people name them.
+const KINDS: [&str; 8] = ["user", "group", "network", "peer", "gateway", "route", "policy", "assertion"];
 
 /// What an object says, in cells that align with those of its like.
 fn describe(object: &Object, intent: &Intent, names: &Names) -> Vec<String> {

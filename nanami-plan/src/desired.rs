@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use nanami_model::{Cidr, Destination, Intent, Neighbor, NetworkMap, PeerId, RouteId, Slot, Standby};
+use nanami_model::{Cidr, Destination, GatewayId, Intent, Neighbor, NetworkMap, PeerId, RouteId, Slot, Standby};
 
 use crate::access::Access;
 use crate::paths::{Way, Ways};
 use crate::selection::Selection;
-use crate::share::{Share, Sharing, Tie, Whom};
+use crate::share::{Among, Share, Sharing, Tie, Whom};
 use crate::territory;
 use crate::touched::Touched;
 
@@ -131,6 +131,11 @@ impl Desired {
         Sharing::of(self, peer, Whom::Planned)
     }
 
+    /// The part of it that is about these others.
+    pub(crate) fn part_of_share(&self, peer: PeerId, among: &Among) -> Share {
+        Sharing::of_part(self, peer, among)
+    }
+
     /// The different ways to a route.
     pub(crate) fn ways_to(&self, route: RouteId) -> &[Way] {
         self.0.ways.to_route(route)
@@ -188,9 +193,24 @@ impl Desired {
             let clients = clients.iter().filter_map(|slot| Some(self.intent().in_slot(slot)?.0));
             carried.extend(clients.filter(|id| self.way(*id, to).gateways().contains(&gateway)).map(|from| (from, to)));
         }
-        let both = self.0.ways.carried_by(gateway).flat_map(|(a, b)| [(a, b), (b, a)]);
-        carried.extend(both.map(|(from, to)| (from, Destination::Peer(to))));
+        carried.extend(self.pairs_carried_by(gateway));
         carried
+    }
+
+    /// The pairs of peers, each way round, that a gateway carries, in use or standing by.
+    pub(crate) fn pairs_carried_by(&self, gateway: GatewayId) -> Vec<(PeerId, Destination)> {
+        let both = self.0.ways.carried_by(gateway).flat_map(|(a, b)| [(a, b), (b, a)]);
+        both.map(|(from, to)| (from, Destination::Peer(to))).collect()
+    }
+
+    /// Which of the ways to a route is a client's, among [`Desired::ways_to`].
+    pub(crate) fn number_of_way(&self, route: RouteId, client: Slot<PeerId>) -> usize {
+        self.0.ways.number(route, client)
+    }
+
+    /// Whether the clients of one route may go different ways.
+    pub(crate) fn differs_by_client(&self) -> bool {
+        self.0.ways.differ_by_client()
     }
 
     pub(crate) fn territory(&self, route: RouteId) -> &[Cidr] {

@@ -7,22 +7,40 @@ use std::collections::BTreeSet;
 
 use nanami_model::{Destination, PeerId};
 
+use crate::bitmap::Bitmap;
 use crate::desired::Desired;
 use crate::stage::Stage;
-use crate::step::{Action, Gate, Step};
+use crate::step::{Action, Gate};
 
-/// Sets what each step waits for, of the steps that there are.
-pub(crate) fn gate(steps: &mut [Step], after: &Desired) {
-    let there: BTreeSet<(PeerId, Stage)> = steps.iter().map(|step| (step.peer, step.stage)).collect();
-    for step in steps {
-        let waits = step.actions.iter().flat_map(|action| waits(step.peer, action, after));
-        let gates: BTreeSet<Gate> = waits
-            .filter(|gate| {
-                gate.peer != step.peer && gate.stage < step.stage && there.contains(&(gate.peer, gate.stage))
-            })
-            .collect();
-        step.gates = gates.into_iter().collect();
+/// Who does anything in each stage, by slot after the change.
+#[derive(Debug, Default)]
+pub(crate) struct There([Bitmap; 5]);
+
+impl There {
+    pub(crate) fn at(&mut self, stage: Stage) -> &mut Bitmap {
+        &mut self.0[stage as usize]
     }
+
+    pub(crate) fn who(&self, stage: Stage) -> &Bitmap {
+        &self.0[stage as usize]
+    }
+
+    pub(crate) fn anywhere(&self) -> Bitmap {
+        let mut all = Bitmap::default();
+        self.0.iter().for_each(|who| all.union(who));
+        all
+    }
+
+    fn has(&self, gate: &Gate, after: &Desired) -> bool {
+        after.intent().slot(gate.peer).is_some_and(|slot| self.who(gate.stage).contains(slot))
+    }
+}
+
+/// What a step with these actions waits for, of the steps that there are.
+pub(crate) fn gates(at: PeerId, stage: Stage, actions: &[Action], after: &Desired, there: &There) -> Vec<Gate> {
+    let waits = actions.iter().flat_map(|action| waits(at, action, after));
+    let gates: BTreeSet<Gate> = waits.filter(|gate| gate.peer != at && gate.stage < stage).collect();
+    gates.into_iter().filter(|gate| there.has(gate, after)).collect()
 }
 
 fn waits(at: PeerId, action: &Action, after: &Desired) -> Vec<Gate> {

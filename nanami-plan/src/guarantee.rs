@@ -11,11 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
-use nanami_model::{Destination, Intent, Label, Observed, PeerId, ReturnPath, RouteId, Timestamp};
+use nanami_model::{Destination, Intent, Label, Observed, Peer, PeerId, ReturnPath, RouteId, Timestamp};
 
 use crate::base::Base;
 use crate::desired::Desired;
 use crate::effect::{Effect, Passage};
+use crate::touched::Touched;
 
 /// Something that holds while a change is made, whatever the order in which peers take their maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,9 +103,9 @@ impl fmt::Display for Precondition {
     }
 }
 
-pub(crate) fn guarantees(base: &Base, after: &Desired, effect: &Effect) -> Vec<Guarantee> {
+pub(crate) fn guarantees(rebound: &[Exposure], effect: &Effect) -> Vec<Guarantee> {
     let mut held = Vec::new();
-    if rebound(base, after).is_empty() {
+    if rebound.is_empty() {
         held.push(Guarantee::NoOverGrant);
     }
     if effect.disturbed().is_empty() {
@@ -117,21 +118,28 @@ pub(crate) fn exposures(
     base: &Base,
     after: &Desired,
     effect: &Effect,
+    rebound: Vec<Exposure>,
     observed: &Observed,
     now: Timestamp,
 ) -> Vec<Exposure> {
     let mut unheard: BTreeMap<PeerId, usize> = BTreeMap::new();
-    for (peer, _) in effect.lost().iter().flat_map(|p| enforcers(base, p).into_iter().map(move |peer| (peer, p))) {
-        let joined = base.intent().and_then(|i| i.get(peer)).is_some_and(|p| p.key().is_some());
-        if joined && observed.believed(peer, now).is_none() {
+    effect.each_lost(|passage| {
+        for peer in enforcers(base, passage) {
             *unheard.entry(peer).or_default() += 1;
         }
+    });
+    for (to, flows) in effect.lost_of_blocks() {
+        *unheard.entry(to).or_default() += flows;
     }
+    unheard.retain(|peer, _| {
+        let joined = base.intent().and_then(|i| i.get(*peer)).is_some_and(|p| p.key().is_some());
+        joined && observed.believed(*peer, now).is_none()
+    });
     let label = |id| base.intent().map_or_else(|| after.intent().label(id), |intent| intent.label(id));
     let mut found: Vec<_> =
         unheard.into_iter().map(|(peer, flows)| Exposure::Unheard { peer: label(peer), flows }).collect();
     found.sort_by_cached_key(ToString::to_string);
-    found.extend(rebound(base, after));
+    found.extend(rebound);
     found
 }
 
@@ -146,11 +154,19 @@ fn enforcers(base: &Base, passage: &Passage) -> Vec<PeerId> {
     }
 }
 
-fn rebound(base: &Base, after: &Desired) -> Vec<Exposure> {
-    let holders = |intent: &Intent| -> BTreeMap<IpAddr, PeerId> {
-        intent.peers().flat_map(|(id, peer)| peer.addresses().iter().map(move |at| (*at, id))).collect()
-    };
+/// The addresses that mean somebody else than before. Only whoever the change touches has others.
+pub(crate) fn rebound(base: &Base, after: &Desired, touched: Option<&Touched>) -> Vec<Exposure> {
     let Some(before) = base.intent() else { return Vec::new() };
+    let holders = |intent: &Intent| -> BTreeMap<IpAddr, PeerId> {
+        let own = |id: PeerId, peer: &Peer| peer.addresses().iter().map(move |at| (*at, id)).collect::<Vec<_>>();
+        match touched {
+            None => intent.peers().flat_map(|(id, peer)| own(id, peer)).collect(),
+            Some(touched) => {
+                let peers = touched.peers.iter().filter_map(|slot| intent.in_slot(*slot));
+                peers.flat_map(|(id, peer)| own(id, peer)).collect()
+            }
+        }
+    };
     let now = holders(after.intent());
     let moved = holders(before).into_iter().filter_map(|(address, was)| Some((address, was, *now.get(&address)?)));
     let moved = moved.filter(|(_, was, is)| was != is);
@@ -161,7 +177,7 @@ fn rebound(base: &Base, after: &Desired) -> Vec<Exposure> {
 
 pub(crate) fn preconditions(after: &Desired, effect: &Effect) -> Vec<Precondition> {
     let route = |passage: &Passage| if let Destination::Route(id) = passage.to { Some(id) } else { None };
-    let moved: BTreeSet<RouteId> = effect.gained().iter().chain(effect.rerouted().iter()).filter_map(route).collect();
+    let moved: BTreeSet<RouteId> = effect.to_routes().filter_map(route).collect();
     let routes = after.intent().routes().filter(|(id, _)| moved.contains(id));
     routes
         .map(|(id, route)| (after.intent().label(id), route.return_path()))

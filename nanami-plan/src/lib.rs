@@ -37,6 +37,7 @@ mod gates;
 mod guarantee;
 mod impact;
 mod judgement;
+mod lets;
 mod names;
 mod node;
 mod notice;

@@ -21,10 +21,25 @@ impl Places {
     pub(crate) fn of(desired: &Desired) -> Self {
         let intent = desired.intent();
         let hosts = intent.peers().flat_map(|(id, peer)| peer.addresses().iter().map(move |at| (*at, id))).collect();
+        Self { hosts, ..Self::of_routes(desired) }
+    }
+
+    /// The same as far as it is about these peers, and about routes.
+    pub(crate) fn among<'a>(desired: &Desired, peers: impl IntoIterator<Item = &'a PeerId>) -> Self {
+        let mut places = Self::of_routes(desired);
+        for id in peers {
+            let addresses = desired.intent().get(*id).map(|peer| peer.addresses()).unwrap_or_default();
+            places.hosts.extend(addresses.iter().map(|at| (*at, *id)));
+        }
+        places
+    }
+
+    fn of_routes(desired: &Desired) -> Self {
+        let intent = desired.intent();
         let routes = intent.routes().flat_map(|(id, route)| route.prefixes().iter().map(move |p| (*p, id))).collect();
         let ranges = |id| desired.territory(id).iter().map(move |range| (*range, id));
         let territories = intent.routes().flat_map(|(id, _)| ranges(id)).collect();
-        Self { hosts, routes, territories }
+        Self { hosts: BTreeMap::new(), routes, territories }
     }
 
     /// The peer that has the address of a host prefix.

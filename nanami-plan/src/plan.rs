@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use nanami_model::{NetworkMap, Observed, PeerId, Timestamp, UserId};
 
@@ -12,13 +13,14 @@ use crate::base::Base;
 use crate::changes::{self, Edit};
 use crate::check::Findings;
 use crate::desired::Desired;
-use crate::effect::{Effect, Passage};
+use crate::effect::Effect;
 use crate::files;
 use crate::guarantee::{self, Exposure, Guarantee, Precondition};
 use crate::names::Names;
 use crate::stage::Stage;
 use crate::step::Step;
-use crate::steps;
+use crate::steps::Steps;
+use crate::touched::Touched;
 use crate::usage::Evidence;
 
 /// What a change means, and what every peer does for it. `Display` is the text for people, `{:#}` the unabridged one.
@@ -29,12 +31,12 @@ pub struct Plan {
     pub(crate) author: Option<UserId>,
     pub(crate) edits: Vec<Edit>,
     pub(crate) effect: Effect,
-    pub(crate) steps: Vec<Step>,
+    pub(crate) steps: Arc<Steps>,
     pub(crate) guarantees: Vec<Guarantee>,
     pub(crate) residual: Vec<Exposure>,
     pub(crate) external: Vec<Precondition>,
     pub(crate) evidence: Evidence,
-    id: PlanId,
+    id: OnceLock<PlanId>,
 }
 
 /// What a plan is called. It follows from the edits and their effect, so that a plan that somebody approved is the plan that is
@@ -57,24 +59,23 @@ impl fmt::Display for PlanId {
 
 /// Plans the change from a base to a state.
 pub fn plan(base: &Base, desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
-    let edits = changes::between(base.intent(), desired.intent());
-    let effect = Effect::between(base.desired.as_ref(), desired);
+    let touched = base.intent().and_then(|before| Touched::between(before, desired.intent(), &mut 0));
+    let touched = touched.as_ref();
+    let effect = Effect::of(base.desired.as_ref(), desired, touched);
     let names = Names::new(desired.intent(), base.intent());
-    let steps = steps::between(base, desired, &names);
-    let evidence = Evidence::of(&effect, base, observed, now);
-    let id = PlanId(identify(desired, &edits, &effect));
+    let rebound = guarantee::rebound(base, desired, touched);
     Plan {
-        guarantees: guarantee::guarantees(base, desired, &effect),
-        residual: guarantee::exposures(base, desired, &effect, observed, now),
+        edits: changes::between(base.intent(), desired.intent()),
+        steps: Arc::new(Steps::between(base, desired, touched, &names)),
+        guarantees: guarantee::guarantees(&rebound, &effect),
+        residual: guarantee::exposures(base, desired, &effect, rebound, observed, now),
         external: guarantee::preconditions(desired, &effect),
+        evidence: Evidence::of(&effect, base, observed, now),
         base: base.clone(),
         desired: desired.clone(),
         author: None,
-        edits,
         effect,
-        steps,
-        evidence,
-        id,
+        id: OnceLock::new(),
     }
 }
 
@@ -89,14 +90,7 @@ fn identify(desired: &Desired, edits: &[Edit], effect: &Effect) -> [u8; 32] {
         part(edit.sign());
         part(&edit.print);
     }
-    let passages = |part: &mut dyn FnMut(&str), word: &str, flows: crate::effect::Flows<'_>| {
-        part(word);
-        flows.iter().for_each(|passage: &Passage| part(&format!("{passage:?}")));
-    };
-    passages(&mut part, "gained", effect.gained());
-    passages(&mut part, "lost", effect.lost());
-    passages(&mut part, "rerouted", effect.rerouted());
-    passages(&mut part, "disturbed", effect.disturbed());
+    effect.print(&mut part);
     *hasher.finalize().as_bytes()
 }
 
@@ -108,7 +102,7 @@ impl Plan {
 
     /// What the plan is called.
     pub fn id(&self) -> PlanId {
-        self.id
+        *self.id.get_or_init(|| PlanId(identify(&self.desired, &self.edits, &self.effect)))
     }
 
     /// Whether there is nothing to do: no object changes, and no peer's map.
@@ -141,17 +135,15 @@ impl Plan {
         &self.desired
     }
 
-    /// What peers do in a stage, by name.
-    pub fn steps(&self, stage: Stage) -> impl Iterator<Item = &Step> {
-        self.steps.iter().filter(move |step| step.stage() == stage)
+    /// What peers do in a stage, by name. Each step is made when the iterator comes to it: all of them together are as many as the
+    /// pairs of peers that the change concerns.
+    pub fn steps(&self, stage: Stage) -> impl Iterator<Item = Step> + '_ {
+        self.steps.of(stage)
     }
 
     /// The peers that change, by name.
     pub fn peers(&self) -> impl ExactSizeIterator<Item = PeerId> {
-        let mut peers: Vec<_> = self.steps.iter().map(|step| (&step.name, step.peer)).collect();
-        peers.sort();
-        peers.dedup();
-        peers.into_iter().map(|(_, peer)| peer).collect::<Vec<_>>().into_iter()
+        self.steps.peers().into_iter()
     }
 
     /// What holds while the change is made.

@@ -14,7 +14,7 @@ use crate::places::Places;
 use crate::share::Share;
 use crate::stage::Stage;
 use crate::step::{Action, Reason};
-use crate::steps::Difference;
+use crate::steps::difference::Difference;
 
 /// What both states can be asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,7 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use nanami_model::{AcceptRule, Cidr, Destination, ForwardRule, GatewayId, Layer, PeerId, Setting, TrafficMode};
+use nanami_model::{
+    AcceptRule, Cidr, Destination, ForwardRule, GatewayId, Layer, PeerId, RouteId, Setting, TrafficMode,
+};
 
 use crate::access::Grant;
 use crate::desired::Desired;
@@ -55,18 +57,40 @@ pub(crate) enum Whom {
     Joined,
 }
 
+/// The part of a share that is about these others, beside what is about the peer itself and about routes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Among {
+    /// Whom tunnels and prefixes are about.
+    pub(crate) ties: BTreeSet<PeerId>,
+    /// Whom rules are about.
+    pub(crate) rules: BTreeSet<PeerId>,
+    /// Which routes it matters for that a gateway forwards to them.
+    pub(crate) routes: BTreeSet<RouteId>,
+}
+
 /// Collects the share of one peer.
 pub(crate) struct Sharing<'a> {
     desired: &'a Desired,
     peer: PeerId,
     whom: Whom,
+    among: Option<&'a Among>,
     share: Share,
 }
 
 impl<'a> Sharing<'a> {
     /// The share of a peer; empty if there is no such peer.
     pub(crate) fn of(desired: &'a Desired, peer: PeerId, whom: Whom) -> Share {
-        let mut sharing = Self { desired, peer, whom, share: Share::default() };
+        Self { desired, peer, whom, among: None, share: Share::default() }.run()
+    }
+
+    /// The part of the planned share of a peer that is about these others.
+    pub(crate) fn of_part(desired: &'a Desired, peer: PeerId, among: &'a Among) -> Share {
+        Self { desired, peer, whom: Whom::Planned, among: Some(among), share: Share::default() }.run()
+    }
+
+    fn run(self) -> Share {
+        let peer = self.peer;
+        let mut sharing = self;
         sharing.share.addresses = sharing.addresses(peer);
         sharing.reach();
         sharing.be_reached();
@@ -77,7 +101,7 @@ impl<'a> Sharing<'a> {
 
     /// The tunnels for what this peer begins.
     fn reach(&mut self) {
-        for (to, _) in self.desired.access().from(self.peer) {
+        for to in self.reached() {
             match to {
                 Destination::Peer(other) => self.meet(other),
                 Destination::Route(id) => {
@@ -97,13 +121,37 @@ impl<'a> Sharing<'a> {
         }
     }
 
+    /// What this peer may reach, as far as it is asked about.
+    fn reached(&self) -> Vec<Destination> {
+        let access = self.desired.access();
+        let Some(among) = self.among else { return access.from(self.peer).map(|(to, _)| to).collect() };
+        let slot = self.desired.intent().slot(self.peer);
+        let routes = slot.map(|slot| access.routes_from(slot)).unwrap_or_default();
+        let peers = among.ties.iter().copied().map(Destination::Peer);
+        let all = peers.chain(routes.into_iter().map(Destination::Route));
+        all.filter(|to| !access.grants(self.peer, *to).is_empty()).collect()
+    }
+
+    /// Who may reach this peer, as far as it is asked about.
+    fn reaching(&self) -> Vec<(PeerId, Vec<Grant>)> {
+        let (access, to) = (self.desired.access(), Destination::Peer(self.peer));
+        let Some(among) = self.among else { return access.to(to).collect() };
+        let peers = among.ties.union(&among.rules).map(|from| (*from, access.grants(*from, to)));
+        peers.filter(|(_, grants)| !grants.is_empty()).collect()
+    }
+
     /// The tunnels for what others begin, and what they may.
     fn be_reached(&mut self) {
-        for (from, grants) in self.desired.access().to(Destination::Peer(self.peer)) {
+        for (from, grants) in self.reaching() {
             if !self.may_meet(from) {
                 continue;
             }
-            self.meet(from);
+            if self.among.is_none_or(|among| among.ties.contains(&from)) {
+                self.meet(from);
+            }
+            if self.among.is_some_and(|among| !among.rules.contains(&from)) {
+                continue;
+            }
             for (source, _) in common_family(&self.addresses(from), &self.share.addresses) {
                 let rule =
                     |g: &Grant| AcceptRule { from: source, services: g.services.clone(), policy: Some(g.policy) };
@@ -114,16 +162,25 @@ impl<'a> Sharing<'a> {
 
     /// What this peer forwards as a gateway, and the tunnels to those it does it for.
     fn carry(&mut self) {
-        for (from, to) in self.desired.carried_by(self.peer) {
+        for (from, to) in self.carried() {
             let there = |id| self.is_there(id);
             let targets = match to {
                 Destination::Peer(other) if there(from) && there(other) => hosts(&self.addresses(other)),
                 Destination::Route(route) if there(from) => self.desired.territory(route).to_vec(),
                 _ => continue,
             };
-            self.tie_to(from);
-            if let Destination::Peer(other) = to {
-                self.tie_to(other);
+            let far = if let Destination::Peer(other) = to { Some(other) } else { None };
+            for end in std::iter::once(from).chain(far) {
+                if self.among.is_none_or(|among| among.ties.contains(&end)) {
+                    self.tie_to(end);
+                }
+            }
+            let asked = |among: &Among| match to {
+                Destination::Route(route) => among.routes.contains(&route),
+                _ => true,
+            };
+            if !self.among.is_none_or(asked) {
+                continue;
             }
             let sources = hosts(&self.addresses(from));
             for grant in self.desired.access().grants(from, to) {
@@ -135,6 +192,28 @@ impl<'a> Sharing<'a> {
                 }
             }
         }
+    }
+
+    /// What this peer carries as a gateway, as far as it is asked about.
+    fn carried(&self) -> Vec<(PeerId, Destination)> {
+        let Some(among) = self.among else { return self.desired.carried_by(self.peer) };
+        let Some((gateway, _)) = self.desired.intent().gateway_of(self.peer) else { return Vec::new() };
+        let goes = |from, to| self.desired.way(from, to).gateways().contains(&gateway);
+        let mut carried = self.desired.pairs_carried_by(gateway);
+        for route in &among.routes {
+            let clients = self.desired.access().sources(*route);
+            let clients = clients.iter().filter_map(|slot| Some(self.desired.intent().in_slot(slot)?.0));
+            let to = Destination::Route(*route);
+            carried.extend(clients.filter(|from| goes(*from, to)).map(|from| (from, to)));
+        }
+        for from in &among.ties {
+            let slot = self.desired.intent().slot(*from);
+            let routes = slot.map(|slot| self.desired.access().routes_from(slot)).unwrap_or_default();
+            let routes = routes.into_iter().map(Destination::Route);
+            let granted = |to: &Destination| !self.desired.access().grants(*from, *to).is_empty();
+            carried.extend(routes.filter(|to| goes(*from, *to) && granted(to)).map(|to| (*from, to)));
+        }
+        carried
     }
 
     /// What the host sends into the tunnel: besides what a gateway carries for it every address of the overlay, so that what

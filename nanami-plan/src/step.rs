@@ -223,6 +223,11 @@ impl Action {
         }
     }
 
+    /// Whether its sentence is the same whoever does it.
+    pub(crate) fn is_same_everywhere(&self) -> bool {
+        !matches!(self, Self::Connect { .. } | Self::Disconnect { .. } | Self::Rekey { .. })
+    }
+
     /// What it does, in words that are the same at both ends of a tunnel and at every hop.
     pub(crate) fn sentence(&self, at: PeerId, names: &Names) -> String {
         let pair = |other: PeerId| {

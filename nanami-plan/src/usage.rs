@@ -3,10 +3,10 @@
 //! **Invariant**: what no believed report speaks of is unknown, never unused. Reports name the neighbor that packets came from,
 //! so what a gateway carries is seen at the gateway, which keeps no flows and so counts none that are open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use nanami_model::{Destination, Intent, Observed, PeerId, PolicyId, Timestamp};
+use nanami_model::{Destination, Intent, Observed, PeerId, Timestamp, Usage};
 
 use crate::base::Base;
 use crate::effect::{Effect, Passage};
@@ -20,45 +20,65 @@ pub struct Used {
     pub last: Option<Duration>,
 }
 
-/// What reports say about the use of what is lost.
+/// What reports say about the use of what is lost: those that are believed, of everybody who would have seen it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Evidence {
-    lost: BTreeMap<(PeerId, Destination, Vec<PolicyId>), Used>,
+    before: Option<Intent>,
+    seen: BTreeMap<PeerId, (Duration, Vec<Usage>)>,
 }
 
 impl Evidence {
     pub(crate) fn of(effect: &Effect, base: &Base, observed: &Observed, now: Timestamp) -> Self {
-        let find = |passage: &Passage| Some((key(passage), used(passage, base.intent()?, observed, now)?));
-        Self { lost: effect.lost().iter().filter_map(find).collect() }
+        let Some(before) = base.intent() else { return Self::default() };
+        let mut witnesses: BTreeSet<PeerId> = effect.lost_of_blocks().into_keys().collect();
+        effect.each_lost(|passage| witnesses.extend(self::witnesses(passage, before)));
+        let seen = witnesses.into_iter().filter_map(|id| {
+            let sighting = observed.believed(id, now)?;
+            Some((id, (now.since(sighting.received), sighting.report.usage.clone())))
+        });
+        Self { before: Some(before.clone()), seen: seen.collect() }
     }
 
     /// How much something that is lost was used; `None` is unknown.
     pub(crate) fn about(&self, passage: &Passage) -> Option<Used> {
-        self.lost.get(&key(passage)).copied()
+        let seen = |id: PeerId| self.seen.get(&id).map(|(age, usage)| (*age, usage.as_slice()));
+        used_by(passage, self.before.as_ref()?, seen)
     }
 }
 
-fn key(passage: &Passage) -> (PeerId, Destination, Vec<PolicyId>) {
-    (passage.from, passage.to, passage.policies.clone())
+/// Who sees what goes there: the gateways on the way, or else the peer at the end.
+fn witnesses(passage: &Passage, intent: &Intent) -> Vec<PeerId> {
+    let carriers: Vec<_> = passage.way.gateways().iter().filter_map(|id| Some(intent.get(*id)?.peer())).collect();
+    match passage.to {
+        Destination::Peer(to) if carriers.is_empty() => vec![to],
+        _ => carriers,
+    }
 }
 
 /// What the gateways on the way, or the peer at the end, have seen. One that saw it used is enough; that it was not used is
 /// unknown unless each of them is believed.
 pub(crate) fn used(passage: &Passage, intent: &Intent, observed: &Observed, now: Timestamp) -> Option<Used> {
-    let carriers = passage.way.gateways().iter().filter_map(|id| Some(intent.get(*id)?.peer())).collect::<Vec<_>>();
-    let direct = carriers.is_empty();
-    let witnesses = match passage.to {
-        Destination::Peer(to) if direct => vec![to],
-        _ => carriers,
-    };
+    used_by(passage, intent, |id| {
+        let sighting = observed.believed(id, now)?;
+        Some((now.since(sighting.received), sighting.report.usage.as_slice()))
+    })
+}
+
+fn used_by<'a>(
+    passage: &Passage,
+    intent: &Intent,
+    seen: impl Fn(PeerId) -> Option<(Duration, &'a [Usage])>,
+) -> Option<Used> {
+    let witnesses = witnesses(passage, intent);
+    let direct = !passage.way.gateways().iter().any(|id| intent.get(*id).is_some());
     let mut used = Used { open: direct.then_some(0), last: None };
-    let sightings: Vec<_> = witnesses.iter().filter_map(|id| observed.believed(*id, now)).collect();
-    for sighting in &sightings {
-        for usage in crate::view::about(&sighting.report.usage, &passage.policies, passage.from) {
-            let age = usage.last_use_age + now.since(sighting.received);
+    let reports: Vec<_> = witnesses.iter().filter_map(|id| seen(*id)).collect();
+    for (since, usage) in &reports {
+        for usage in crate::view::about(usage, &passage.policies, passage.from) {
+            let age = usage.last_use_age + *since;
             used.open = used.open.map(|open| open + usage.open);
             used.last = Some(used.last.map_or(age, |last| last.min(age)));
         }
     }
-    (used.last.is_some() || sightings.len() == witnesses.len()).then_some(used)
+    (used.last.is_some() || reports.len() == witnesses.len()).then_some(used)
 }

@@ -4,14 +4,17 @@
 mod common;
 #[path = "common/edits.rs"]
 mod edits;
+#[path = "common/reversed.rs"]
+mod reversed;
 #[path = "../examples/scale/workload.rs"]
 mod workload;
 
 use common::world;
 use edits::{edited, edits};
-use nanami_model::{Destination, Intent, ObjectId, Observed, PeerId, Timestamp};
+use nanami_model::{Destination, Intent, Observed, PeerId, Timestamp};
 use nanami_plan::{Desired, Selection, Who, compile};
 use proptest::prelude::*;
+use reversed::reversed;
 use workload::{Kind, regrouped};
 
 fn desired(intent: &Intent) -> Desired {
@@ -59,22 +62,6 @@ proptest! {
             intent = next;
         }
     }
-}
-
-/// The same workspace, object for object, with everything in another slot: there nothing is known of what was touched.
-fn reversed(intent: &Intent) -> Intent {
-    let ids = std::iter::empty()
-        .chain(intent.users().map(|(id, _)| ObjectId::from(id)))
-        .chain(intent.groups().map(|(id, _)| id.into()))
-        .chain(intent.networks().map(|(id, _)| id.into()))
-        .chain(intent.regions().map(|(id, _)| id.into()))
-        .chain(intent.peers().map(|(id, _)| id.into()))
-        .chain(intent.gateways().map(|(id, _)| id.into()))
-        .chain(intent.routes().map(|(id, _)| id.into()))
-        .chain(intent.policies().map(|(id, _)| id.into()))
-        .chain([intent.workspace().into()]);
-    let objects: Vec<_> = ids.filter_map(|id| intent.object(id)).collect();
-    Intent::from_objects(intent.name().clone(), objects.into_iter().rev()).unwrap()
 }
 
 proptest! {

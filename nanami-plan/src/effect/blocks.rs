@@ -4,15 +4,16 @@
 //! two states. Whether a pair is in a block is decided by rules and sides, so a block costs what its sides cost, however many
 //! pairs it has.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use nanami_model::{Destination, PeerId, PolicyId, Services, Slot};
+use nanami_model::{Destination, PeerId, Services, Slot};
 
 use super::pairs::{Side, minus};
 use super::{Disturbance, Passage};
 use crate::access::expand::{Scratch, Toward};
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
+use crate::lets::{Lets, differing, lets, parts};
 use crate::touched::Touched;
 
 /// Peers, and others to whom the same happens for each of them.
@@ -25,9 +26,6 @@ pub(super) struct Block {
     pub(super) kept: Option<Services>,
     pub(super) disturbance: Option<Disturbance>,
 }
-
-/// What a state lets through between one peer and others: for each policy and its services, whom.
-type Lets = BTreeMap<(PolicyId, Services), Bitmap>;
 
 impl Block {
     /// How many pairs it has; nobody makes one with itself.
@@ -49,13 +47,62 @@ impl Block {
 
     /// What this block says of one peer, by the state in which its pairs are to be looked up.
     pub(super) fn expand(&self, desired: &Desired, from: Slot<PeerId>, services: &Services, into: &mut Vec<Passage>) {
+        self.expand_first(desired, from, services, usize::MAX, into);
+    }
+
+    /// The same for so many others at most, the first by name.
+    pub(super) fn expand_first(
+        &self,
+        desired: &Desired,
+        from: Slot<PeerId>,
+        services: &Services,
+        most: usize,
+        into: &mut Vec<Passage>,
+    ) {
         let Some((id, _)) = desired.intent().in_slot(from).filter(|_| self.from.contains(from)) else { return };
-        for (to, _) in self.to.iter().filter(|to| *to != from).filter_map(|to| desired.intent().in_slot(to)) {
+        let others = self.to.iter().filter(|to| *to != from).filter_map(|to| desired.intent().in_slot(to));
+        let mut others: Vec<PeerId> = others.map(|(to, _)| to).collect();
+        if others.len() > most {
+            others.sort_by(|a, b| desired.intent().name_of(*a).cmp(&desired.intent().name_of(*b)));
+            others.truncate(most);
+        }
+        for to in others {
             let to = Destination::Peer(to);
             let side = Side { to, part: None, grants: desired.access().grants(id, to), way: desired.way(id, to) };
             into.push(Passage { disturbance: self.disturbance, ..side.passage(id, services.clone()) });
         }
     }
+}
+
+/// The blocks of all that a state lets through, where there was none before. No gateway carries peers to each other.
+pub(super) fn first(after: &Desired) -> Vec<Block> {
+    let access = after.access();
+    let mut classes: BTreeMap<_, Bitmap> = BTreeMap::new();
+    for (slot, ..) in after.intent().occupied::<PeerId>() {
+        classes.entry(access.class(slot)).or_default().insert(slot);
+    }
+    let mut scratch = Scratch::default();
+    let mut found = Vec::new();
+    for from in classes.into_values() {
+        let Some(first) = from.iter().next() else { continue };
+        scratch.with_itself = from.count() > 1;
+        let lets = lets(access, first, Toward::There, &mut scratch);
+        let all: Vec<_> = lets.iter().collect();
+        let sets: Vec<_> = all.iter().map(|(_, who)| *who).collect();
+        // Those who are reached by the same services, whichever policies say so.
+        let mut alike: BTreeMap<Services, Bitmap> = BTreeMap::new();
+        parts(&sets, &everybody(&lets), |is_in, part| {
+            let given = all.iter().enumerate().filter(|(n, _)| is_in(*n)).flat_map(|(_, ((_, given), _))| given.iter());
+            if let Ok(services) = Services::new(given.copied()) {
+                alike.entry(services).or_default().union(part);
+            }
+        });
+        for (services, to) in alike {
+            let (lost, kept, disturbance) = (None, None, None);
+            found.push(Block { from: from.clone(), to, gained: Some(services), lost, kept, disturbance });
+        }
+    }
+    found
 }
 
 /// The blocks of the difference between two states, of which this was touched. No gateway carries peers to each other in either.
@@ -165,15 +212,7 @@ impl Finding<'_> {
     }
 
     fn lets(&mut self, desired: &Desired, slot: Slot<PeerId>, toward: Toward) -> Lets {
-        let mut lets = Lets::new();
-        desired.access().expand(slot, toward, &mut self.scratch, |index, word, rule, services| {
-            let who = match lets.get_mut(&(rule.policy, services.clone())) {
-                Some(who) => who,
-                None => lets.entry((rule.policy, services.clone())).or_default(),
-            };
-            who.set_word(index, word);
-        });
-        lets
+        lets(desired.access(), slot, toward, &mut self.scratch)
     }
 
     /// Adds blocks for these peers and the others, who are split by what they had and have.
@@ -200,49 +239,23 @@ impl Finding<'_> {
 }
 
 fn everybody(lets: &Lets) -> Bitmap {
-    let mut all = Bitmap::default();
-    lets.values().for_each(|who| all.union(who));
-    all
-}
-
-/// Those for whom the two let different things through.
-fn differing(was: &Lets, is: &Lets) -> Bitmap {
-    let (mut differ, none) = (Bitmap::default(), Bitmap::default());
-    for key in was.keys().chain(is.keys()).collect::<BTreeSet<_>>() {
-        let mut one = was.get(key).unwrap_or(&none).clone();
-        one.differ(is.get(key).unwrap_or(&none));
-        differ.union(&one);
-    }
-    differ
+    crate::lets::everybody(lets.values())
 }
 
 /// The others in parts, each with all that they had and have.
 fn split(was: &Lets, is: &Lets, others: Bitmap) -> Vec<(Bitmap, Option<Services>, Option<Services>)> {
-    let mut parts: Vec<(Bitmap, [Vec<&Services>; 2])> = Vec::new();
-    if !others.is_empty() {
-        parts.push((others, Default::default()));
-    }
-    for (state, lets) in [was, is].into_iter().enumerate() {
-        for ((_, services), who) in lets {
-            let mut next = Vec::with_capacity(parts.len() + 1);
-            for (peers, had) in parts {
-                let (mut inside, mut outside) = (peers.clone(), peers);
-                inside.intersect(who);
-                outside.subtract(who);
-                if !inside.is_empty() {
-                    let mut more = had.clone();
-                    more[state].push(services);
-                    next.push((inside, more));
-                }
-                if !outside.is_empty() {
-                    next.push((outside, had));
-                }
-            }
-            parts = next;
-        }
-    }
-    let all = |list: &[&Services]| Services::new(list.iter().flat_map(|services| services.iter().copied())).ok();
-    parts.into_iter().map(|(peers, [was, is])| (peers, all(&was), all(&is))).collect()
+    let keyed: Vec<_> =
+        [was, is].into_iter().enumerate().flat_map(|(n, lets)| lets.iter().map(move |at| (n, at))).collect();
+    let sets: Vec<&Bitmap> = keyed.iter().map(|(_, (_, who))| *who).collect();
+    let mut alike: BTreeMap<[Option<Services>; 2], Bitmap> = BTreeMap::new();
+    parts(&sets, &others, |is_in, part| {
+        let had = |state: usize| {
+            let given = keyed.iter().enumerate().filter(|(n, (of, _))| *of == state && is_in(*n));
+            Services::new(given.flat_map(|(_, (_, ((_, services), _)))| services.iter().copied())).ok()
+        };
+        alike.entry([had(0), had(1)]).or_default().union(part);
+    });
+    alike.into_iter().map(|([was, is], peers)| (peers, was, is)).collect()
 }
 
 /// How many pairs of peers a state lets meet, counted class by class.

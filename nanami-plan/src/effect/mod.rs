@@ -18,6 +18,7 @@ use crate::touched::Touched;
 
 mod blocks;
 mod pairs;
+mod print;
 
 use blocks::Block;
 pub(crate) use blocks::total;
@@ -44,7 +45,13 @@ pub(crate) struct Parts {
     lost: OnceLock<Vec<Passage>>,
     moved: OnceLock<Vec<Passage>>,
     kept: OnceLock<Vec<Passage>>,
+    /// The first passages that are gained, and that are lost: as many as a page could hold.
+    page: [OnceLock<Vec<Passage>>; 2],
+    kept_count: OnceLock<usize>,
 }
+
+/// As many passages as a page could hold.
+const PAGE: usize = 32;
 
 /// Something that may be reached: by whom, what, by which services, which way, by which policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,10 +155,15 @@ impl Effect {
     pub(crate) fn of(before: Option<&Desired>, after: &Desired, touched: Option<&Touched>) -> Self {
         let comparison = Comparison::new(before, after);
         let carried = |desired: &Desired| desired.carries_peers() || desired.access().asks_for_gateways();
-        let by_class = touched.zip(before).filter(|(_, before)| !carried(before) && !carried(after));
-        let (mut pairs, blocks, has_ranges) = match by_class {
-            None => (comparison.whole(), None, true),
-            Some((touched, before)) => {
+        let any = before.is_some_and(carried) || carried(after);
+        let (mut pairs, blocks, has_ranges) = match (touched, before) {
+            (None, None) if !any => {
+                (comparison.ranges_of(comparison.clients().into_iter()), Some(blocks::first(after)), true)
+            }
+            (None, _) => (comparison.whole(), None, true),
+            _ if any => (comparison.whole(), None, true),
+            (Some(_), None) => (comparison.whole(), None, true),
+            (Some(touched), Some(before)) => {
                 let blocks = blocks::blocks(before, after, touched);
                 let routed = touched.ways || leads_to_routes(before, touched) || leads_to_routes(after, touched);
                 let ranges = match routed || before.selection() != after.selection() {
@@ -166,7 +178,22 @@ impl Effect {
         let approvals = approvals(before, after, &pairs, blocks.as_deref().unwrap_or_default(), &names);
         let (before, after) = (before.cloned(), after.clone());
         let (gained, lost, moved, kept) = Default::default();
-        Self(Arc::new(Parts { before, after, pairs, blocks, has_ranges, approvals, names, gained, lost, moved, kept }))
+        let (page, kept_count) = Default::default();
+        Self(Arc::new(Parts {
+            before,
+            after,
+            pairs,
+            blocks,
+            has_ranges,
+            approvals,
+            names,
+            gained,
+            lost,
+            moved,
+            kept,
+            page,
+            kept_count,
+        }))
     }
 
     fn flows(&self, which: Which) -> Flows<'_> {
@@ -240,6 +267,33 @@ impl Effect {
     pub(crate) fn names(&self) -> &Names {
         &self.0.names
     }
+
+    /// What leads to routes, and is gained or has another way.
+    pub(crate) fn to_routes(&self) -> impl Iterator<Item = &Passage> {
+        let pairs = &self.0.pairs;
+        pairs.gained.iter().chain(pairs.kept.iter().filter(|passage| passage.before.is_some()))
+    }
+
+    /// Shows what is lost and was compared pair by pair.
+    pub(crate) fn each_lost(&self, with: impl FnMut(&Passage)) {
+        self.0.pairs.lost.iter().for_each(with);
+    }
+
+    /// How many lose reach of each peer directly, of what was compared class by class.
+    pub(crate) fn lost_of_blocks(&self) -> BTreeMap<PeerId, usize> {
+        let mut lost = BTreeMap::new();
+        let Some(before) = &self.0.before else { return lost };
+        for block in self.0.blocks.iter().flatten().filter(|block| block.lost.is_some()) {
+            let begin = block.from.count();
+            for slot in block.to.iter() {
+                let flows = begin - usize::from(block.from.contains(slot));
+                if let Some((id, _)) = before.intent().in_slot(slot).filter(|_| flows > 0) {
+                    *lost.entry(id).or_default() += flows;
+                }
+            }
+        }
+        lost
+    }
 }
 
 impl Parts {
@@ -257,14 +311,14 @@ impl Parts {
                 moved + sum(&|block| block.disturbance.is_some())
             }
             Which::Kept if self.blocks.is_none() => pairs.kept.len(),
-            Which::Kept => {
+            Which::Kept => *self.kept_count.get_or_init(|| {
                 let Some(before) = &self.before else { return 0 };
                 let ranges = match self.has_ranges {
                     true => pairs.kept.len(),
                     false => Comparison::new(Some(before), &self.after).ranges_before() - pairs.vanished(),
                 };
                 before.pairs() - sum(&Block::vanishes) + ranges
-            }
+            }),
         }
     }
 
@@ -297,6 +351,7 @@ impl Parts {
                 self.moved.get_or_init(|| expanded(Block::disturbed, Some(&self.after), &self.pairs.kept))
             }
             // Everything that is kept is as much as there are pairs.
+            Which::Kept if self.before.is_none() => &[],
             Which::Kept => self.kept.get_or_init(|| {
                 let mut kept = Comparison::new(self.before.as_ref(), &self.after).whole().kept;
                 sort(&mut kept, &self.names);
@@ -305,32 +360,45 @@ impl Parts {
         }
     }
 
-    /// The first of what is gained or lost, peer by peer in the order of names, until there are enough.
+    /// The first of what is gained or lost, by the names of its ends.
     fn first(&self, which: Which, most: usize) -> Vec<Passage> {
+        if most > PAGE {
+            return self.list(which).iter().take(most).cloned().collect();
+        }
+        let page = &self.page[usize::from(which == Which::Lost)];
+        page.get_or_init(|| self.first_by_name(which)).iter().take(most).cloned().collect()
+    }
+
+    /// As many as a page could hold, peer by peer in the order of names, until there are enough.
+    fn first_by_name(&self, which: Which) -> Vec<Passage> {
         let blocks = self.blocks.as_deref().unwrap_or_default();
         let (desired, pairs) = match which {
             Which::Gained => (Some(&self.after), &self.pairs.gained),
             _ => (self.before.as_ref(), &self.pairs.lost),
         };
         let Some(desired) = desired.filter(|_| !blocks.is_empty()) else {
-            return pairs.iter().take(most).cloned().collect();
+            return pairs.iter().take(PAGE).cloned().collect();
         };
-        let services = |block: &Block| if which == Which::Gained { block.gained.clone() } else { block.lost.clone() };
+        let of = |block: &Block| if which == Which::Gained { block.gained.clone() } else { block.lost.clone() };
+        let blocks: Vec<_> = blocks.iter().filter_map(|block| Some((block, of(block)?))).collect();
+        let mut begins: BTreeSet<PeerId> = pairs.iter().map(|passage| passage.from).collect();
+        let all = blocks.iter().flat_map(|(block, _)| block.from.iter());
+        begins.extend(all.filter_map(|slot| Some(desired.intent().in_slot(slot)?.0)));
         let mut found = Vec::new();
-        for (id, slot) in desired.intent().peers().filter_map(|(id, _)| Some((id, desired.intent().slot(id)?))) {
+        let in_order = desired.intent().peers().map(|(id, _)| id).filter(|id| begins.contains(id));
+        for (id, slot) in in_order.filter_map(|id| Some((id, desired.intent().slot(id)?))) {
             let mut own: Vec<_> = pairs.iter().filter(|passage| passage.from == id).cloned().collect();
-            for block in blocks {
-                let Some(services) = services(block) else { continue };
-                block.expand(desired, slot, &services, &mut own);
+            for (block, services) in &blocks {
+                block.expand_first(desired, slot, services, PAGE, &mut own);
             }
             own.iter_mut().for_each(|passage| passage.disturbance = None);
             sort(&mut own, &self.names);
             found.extend(own);
-            if found.len() >= most {
+            if found.len() >= PAGE {
                 break;
             }
         }
-        found.truncate(most);
+        found.truncate(PAGE);
         found
     }
 }

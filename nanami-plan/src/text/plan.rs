@@ -21,7 +21,9 @@ const LINES: usize = 24;
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = Text::new(self, f.alternate());
-        let mut lines = text.lines(Limit::NONE, Limit::NONE);
+        // What does not fit so does not fit unabridged either, and nothing is listed for it.
+        let whole = if f.alternate() { Limit::NONE } else { Limit::rows(LINES) };
+        let mut lines = text.lines(whole, whole);
         // Lists give way until the page holds them, those of the rollout before what it is for.
         let rows = (1..=8).rev().flat_map(|reach| (2..=12).rev().map(move |rest| (reach, rest)));
         let mut rows = rows.chain((1..=8).rev().map(|reach| (reach, 1))).filter(|_| !f.alternate());
@@ -51,7 +53,7 @@ struct Text<'a> {
 
 impl<'a> Text<'a> {
     fn new(plan: &'a Plan, full: bool) -> Self {
-        let rows = |stage| if full { rollout::each(plan.steps(stage)) } else { rollout::gathered(plan.steps(stage)) };
+        let rows = |stage| if full { rollout::each(&plan.steps, stage) } else { rollout::gathered(&plan.steps, stage) };
         let stages = Stage::ALL.map(|stage| (stage, rows(stage))).to_vec();
         Self { plan, full, limit: Limit::NONE, stages, asserted: plan.check_assertions(&[]) }
     }
@@ -147,8 +149,7 @@ impl<'a> Text<'a> {
         if plan.steps.is_empty() {
             return vec!["Rollout       no peer's map changes".to_owned()];
         }
-        let pending = |id: &nanami_model::PeerId| self.after().get(*id).is_some_and(|peer| peer.key().is_none());
-        let (changed, waiting) = (plan.peers().len(), plan.peers().filter(pending).count());
+        let (changed, waiting) = (plan.steps.count(), plan.steps.count_of(|peer| peer.key().is_none()));
         let how = match waiting {
             0 => "each takes its new map whole, at its own moment".to_owned(),
             all if all == changed => "each takes its map when it joins".to_owned(),

@@ -1,4 +1,4 @@
-//! From two states to the steps between them: share by share, each difference with its stage and its reason.
+//! What differs at one peer between two states, share by share, each difference with its stage and its reason.
 //!
 //! **Invariant**: nothing differs between two shares that no step names, so who has no step keeps their map. What is lost goes in
 //! Tighten; what stays allowed is prepared, moved and retired; what is gained opens last (PLANNING.md section 4.1).
@@ -7,43 +7,33 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nanami_model::{Destination, Intent, Label, ObjectId, Peer, PeerId, PolicyId};
 
+use super::need::{Carried, need};
 use crate::atoms::Atoms;
 use crate::base::Base;
 use crate::desired::Desired;
-use crate::gates::gate;
-use crate::names::Names;
 use crate::places::Places;
 use crate::share::Share;
 use crate::stage::Stage;
-use crate::step::{Action, Reason, Step};
+use crate::step::{Action, Reason};
 
-/// The steps that lead from a base to a state, by stage, then by the names of peers.
-pub(crate) fn between(base: &Base, after: &Desired, names: &Names) -> Vec<Step> {
-    let tunnels = [base.desired.as_ref().map(tunnels).unwrap_or_default(), tunnels(after)];
-    let places = [base.desired.as_ref().map(Places::of).unwrap_or_default(), Places::of(after)];
-    let atoms = Atoms::between(base.intent(), after.intent());
-    let mut steps = Vec::new();
-    for (peer, _) in after.intent().peers() {
-        let (was, is) = (base.share(peer), after.share(peer));
-        let mut difference =
-            Difference { base, after, peer, tunnels: &tunnels, places: &places, atoms: &atoms, found: BTreeMap::new() };
-        difference.run(&was, &is);
-        for ((stage, reason), actions) in difference.found {
-            let sentences = actions.iter().map(|action| action.sentence(peer, names)).collect();
-            let Some(name) = names.get(peer).cloned() else { continue };
-            let actions = actions.into_iter().collect();
-            steps.push(Step { peer, name, stage, actions, sentences, reason, gates: Vec::new() });
-        }
-    }
-    steps.sort_by(|a, b| (a.stage, &a.name, &a.reason).cmp(&(b.stage, &b.name, &b.reason)));
-    gate(&mut steps, after);
-    steps
+/// By stage and reason, what a peer does.
+pub(crate) type Found = BTreeMap<(Stage, Reason), BTreeSet<Action>>;
+
+/// For each pair of peers that has a tunnel: the first policy by name that needs it.
+pub(crate) type Tunnels = BTreeMap<(PeerId, PeerId), PolicyId>;
+
+/// Where it is found which policy needs a tunnel; each before and after.
+pub(crate) enum Needs<'a> {
+    /// Every tunnel was looked at.
+    Known(&'a [Tunnels; 2]),
+    /// Single ones are, with the pairs that gateways carry.
+    Asked(&'a [Carried; 2]),
 }
 
 /// For each pair of peers that has a tunnel: the first policy by name that needs it.
-fn tunnels(desired: &Desired) -> BTreeMap<(PeerId, PeerId), PolicyId> {
+pub(crate) fn tunnels(desired: &Desired) -> Tunnels {
     let order: BTreeMap<_, _> = desired.intent().policies().enumerate().map(|(n, (id, _))| (id, n)).collect();
-    let mut needed: BTreeMap<(PeerId, PeerId), PolicyId> = BTreeMap::new();
+    let mut needed = Tunnels::new();
     for (from, to, grants) in desired.access().iter() {
         let Some(policy) = grants.first().map(|grant| grant.policy) else { continue };
         let mut need = |a: PeerId, b: PeerId| {
@@ -73,15 +63,15 @@ pub(crate) struct Difference<'a> {
     pub(crate) base: &'a Base,
     pub(crate) after: &'a Desired,
     pub(crate) peer: PeerId,
-    tunnels: &'a [BTreeMap<(PeerId, PeerId), PolicyId>; 2],
+    pub(crate) needs: Needs<'a>,
     /// Before and after.
     pub(crate) places: &'a [Places; 2],
     pub(crate) atoms: &'a Atoms,
-    found: BTreeMap<(Stage, Reason), BTreeSet<Action>>,
+    pub(crate) found: Found,
 }
 
 impl Difference<'_> {
-    fn run(&mut self, was: &Share, is: &Share) {
+    pub(crate) fn run(&mut self, was: &Share, is: &Share) {
         self.itself(was, is);
         self.ties(was, is);
         self.prefixes(was, is);
@@ -105,7 +95,7 @@ impl Difference<'_> {
     }
 
     /// The peer's own keys and those of others, before and after.
-    fn joined(&self, peer: PeerId) -> Option<Reason> {
+    pub(crate) fn joined(&self, peer: PeerId) -> Option<Reason> {
         let key = |intent: &Intent| intent.get(peer).and_then(Peer::key);
         let (was, is) = (self.base.intent().and_then(key), key(self.after.intent()));
         match (was, is) {
@@ -114,6 +104,17 @@ impl Difference<'_> {
             }
             (Some(was), Some(is)) if was != is => Some(Reason::Rekeyed(self.label(peer))),
             _ => None,
+        }
+    }
+
+    /// The first policy by name that needs the tunnel to another peer, before (0) or after (1).
+    fn need(&self, state: usize, to: PeerId) -> Option<PolicyId> {
+        match &self.needs {
+            Needs::Known(tunnels) => tunnels[state].get(&(self.peer, to)).copied(),
+            Needs::Asked(carried) => {
+                let desired = if state == 0 { self.base.desired.as_ref()? } else { self.after };
+                need(desired, &carried[state], self.peer, to)
+            }
         }
     }
 
@@ -144,9 +145,8 @@ impl Difference<'_> {
     }
 
     fn ties(&mut self, was: &Share, is: &Share) {
-        let [before, after] = self.tunnels;
         for to in is.ties.keys().copied() {
-            let reason = after.get(&(self.peer, to)).map(|policy| self.because(*policy));
+            let reason = self.need(1, to).map(|policy| self.because(policy));
             match (was.ties.contains_key(&to), reason, self.joined(to)) {
                 (false, Some(reason), _) => self.add(Stage::Prepare, reason, Action::Connect { to }),
                 (true, _, Some(reason @ Reason::Rekeyed(_))) => self.add(Stage::Move, reason, Action::Rekey { to }),
@@ -155,8 +155,8 @@ impl Difference<'_> {
             }
         }
         for to in was.ties.keys().copied().filter(|to| !is.ties.contains_key(to)) {
-            if let Some(policy) = before.get(&(self.peer, to)) {
-                self.add(Stage::Retire, self.because(*policy), Action::Disconnect { to });
+            if let Some(policy) = self.need(0, to) {
+                self.add(Stage::Retire, self.because(policy), Action::Disconnect { to });
             }
         }
     }
