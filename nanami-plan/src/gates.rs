@@ -9,8 +9,10 @@ use nanami_model::{Destination, PeerId};
 
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
+use crate::paths::bearers;
 use crate::stage::Stage;
 use crate::step::{Action, Gate};
+use crate::steps::bundle::{Bundle, Deed};
 
 /// Who does anything in each stage, by slot after the change.
 #[derive(Debug, Default)]
@@ -30,17 +32,52 @@ impl There {
         self.0.iter().for_each(|who| all.union(who));
         all
     }
-
-    fn has(&self, gate: &Gate, after: &Desired) -> bool {
-        after.intent().slot(gate.peer).is_some_and(|slot| self.who(gate.stage).contains(slot))
-    }
 }
 
-/// What a step with these actions waits for, of the steps that there are.
-pub(crate) fn gates(at: PeerId, stage: Stage, actions: &[Action], after: &Desired, there: &There) -> Vec<Gate> {
-    let waits = actions.iter().flat_map(|action| waits(at, action, after));
-    let gates: BTreeSet<Gate> = waits.filter(|gate| gate.peer != at && gate.stage < stage).collect();
-    gates.into_iter().filter(|gate| there.has(gate, after)).collect()
+/// What a step of these bundles waits for, of the steps that there are.
+pub(crate) fn gates(
+    at: PeerId,
+    stage: Stage,
+    bundles: &[&Bundle],
+    before: Option<&Desired>,
+    after: &Desired,
+    there: &There,
+) -> Vec<Gate> {
+    let mut waiting = There::default();
+    for bundle in bundles {
+        let state = bundle.state(before, after).intent();
+        let now = |slot| after.intent().slot(state.in_slot(slot)?.0);
+        let stages: &[Stage] = match &bundle.deed {
+            Deed::Only(action) => {
+                for gate in waits(at, action, after) {
+                    after.intent().slot(gate.peer).into_iter().for_each(|slot| waiting.at(gate.stage).insert(slot));
+                }
+                continue;
+            }
+            // A hop stops, and an end goes, once nobody sends there any more.
+            Deed::Disconnect | Deed::StopForwarding(..) => &[Stage::Move],
+            // What is granted works from the first packet on. No gateway is on the way of what is let in class by class.
+            Deed::Accept(_) | Deed::Forward(..) => &[Stage::Prepare, Stage::Move],
+            Deed::Connect | Deed::Rekey | Deed::Refuse(_) | Deed::Attribute(_) => &[],
+        };
+        for stage in stages {
+            bundle.whom.iter().filter_map(now).for_each(|slot| waiting.at(*stage).insert(slot));
+        }
+        if let Deed::Forward(to, _) = bundle.deed {
+            let ways: BTreeSet<_> =
+                bundle.whom.iter().filter_map(|slot| Some(after.way(state.in_slot(slot)?.0, to))).collect();
+            let hops = ways.into_iter().flat_map(|way| bearers(after.intent(), way));
+            hops.filter_map(|id| after.intent().slot(id)).for_each(|slot| waiting.at(Stage::Prepare).insert(slot));
+        }
+    }
+    let mut gates = BTreeSet::new();
+    for lower in Stage::ALL.into_iter().filter(|lower| *lower < stage) {
+        let both = waiting.at(lower);
+        both.intersect(there.who(lower));
+        let peers = both.iter().filter_map(|slot| after.intent().in_slot(slot));
+        gates.extend(peers.map(|(peer, _)| Gate { peer, stage: lower }).filter(|gate| gate.peer != at));
+    }
+    gates.into_iter().collect()
 }
 
 fn waits(at: PeerId, action: &Action, after: &Desired) -> Vec<Gate> {

@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::assertions::Judged;
 use super::comparison::{Approval, EditForm, Reachability};
-use super::{Head, Kind, Listed};
+use super::{Head, Kind, LISTED, Listed};
 use crate::guarantee::Guarantee;
 use crate::plan::Plan;
 use crate::step::Step;
@@ -44,7 +44,7 @@ struct Rollout {
 struct StepForm {
     stage: String,
     peer: String,
-    does: Vec<String>,
+    does: Listed<String>,
     because: String,
     waits_for: Listed<GateForm>,
 }
@@ -59,10 +59,10 @@ struct GateForm {
 impl Serialize for Plan {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let names = self.effect.names();
-        let step = |step: &Step| StepForm {
+        let step = |(step, does): (Step, usize)| StepForm {
             stage: step.stage().to_string(),
             peer: step.name.to_string(),
-            does: step.sentences.clone(),
+            does: Listed { count: does, first: step.sentences.clone() },
             because: step.reason().to_string(),
             waits_for: Listed::of(step.gates().iter(), |gate| GateForm {
                 peer: names.of(gate.peer),
@@ -83,9 +83,12 @@ impl Serialize for Plan {
             assertions: Judged::of(after.assertions().len(), &self.check_assertions(&[])),
             approvals: Approval::all(&self.effect),
             rollout: Rollout {
-                peers: self.peers().len(),
+                peers: self.steps.count(),
                 of: after.peers().len(),
-                steps: Listed::of(self.steps.iter(), step),
+                steps: Listed {
+                    count: self.steps.number(),
+                    first: self.steps.outline(SENTENCES).take(LISTED).map(step).collect(),
+                },
             },
             guarantees: self.guarantees.iter().map(guarantee).collect(),
             until_then: Listed::of(self.residual.iter(), ToString::to_string),
@@ -95,6 +98,9 @@ impl Serialize for Plan {
         form.serialize(serializer)
     }
 }
+
+/// How many things that one step does are spelled out (chosen: a thousand steps stay less than a megabyte).
+const SENTENCES: usize = 16;
 
 fn guarantee(held: &Guarantee) -> &'static str {
     match held {

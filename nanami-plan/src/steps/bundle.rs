@@ -115,6 +115,14 @@ impl Bundle {
         self.who.count() * self.whom.count() - both
     }
 
+    /// How many others one of the peers does it about; 1 if it is about nobody else.
+    pub(crate) fn about(&self, at: Slot<PeerId>) -> usize {
+        match self.deed {
+            Deed::Only(_) => 1,
+            _ => self.whom.count() - usize::from(self.whom.contains(at)),
+        }
+    }
+
     /// The state by whose slots the others are found.
     pub(crate) fn state<'a>(&self, before: Option<&'a Desired>, after: &'a Desired) -> &'a Desired {
         match self.deed {

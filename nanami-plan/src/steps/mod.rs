@@ -16,7 +16,7 @@ use crate::gates::{There, gates};
 use crate::names::Names;
 use crate::places::Places;
 use crate::stage::Stage;
-use crate::step::{Action, Step};
+use crate::step::{Action, Reason, Step};
 use crate::touched::Touched;
 
 pub(crate) mod bundle;
@@ -88,23 +88,49 @@ impl Steps {
 
     /// What peers do in a stage, by name and then by reason, one after the other.
     pub(crate) fn of(&self, stage: Stage) -> impl Iterator<Item = Step> + '_ {
-        let peers = self.named(self.there.who(stage));
-        peers.into_iter().flat_map(move |(name, slot, id)| self.step(stage, name, slot, id))
+        self.some(stage, usize::MAX).map(|(step, _)| step)
     }
 
-    fn step(&self, stage: Stage, name: &Name, slot: Slot<PeerId>, peer: PeerId) -> Vec<Step> {
+    /// Every step, with how much it does, of which so much at most is spelled out of each bundle.
+    pub(crate) fn outline(&self, most: usize) -> impl Iterator<Item = (Step, usize)> + '_ {
+        Stage::ALL.into_iter().flat_map(move |stage| self.some(stage, most)).map(move |(mut step, does)| {
+            step.actions.truncate(most);
+            step.sentences.truncate(most);
+            (step, does)
+        })
+    }
+
+    /// How many steps there are.
+    pub(crate) fn number(&self) -> usize {
+        let mut reasons: BTreeMap<(Stage, &Reason), Bitmap> = BTreeMap::new();
+        for bundle in &self.bundles {
+            bundle.who.add_to(reasons.entry((bundle.stage, &bundle.reason)).or_default());
+        }
+        reasons.values().map(Bitmap::count).sum()
+    }
+
+    fn some(&self, stage: Stage, most: usize) -> impl Iterator<Item = (Step, usize)> + '_ {
+        let peers = self.named(self.there.who(stage));
+        peers.into_iter().flat_map(move |(name, slot, id)| self.step(stage, name, slot, id, most))
+    }
+
+    fn step(&self, stage: Stage, name: &Name, slot: Slot<PeerId>, peer: PeerId, most: usize) -> Vec<(Step, usize)> {
         let own = self.by_peer().get(slot.index()).map(Vec::as_slice).unwrap_or_default();
         let bundles = own.iter().map(|number| &self.bundles[*number as usize]).filter(|bundle| bundle.stage == stage);
-        let mut reasons: BTreeMap<_, BTreeSet<Action>> = BTreeMap::new();
-        for bundle in bundles {
-            let actions = bundle.actions(slot, self.before.as_ref(), &self.after);
-            reasons.entry(&bundle.reason).or_default().extend(actions);
-        }
-        let step = |(reason, actions): (&crate::step::Reason, BTreeSet<Action>)| {
+        let mut reasons: BTreeMap<&Reason, Vec<&Bundle>> = BTreeMap::new();
+        bundles.for_each(|bundle| reasons.entry(&bundle.reason).or_default().push(bundle));
+        let step = |(reason, bundles): (&Reason, Vec<&Bundle>)| {
+            let all =
+                bundles.iter().flat_map(|bundle| bundle.actions(slot, self.before.as_ref(), &self.after).take(most));
+            let actions: BTreeSet<Action> = all.collect();
+            let does = match most {
+                usize::MAX => actions.len(),
+                _ => bundles.iter().map(|bundle| bundle.about(slot)).sum(),
+            };
             let sentences = actions.iter().map(|action| action.sentence(peer, &self.names)).collect();
-            let actions: Vec<_> = actions.into_iter().collect();
-            let gates = gates(peer, stage, &actions, &self.after, &self.there);
-            Step { peer, name: name.clone(), stage, actions, sentences, reason: reason.clone(), gates }
+            let gates = gates(peer, stage, &bundles, self.before.as_ref(), &self.after, &self.there);
+            let (name, actions, reason) = (name.clone(), actions.into_iter().collect(), reason.clone());
+            (Step { peer, name, stage, actions, sentences, reason, gates }, does)
         };
         reasons.into_iter().map(step).collect()
     }
