@@ -26,6 +26,8 @@ pub struct Sighting {
     pub report: Report,
     /// When control received it, by control's clock.
     pub received: Timestamp,
+    /// When it was first heard that what runs there is this: these digests of this generation.
+    pub since: Timestamp,
 }
 
 /// A report is of an older map than the one before it.
@@ -88,7 +90,10 @@ impl Observed {
             let (held_epoch, held) = (held.epoch, held.generation);
             return Err(StaleReport { held_epoch, held, offered_epoch: report.epoch, offered: report.generation });
         }
-        self.peers.insert(peer, Sighting { report, received });
+        let runs = |report: &Report| (report.epoch, report.generation, report.digests.clone());
+        let held = self.peers.get(&peer).filter(|held| runs(&held.report) == runs(&report));
+        let since = held.map_or(received, |held| held.since);
+        self.peers.insert(peer, Sighting { report, received, since });
         Ok(())
     }
 
@@ -137,6 +142,18 @@ mod tests {
         assert!(observed.record(peer, report(2, 1), at(1)).is_ok());
         assert!(observed.believed(peer, at(90_000)).is_some());
         assert!(observed.believed(peer, at(90_001)).is_none() && observed.last(peer).is_some());
+    }
+
+    #[test]
+    fn what_runs_somewhere_has_been_so_since_it_was_first_heard() {
+        let (peer, mut observed) = (PeerId::from_bytes([1; 10]), Observed::none().clone());
+        let at = Timestamp::from_millis;
+        let report = |digest: u8| Report { digests: vec![Digest::from_bytes([digest; 32])], ..Report::default() };
+        let mut since = |digest, now| {
+            observed.record(peer, report(digest), at(now)).unwrap();
+            observed.last(peer).unwrap().since
+        };
+        assert_eq!([since(1, 0), since(1, 30), since(2, 60), since(2, 90), since(1, 99)], [0, 0, 60, 60, 99].map(at));
     }
 
     #[test]

@@ -9,9 +9,9 @@ mod workload;
 use std::sync::OnceLock;
 
 use divan::{AllocProfiler, Bencher, black_box};
-use nanami_model::Intent;
-use nanami_plan::{Desired, Expansion, Selection, compile};
-use workload::{Kind, peer_id, regrouped, workload};
+use nanami_model::{Intent, Observed, Timestamp};
+use nanami_plan::{Base, Desired, Expansion, Selection, compile, plan};
+use workload::{Kind, many_regrouped, peer_id, regrouped, workload};
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -50,6 +50,15 @@ fn one_change_and_whom_it_concerns(bencher: Bencher<'_, '_>, at: (Kind, usize, u
 fn one_change_and_its_effect(bencher: Bencher<'_, '_>, at: (Kind, usize, usize)) {
     let (desired, next) = case(&at);
     bencher.bench(|| desired.what_if(black_box(next)).effect().gained().count());
+}
+
+/// One peer in a hundred goes to another group.
+#[divan::bench(args = CASES)]
+fn the_plan_of_a_change_of_a_hundredth(bencher: Bencher<'_, '_>, at: (Kind, usize, usize)) {
+    let (desired, _) = case(&at);
+    let next = many_regrouped(desired.intent(), at.1 / 100, at.1, at.2);
+    let (base, after) = (Base::settled(desired), desired.what_if(&next).desired().clone());
+    bencher.bench(|| plan(black_box(&base), &after, Observed::none(), Timestamp::from_millis(0)).peers().len());
 }
 
 #[divan::bench(args = CASES)]

@@ -12,6 +12,7 @@ use nanami_model::{Cidr, Destination, Label, NetworkMap, PeerId, PolicyId, Proto
 use crate::access::{Grant, union};
 use crate::desired::Desired;
 use crate::share::common_family;
+use crate::stage::Stage;
 use crate::trace::{Maps, Packet, accepted};
 
 /// A broken promise, which is a bug of ours: the state must not be rolled out.
@@ -68,6 +69,40 @@ pub enum Finding {
         /// What would pass.
         services: Services,
     },
+    /// A step does something in a stage that does no such things.
+    #[error("{at} does in stage {stage} what does not belong there: {action}")]
+    OutOfOrder {
+        /// Whose step it is.
+        at: Label,
+        /// The stage.
+        stage: Stage,
+        /// What it does.
+        action: String,
+    },
+    /// A step waits for one that never comes, or that may wait for it.
+    #[error("{at} waits in stage {stage} for stage {opens} of {of}, which does not open it")]
+    Stuck {
+        /// Whose step it is.
+        at: Label,
+        /// The stage.
+        stage: Stage,
+        /// Whom it waits for.
+        of: Label,
+        /// In which stage.
+        opens: Stage,
+    },
+    /// A map changes and no step says so.
+    #[error("the map of {at} changes, and the plan has no step for it")]
+    Unannounced {
+        /// Whose map it is.
+        at: Label,
+    },
+    /// A state is not settled once it is reached.
+    #[error("revision {revision} plans something from itself to itself")]
+    Restless {
+        /// Which revision.
+        revision: nanami_model::Revision,
+    },
     /// Something is allowed and does not arrive.
     #[error("{service} from {from} to {to} is allowed and stops at {at}: {why}")]
     Stopped {
@@ -94,6 +129,10 @@ impl Finding {
             Self::OneFamily { .. } => "check.one_family",
             Self::Needless { .. } => "check.needless",
             Self::Unwitnessed { .. } => "check.unwitnessed",
+            Self::OutOfOrder { .. } => "check.out_of_order",
+            Self::Stuck { .. } => "check.stuck",
+            Self::Unannounced { .. } => "check.unannounced",
+            Self::Restless { .. } => "check.restless",
             Self::Stopped { .. } => "check.stopped",
         }
     }
@@ -105,6 +144,11 @@ impl Finding {
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
+    /// An error if anything was found.
+    pub(crate) fn of(found: Vec<Finding>) -> Result<(), Self> {
+        if found.is_empty() { Ok(()) } else { Err(Self(found)) }
+    }
+
     /// What was found.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Finding> {
         self.0.iter()

@@ -148,8 +148,9 @@ impl Desired {
 
     /// Every client of a route, with the number of its way among [`Desired::ways_to`].
     pub(crate) fn each_client(&self, route: RouteId, mut with: impl FnMut(Slot<PeerId>, usize)) {
+        let numbers = self.0.ways.numbers(route);
         for slot in self.access().sources(route).iter() {
-            with(slot, self.0.ways.number(route, slot));
+            with(slot, numbers.get(slot.index()).map_or(0, |number| *number as usize));
         }
     }
 

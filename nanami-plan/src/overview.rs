@@ -1,11 +1,15 @@
 //! Overview: the status of every peer, and what of all that may be reached is used.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use nanami_model::{Name, PeerId, Revision, Timestamp};
 
+use crate::access::expand::Toward;
 use crate::board::State;
+use crate::effect::{Effect, Passage};
 use crate::status::Status;
+use crate::usage::Used;
 use crate::view::View;
 
 /// The status of a whole workspace. `Display` is the text for people, `{:#}` the unabridged one.
@@ -57,16 +61,7 @@ impl View<'_> {
         let known = intent.peers().map(|(id, _)| id);
         let foreign = self.observed().iter().map(|(id, _)| id).filter(|id| intent.get(*id).is_none());
         let peers: Vec<_> = known.chain(foreign).filter_map(|id| Some((id, self.status(id)?))).collect();
-        let mut reach = Reachable::default();
-        for passage in self.passages() {
-            let way = if passage.way.is_direct() { &mut reach.direct } else { &mut reach.via_gateway };
-            *way += 1;
-            match self.usage(&passage) {
-                Some(used) if used.last.is_some_and(|age| age < HOUR) => reach.used += 1,
-                Some(_) => reach.idle += 1,
-                None => {}
-            }
-        }
+        let reach = self.reachable();
         let named =
             |key| intent.peers().find(|(_, peer)| peer.key() == Some(key)).and_then(|(id, _)| intent.name_of(id));
         let taken = peers.iter().flat_map(|(_, status)| status.taken_over().iter().map(move |taken| (status, taken)));
@@ -78,6 +73,59 @@ impl View<'_> {
         let (workspace, revision, now) = (intent.name().clone(), intent.revision(), self.now());
         Overview { workspace, revision, now, peers, reach, failovers }
     }
+}
+
+impl View<'_> {
+    /// Counts what may be reached. Of pairs of peers that are alike only those are looked at whose far end is believed.
+    fn reachable(&self) -> Reachable {
+        let effect = Effect::between(None, self.desired());
+        let mut reach = Reachable::default();
+        effect.each_compared(|passage| {
+            let way = if passage.way.is_direct() { &mut reach.direct } else { &mut reach.via_gateway };
+            *way += 1;
+            reach.note(self.usage(passage));
+        });
+        let (counted, intent) = (effect.gained_of_blocks(), self.desired().intent());
+        reach.direct += counted;
+        if counted > 0 {
+            for to in self.observed().iter().map(|(id, _)| id).filter(|id| self.believed(*id).is_some()) {
+                let Some(slot) = intent.slot(to) else { continue };
+                let mut begin = self.desired().access().partners(slot, Toward::Here);
+                let carried = self.desired().ways_of(to).filter_map(|(other, _)| intent.slot(other));
+                carried.for_each(|other| begin.remove(other));
+                // Who is not in a report did not use it, which its end would have seen.
+                let used = self.users_of(to).into_iter().filter(|from| {
+                    let there = intent.slot(*from).is_some_and(|slot| begin.contains(slot));
+                    let passage = Passage::of(self.desired(), *from, to.into()).filter(|_| there);
+                    passage.and_then(|passage| self.usage(&passage)).is_some_and(is_recent)
+                });
+                let used = used.count();
+                reach.used += used;
+                reach.idle += begin.count() - used;
+            }
+        }
+        reach
+    }
+
+    /// Whom a peer has seen begin anything.
+    fn users_of(&self, at: PeerId) -> BTreeSet<PeerId> {
+        let usage = self.believed(at).map(|sighting| sighting.report.usage.as_slice()).unwrap_or_default();
+        usage.iter().filter_map(|usage| usage.from).collect()
+    }
+}
+
+impl Reachable {
+    fn note(&mut self, used: Option<Used>) {
+        match used {
+            Some(used) if is_recent(used) => self.used += 1,
+            Some(_) => self.idle += 1,
+            None => {}
+        }
+    }
+}
+
+fn is_recent(used: Used) -> bool {
+    used.last.is_some_and(|age| age < HOUR)
 }
 
 const HOUR: Duration = Duration::from_secs(3600);

@@ -268,6 +268,11 @@ impl Ways {
         self.routes.get(&route) == other.routes.get(&route)
     }
 
+    /// Which of the ways to a route is each client's, by slot; whoever is beyond the end takes the first.
+    pub(crate) fn numbers(&self, route: RouteId) -> &[u32] {
+        self.routes.get(&route).map(|ways| &*ways.of).unwrap_or_default()
+    }
+
     /// Which of the ways to a route is a client's.
     pub(crate) fn number(&self, route: RouteId, client: Slot<PeerId>) -> usize {
         self.routes.get(&route).map_or(0, |ways| ways.number(Some(client)))

@@ -166,15 +166,18 @@ impl Plan {
         files::stale(&self.base, &self.desired)
     }
 
-    /// Re-derives every promise about the maps that the plan hands out; only then are there maps.
+    /// Re-derives every promise about the maps that the plan hands out, and about the plan itself; only then are there maps.
     ///
     /// # Errors
     /// [`Findings`] with every promise that is broken; a bug of ours, never the caller's.
     pub fn check(self) -> Result<CheckedPlan, Findings> {
         self.desired.check()?;
+        check::check(&self)?;
         Ok(CheckedPlan(self))
     }
 }
+
+mod check;
 
 /// A plan whose maps keep every promise.
 #[derive(Debug, Clone)]

@@ -30,12 +30,18 @@ pub struct Status {
 pub struct Drift {
     peer: Label,
     facet: Facet,
+    since: Duration,
 }
 
 impl Drift {
     /// Which part.
     pub fn facet(&self) -> Facet {
         self.facet
+    }
+
+    /// How long ago the peer first reported what runs there now.
+    pub fn since(&self) -> Duration {
+        self.since
     }
 
     /// At whom.
@@ -97,20 +103,22 @@ impl View<'_> {
     pub fn status(&self, peer: PeerId) -> Option<Status> {
         let sighting = self.observed().last(peer);
         let entity = self.desired().intent().get(peer);
-        let map = self.desired().map_for(peer);
         if entity.is_none() && sighting.is_none() {
             return None;
         }
         let believed = self.believed(peer).map(|sighting| &sighting.report);
+        let has_map = entity.is_some_and(|peer| peer.key().is_some());
+        // Only what was reported is compared with a map.
+        let map = believed.and_then(|_| self.desired().map_for(peer));
         let mut drift = Vec::new();
         let state = match (&map, believed) {
             (_, Some(_)) if entity.is_none() => State::Foreign,
-            (None, _) => State::Planned,
-            (Some(_), None) if sighting.is_none() => State::Planned,
-            (Some(_), None) => State::Unknown,
+            _ if !has_map || sighting.is_none() => State::Planned,
+            (None, _) | (_, None) => State::Unknown,
             (Some(map), Some(report)) => {
                 let (state, facets) = self.compare(peer, map, report);
-                let label = |facet| Drift { peer: self.desired().intent().label(peer), facet };
+                let since = sighting.map(|sighting| self.now().since(sighting.since)).unwrap_or_default();
+                let label = |facet| Drift { peer: self.desired().intent().label(peer), facet, since };
                 drift.extend(facets.into_iter().map(label));
                 state
             }
@@ -123,7 +131,7 @@ impl View<'_> {
         Some(Status {
             name: name.map_or_else(|| peer.to_string(), ToString::to_string),
             state,
-            desired: map.as_ref().and_then(|_| self.generation(peer)),
+            desired: self.generation(peer).filter(|_| has_map),
             applied: sighting.map(|sighting| sighting.report.generation),
             age: sighting.map(|sighting| self.now().since(sighting.received)),
             links: believed.and(map.as_ref()).map(up),

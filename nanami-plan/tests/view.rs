@@ -77,6 +77,8 @@ fn each_of_the_six_states_has_its_cause() {
     assert_eq!(state("db-cluster"), State::Planned);
     assert_eq!(view.status(stranger).unwrap().state(), State::Foreign);
     assert!(view.status(PeerId::from_bytes([8; 10])).is_none());
+    let drift = view.drift(peer(&desired, "eu-west"));
+    assert!(drift.iter().all(|drift| drift.since() == Duration::from_secs(4)), "{drift:?}");
     let facets: Vec<_> = view.drift(peer(&desired, "eu-west")).iter().map(nanami_plan::Drift::facet).collect();
     assert_eq!(facets, [Facet::Forward]);
     assert_eq!(view.status(peer(&desired, "ci-runner")).unwrap().links(), Some((2, 3)));

@@ -11,7 +11,7 @@ use nanami_plan::{Base, Desired, Entry, Expansion, Selection, compile, plan};
 use serde_json::{Value, json};
 
 use crate::counting;
-use crate::workload::{Kind, peer_id, regrouped, workload};
+use crate::workload::{Kind, many_regrouped, peer_id, regrouped, workload};
 
 /// Everything about one workload.
 pub(crate) fn run(kind: Kind, peers: usize, groups: usize) -> Value {
@@ -45,7 +45,7 @@ pub(crate) fn run(kind: Kind, peers: usize, groups: usize) -> Value {
         "p11": answers(&desired),
         "p12": what_if(&desired, &edits),
         "p13": sweep(kind, &desired),
-        "p14": one_percent(&desired, peers),
+        "p14": build_plan(&desired, &regrouped_peers(&intent, kind, peers, groups)),
         "allocations": allocations,
         "p10": { "value": state_bytes / peers.max(1), "unit": "bytes per peer" },
         "intent_bytes": intent_bytes,
@@ -182,21 +182,24 @@ fn sweep(kind: Kind, desired: &Desired) -> Value {
     milliseconds(median(5, || drop(black_box(desired.beside(Observed::none(), Timestamp::from_millis(0)).sweep()))))
 }
 
-/// P14: the plan after every hundredth peer lost its session.
-fn one_percent(desired: &Desired, peers: usize) -> Value {
-    if peers > PLANNED_PEERS {
-        return Value::Null;
-    }
-    let mut draft = desired.intent().draft();
-    (0..peers).step_by(100).for_each(|n| draft.update(peer_id(n), |peer| peer.with_standing(Standing::Suspended)));
-    let next = desired.intent().apply(desired.intent().owner(), &draft.into_changes()).unwrap();
-    let (base, after) = (Base::settled(desired), desired.what_if(&next).desired().clone());
-    let now = Timestamp::from_millis(0);
-    milliseconds(median(3, || drop(black_box(plan(&base, black_box(&after), Observed::none(), now)))))
+/// One peer in a hundred goes to another group; `None` where there are no such groups.
+fn regrouped_peers(intent: &Intent, kind: Kind, peers: usize, groups: usize) -> Option<Intent> {
+    let many = (peers / 100).max(1);
+    matches!(kind, Kind::W1 | Kind::W4).then(|| many_regrouped(intent, many, peers, groups))
 }
 
-/// Above this a plan, which is made pair by pair, takes minutes.
-const PLANNED_PEERS: usize = 200;
+/// P14: the plan of a change of one peer in a hundred: what differs, the steps and what they wait for.
+fn build_plan(desired: &Desired, next: &Option<Intent>) -> Value {
+    let Some(next) = next else { return Value::Null };
+    let after = desired.what_if(next).desired().clone();
+    let base = Base::settled(desired);
+    let mut steps = 0;
+    let time = median(9, || {
+        let plan = plan(black_box(&base), &after, Observed::none(), Timestamp::from_millis(0));
+        steps = black_box(plan.peers().len());
+    });
+    json!({ "value": time.as_nanos() as f64 / 1e6, "unit": "ms", "peers_with_steps": steps })
+}
 
 fn visible(desired: &Desired, peer: PeerId) -> BTreeSet<PeerId> {
     let mut seen = BTreeSet::new();

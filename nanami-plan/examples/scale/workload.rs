@@ -79,6 +79,19 @@ pub(crate) fn regrouped(intent: &Intent, peer: usize, to: usize) -> Intent {
     intent.apply(intent.owner(), &draft.into_changes()).unwrap()
 }
 
+/// The next revision, with so many peers, evenly spread, each in another group of its own.
+pub(crate) fn many_regrouped(intent: &Intent, many: usize, peers: usize, groups: usize) -> Intent {
+    let own: std::collections::BTreeSet<GroupId> = (0..groups).map(group_id).collect();
+    let mut draft = intent.draft();
+    for n in 0..many {
+        draft.update(peer_id(n * (peers / many.max(1))), |peer| {
+            let kept: Vec<_> = peer.groups().iter().copied().filter(|id| !own.contains(id)).collect();
+            peer.with_groups(kept.into_iter().chain([group_id((n * 7 + 3) % groups)]))
+        });
+    }
+    intent.apply(intent.owner(), &draft.into_changes()).unwrap()
+}
+
 fn workspace() -> Name {
     "scale".parse().unwrap()
 }

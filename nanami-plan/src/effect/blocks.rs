@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use nanami_model::{Destination, PeerId, Services, Slot};
 
+use super::carried::Carried;
 use super::pairs::{Side, minus};
 use super::{Disturbance, Passage};
 use crate::access::expand::{Scratch, Toward};
@@ -74,12 +75,12 @@ impl Block {
     }
 }
 
-/// The blocks of all that a state lets through, where there was none before. No gateway carries peers to each other.
-pub(super) fn first(after: &Desired) -> Vec<Block> {
+/// The blocks of all that a state lets through directly, where there was none before.
+pub(super) fn first(after: &Desired, carried: &Carried) -> Vec<Block> {
     let access = after.access();
     let mut classes: BTreeMap<_, Bitmap> = BTreeMap::new();
     for (slot, ..) in after.intent().occupied::<PeerId>() {
-        classes.entry(access.class(slot)).or_default().insert(slot);
+        classes.entry((access.class(slot), carried.of(slot).map(|_| slot))).or_default().insert(slot);
     }
     let mut scratch = Scratch::default();
     let mut found = Vec::new();
@@ -91,7 +92,9 @@ pub(super) fn first(after: &Desired) -> Vec<Block> {
         let sets: Vec<_> = all.iter().map(|(_, who)| *who).collect();
         // Those who are reached by the same services, whichever policies say so.
         let mut alike: BTreeMap<Services, Bitmap> = BTreeMap::new();
-        parts(&sets, &everybody(&lets), |is_in, part| {
+        let mut direct = everybody(&lets);
+        carried.of(first).into_iter().for_each(|others| direct.subtract(others));
+        parts(&sets, &direct, |is_in, part| {
             let given = all.iter().enumerate().filter(|(n, _)| is_in(*n)).flat_map(|(_, ((_, given), _))| given.iter());
             if let Ok(services) = Services::new(given.copied()) {
                 alike.entry(services).or_default().union(part);
@@ -105,8 +108,8 @@ pub(super) fn first(after: &Desired) -> Vec<Block> {
     found
 }
 
-/// The blocks of the difference between two states, of which this was touched. No gateway carries peers to each other in either.
-pub(super) fn blocks(before: &Desired, after: &Desired, touched: &Touched) -> Vec<Block> {
+/// The blocks of the difference between two states, of which this was touched. What gateways carry in either is in none.
+pub(super) fn blocks(before: &Desired, after: &Desired, touched: &Touched, carried: &Carried) -> Vec<Block> {
     let all: Bitmap = touched.peers.iter().copied().collect();
     let swapped = |slot: &Slot<PeerId>| {
         let id = |desired: &Desired| desired.intent().in_slot(*slot).map(|(id, _)| id);
@@ -120,7 +123,7 @@ pub(super) fn blocks(before: &Desired, after: &Desired, touched: &Touched) -> Ve
         }
     }
     let mut finding =
-        Finding { before, after, all, swapped, disturbed, scratch: Scratch::default(), found: Vec::new() };
+        Finding { before, after, carried, all, swapped, disturbed, scratch: Scratch::default(), found: Vec::new() };
     touched.peers.iter().for_each(|slot| finding.peer(*slot));
     finding.rules(touched);
     finding.found
@@ -138,6 +141,7 @@ fn disturbance(before: &Desired, after: &Desired, slot: Slot<PeerId>) -> Option<
 struct Finding<'a> {
     before: &'a Desired,
     after: &'a Desired,
+    carried: &'a Carried,
     all: Bitmap,
     /// Slots that are another peer's than before.
     swapped: Bitmap,
@@ -157,6 +161,7 @@ impl Finding<'_> {
             if toward == Toward::Here {
                 others.subtract(&self.all);
             }
+            self.carried.of(slot).into_iter().for_each(|carried| others.subtract(carried));
             let mut apart = others.clone();
             apart.intersect(&self.swapped);
             if self.swapped.contains(slot) {
@@ -195,7 +200,7 @@ impl Finding<'_> {
         let mut classes: BTreeMap<_, Bitmap> = BTreeMap::new();
         for slot in begins.iter() {
             let class = [self.before, self.after].map(|desired| desired.access().class(slot));
-            classes.entry(class).or_default().insert(slot);
+            classes.entry((class, self.carried.of(slot).map(|_| slot))).or_default().insert(slot);
         }
         for members in classes.into_values() {
             let Some(first) = members.iter().next() else { continue };
@@ -204,6 +209,7 @@ impl Finding<'_> {
             self.scratch.with_itself = false;
             let mut others = differing(&was, &is);
             others.subtract(&self.all);
+            self.carried.of(first).into_iter().for_each(|carried| others.subtract(carried));
             if members.count() == 1 {
                 others.remove(first);
             }

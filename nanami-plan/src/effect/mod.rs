@@ -17,11 +17,13 @@ use crate::paths::Way;
 use crate::touched::Touched;
 
 mod blocks;
+mod carried;
 mod pairs;
 mod print;
 
 use blocks::Block;
 pub(crate) use blocks::total;
+use carried::Carried;
 use pairs::{Comparison, Lists, Side};
 
 /// What is gained, lost, rerouted and disturbed between two states. What concerns many peers alike is counted without being listed;
@@ -48,6 +50,16 @@ pub(crate) struct Parts {
     /// The first passages that are gained, and that are lost: as many as a page could hold.
     page: [OnceLock<Vec<Passage>>; 2],
     kept_count: OnceLock<usize>,
+    /// How many passages to ranges keep nothing of what they were.
+    vanished_ranges: usize,
+    of_carried: CarriedKept,
+}
+
+/// Of the pairs that gateways carry in either state, which are compared pair by pair: how many there were, and how many are kept.
+#[derive(Debug, Clone, Copy, Default)]
+struct CarriedKept {
+    before: usize,
+    kept: usize,
 }
 
 /// As many passages as a page could hold.
@@ -154,25 +166,31 @@ impl Effect {
     /// The same where it is known what was touched; `None` compares every pair.
     pub(crate) fn of(before: Option<&Desired>, after: &Desired, touched: Option<&Touched>) -> Self {
         let comparison = Comparison::new(before, after);
-        let carried = |desired: &Desired| desired.carries_peers() || desired.access().asks_for_gateways();
-        let any = before.is_some_and(carried) || carried(after);
-        let (mut pairs, blocks, has_ranges) = match (touched, before) {
-            (None, None) if !any => {
-                (comparison.ranges_of(comparison.clients().into_iter()), Some(blocks::first(after)), true)
-            }
-            (None, _) => (comparison.whole(), None, true),
-            _ if any => (comparison.whole(), None, true),
+        let carried = Carried::between(before, after);
+        let (mut pairs, blocks, has_ranges) = match (before, touched) {
             (Some(_), None) => (comparison.whole(), None, true),
-            (Some(touched), Some(before)) => {
-                let blocks = blocks::blocks(before, after, touched);
+            (None, _) => {
+                let ranges = comparison.ranges_of(comparison.clients().into_iter());
+                (ranges, Some(blocks::first(after, &carried)), true)
+            }
+            (Some(before), Some(touched)) => {
+                let blocks = blocks::blocks(before, after, touched, &carried);
                 let routed = touched.ways || leads_to_routes(before, touched) || leads_to_routes(after, touched);
-                let ranges = match routed || before.selection() != after.selection() {
+                let routed = routed || before.selection() != after.selection();
+                let ranges = match routed {
                     true => comparison.ranges_of(comparison.clients().into_iter()),
                     false => comparison.ranges_of(peers(before, after, touched).into_iter()),
                 };
-                (ranges, Some(blocks), routed || before.selection() != after.selection())
+                (ranges, Some(blocks), routed)
             }
         };
+        let vanished_ranges = pairs.vanished();
+        let mut of_carried = CarriedKept::default();
+        if blocks.is_some() {
+            let between = comparison.pairs_of(carried.pairs());
+            of_carried = CarriedKept { before: between.before(), kept: between.kept.len() };
+            pairs.add(between);
+        }
         let names = Names::new(after.intent(), before.map(Desired::intent));
         [&mut pairs.gained, &mut pairs.lost, &mut pairs.kept].into_iter().for_each(|list| sort(list, &names));
         let approvals = approvals(before, after, &pairs, blocks.as_deref().unwrap_or_default(), &names);
@@ -193,6 +211,8 @@ impl Effect {
             kept,
             page,
             kept_count,
+            vanished_ranges,
+            of_carried,
         }))
     }
 
@@ -279,6 +299,17 @@ impl Effect {
         self.0.pairs.lost.iter().for_each(with);
     }
 
+    /// Shows what is gained and was compared pair by pair.
+    pub(crate) fn each_compared(&self, with: impl FnMut(&Passage)) {
+        self.0.pairs.gained.iter().for_each(with);
+    }
+
+    /// How much is gained of what was compared class by class.
+    pub(crate) fn gained_of_blocks(&self) -> usize {
+        let gaining = self.0.blocks.iter().flatten().filter(|block| block.gained.is_some());
+        gaining.map(Block::pairs).sum()
+    }
+
     /// How many lose reach of each peer directly, of what was compared class by class.
     pub(crate) fn lost_of_blocks(&self) -> BTreeMap<PeerId, usize> {
         let mut lost = BTreeMap::new();
@@ -313,11 +344,14 @@ impl Parts {
             Which::Kept if self.blocks.is_none() => pairs.kept.len(),
             Which::Kept => *self.kept_count.get_or_init(|| {
                 let Some(before) = &self.before else { return 0 };
-                let ranges = match self.has_ranges {
+                let compared = match self.has_ranges {
                     true => pairs.kept.len(),
-                    false => Comparison::new(Some(before), &self.after).ranges_before() - pairs.vanished(),
+                    false => {
+                        let ranges = Comparison::new(Some(before), &self.after).ranges_before();
+                        ranges - self.vanished_ranges + self.of_carried.kept
+                    }
                 };
-                before.pairs() - sum(&Block::vanishes) + ranges
+                before.pairs() - self.of_carried.before - sum(&Block::vanishes) + compared
             }),
         }
     }

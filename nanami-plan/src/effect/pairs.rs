@@ -25,6 +25,18 @@ pub(super) struct Lists {
 }
 
 impl Lists {
+    /// How many pairs of peers let anything through before.
+    pub(super) fn before(&self) -> usize {
+        let were: BTreeSet<_> = self.kept.iter().chain(&self.lost).map(|passage| (passage.from, passage.to)).collect();
+        were.len()
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.gained.extend(other.gained);
+        self.lost.extend(other.lost);
+        self.kept.extend(other.kept);
+    }
+
     /// How many passages keep nothing of what they were: one that still leads to another range of its route is there.
     pub(super) fn vanished(&self) -> usize {
         let kept: BTreeSet<_> = self.kept.iter().map(|passage| (passage.from, passage.to, passage.part)).collect();
@@ -65,6 +77,13 @@ impl<'a> Comparison<'a> {
     pub(super) fn whole(&self) -> Lists {
         let mut lists = Lists::default();
         self.atoms().into_iter().for_each(|(from, atom)| self.compare(from, atom, &mut lists));
+        lists
+    }
+
+    /// These pairs of peers.
+    pub(super) fn pairs_of(&self, pairs: impl Iterator<Item = (PeerId, PeerId)>) -> Lists {
+        let mut lists = Lists::default();
+        pairs.for_each(|(from, to)| self.compare(from, Atom::Peer(to), &mut lists));
         lists
     }
 

@@ -39,6 +39,7 @@ struct StatusForm<'a> {
     links_up: Option<usize>,
     links: Option<usize>,
     altered: Vec<String>,
+    altered_ms: Option<u64>,
 }
 
 impl<'a> StatusForm<'a> {
@@ -52,6 +53,7 @@ impl<'a> StatusForm<'a> {
             links_up: status.links().map(|(up, _)| up),
             links: status.links().map(|(_, of)| of),
             altered: status.drift().iter().map(|drift| drift.facet().to_string()).collect(),
+            altered_ms: status.drift().iter().map(|drift| millis(drift.since())).max(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Limit, Table, count, duration, none_or, wrap};
 use crate::board::State;
 use crate::overview::Overview;
-use crate::status::Status;
+use crate::status::{Drift, Status};
 
 impl fmt::Display for Overview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,7 +47,9 @@ fn altered(overview: &Overview) -> Vec<String> {
     let mut table = Table::new(0);
     for status in &altered[..shown] {
         let facets: Vec<_> = status.drift().iter().map(|drift| drift.facet().to_string()).collect();
-        let text = format!("{} changed on the machine", facets.join(", "));
+        let since = status.drift().iter().map(Drift::since).max().map(duration);
+        let since = since.map(|since| format!(", first seen {since} ago")).unwrap_or_default();
+        let text = format!("{} changed on the machine{since}", facets.join(", "));
         table.row([format!("ALTERED {}", status.name()), text]);
     }
     if more > 0 {
