@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use nanami_model::{
-    Direction, Epoch, Generation, Intent, Observed, Peer, PeerId, Protocol, PublicKey, Selector, Standing, Timestamp,
+    Direction, Epoch, Generation, Intent, Observed, Peer, PeerId, Protocol, PublicKey, Selector, Timestamp,
 };
 use nanami_plan::{Base, Desired, Entry, Expansion, Selection, compile, plan};
 use serde_json::{Value, json};
