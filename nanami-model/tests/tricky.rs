@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use nanami_model::{
-    Assertion, Condition, DnsSuffix, Draft, Duties, Duty, Gateway, GatewayId, Group, GroupId, Identity, Intent,
+    Assertion, Condition, DnsSuffix, Draft, Duties, Duty, Entity, Gateway, GatewayId, Group, GroupId, Identity, Intent,
     JoinKey, JoinSecret, Lifecycle, Mode, Name, Network, NetworkId, NotRedeemable, Peer, PeerId, PeerStatus, Policy,
     PrivateKey, Protocol, PublicKey, Region, ReturnPath, Route, RouteMode, RoutingMode, RoutingPreference, Serves,
     Service, Services, Timestamp, User, Uses, Violation, cidr, name, service,
@@ -109,6 +109,46 @@ fn case_15_a_balanced_route_says_how_answers_come_back() {
     }
     let alone = Route::new(name!("vpc"), w.prod, cidr!("10.60.0.0/16"), [w.gateways[0]]).with_mode(RouteMode::Balanced);
     assert!(w.tries(|d| _ = d.add(alone)).is_ok());
+}
+
+#[test]
+fn a_host_stands_in_one_region_and_both_gateways_are_named() {
+    let w = world();
+    let on = |d: &mut Draft, n: usize| d.update(w.gateways[n], |gateway| gateway.with_host(name!("rack")));
+    let both = |d: &mut Draft| [0, 1].into_iter().for_each(|n| on(d, n));
+    let moves = |d: &mut Draft, n: usize, region| {
+        let there =
+            |old: Gateway| Gateway::new(Entity::name(&old).clone(), old.peer(), region).with_host(name!("rack"));
+        d.update(w.gateways[n], there);
+    };
+    let (field, text) = w.reason(both);
+    let wanted = "gateway g2: gateway g1 runs on rack too, and says that it stands in region east";
+    assert_eq!((field, text.as_str()), (Some("host"), wanted));
+    // One after the other, whichever is first; and a gateway that moves is found as well.
+    for (first, second) in [(0, 1), (1, 0)] {
+        let one = w.tries(|d| on(d, first)).unwrap();
+        let mut draft = one.draft();
+        on(&mut draft, second);
+        assert!(one.apply(one.owner(), &draft.into_changes()).is_err());
+    }
+    let (east, west) = (w.acme.id("east").unwrap(), w.acme.id("west").unwrap());
+    let together = w.tries(|d| {
+        both(d);
+        moves(d, 1, east);
+    });
+    let together = together.unwrap();
+    let mut draft = together.draft();
+    moves(&mut draft, 0, west);
+    assert!(together.apply(together.owner(), &draft.into_changes()).is_err());
+}
+
+#[test]
+fn a_pinned_route_promises_no_redundancy() {
+    let w = world();
+    let pinned = |redundancy| w.route(name!("vpc")).with_mode(RouteMode::Pinned).with_redundancy(redundancy);
+    let (field, text) = w.reason(|d| _ = d.add(pinned(2)));
+    assert_eq!((field, text.as_str()), (Some("redundancy"), "route vpc: redundancy 2, and it is pinned to gateway g1"));
+    assert!(w.tries(|d| _ = d.add(pinned(1))).is_ok());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{World, world};
 use golden::{assert_page, golden};
 use nanami_model::{
-    Activity, Destination, GatewayId, Intent, Observed, OnAllDown, PeerId, RouteId, RouteMode, Timestamp,
+    Activity, Destination, Gateway, GatewayId, Intent, Observed, OnAllDown, PeerId, RouteId, RouteMode, Timestamp,
 };
 use nanami_plan::{Desired, Domain, Failure, Fate, Loss, Selection, compile, select};
 use proptest::prelude::*;
@@ -26,7 +26,11 @@ fn chosen(world: &World, bits: usize) -> Desired {
         let behaviour = [OnAllDown::Hold, OnAllDown::FallBack, OnAllDown::Drop][(bits >> (8 + n)) % 3];
         let mode = MODES[(bits >> (2 * n)) % 4];
         let stated = nanami_model::ReturnPath::Declared;
-        draft.update(id, |route| route.with_mode(mode).with_on_all_down(behaviour).with_return_path(stated));
+        draft.update(id, |route| {
+            let redundancy = if mode == RouteMode::Pinned { 1 } else { route.redundancy() };
+            let route = route.with_mode(mode).with_redundancy(redundancy);
+            route.with_on_all_down(behaviour).with_return_path(stated)
+        });
     }
     let intent = intent.apply(intent.owner(), &draft.into_changes()).unwrap();
     let selection = select(&intent, Observed::none(), &Selection::default(), NOW);
@@ -160,8 +164,10 @@ fn the_loss_of_us_east_reads_well() {
 fn gateways_on_one_host_die_together() {
     let acme = common::joined(&common::acme());
     let mut draft = acme.draft();
+    let (region, rack) = (acme.id("us-east").unwrap(), "rack7".parse::<nanami_model::Name>().unwrap());
     for name in ["us-east", "eu-west"] {
-        draft.update(gateway(&acme, name), |gateway| gateway.with_host("rack7".parse().unwrap()));
+        let there = |old: Gateway| Gateway::new(name.parse().unwrap(), old.peer(), region).with_host(rack.clone());
+        draft.update(gateway(&acme, name), there);
     }
     let acme = acme.apply(acme.owner(), &draft.into_changes()).unwrap();
     let desired = compile(&acme, &Selection::default());

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use super::Tables;
 use crate::cidr::Cidr;
 use crate::entity::{Identity, Role};
-use crate::id::{GroupId, NetworkId, PeerId, RouteId, UserId};
+use crate::id::{GatewayId, GroupId, NetworkId, PeerId, RouteId, UserId};
 use crate::key::PublicKey;
 use crate::name::Name;
 use crate::object::{Object, ObjectId};
@@ -23,6 +23,7 @@ pub(crate) struct Index {
     pub(super) prefixes: Tree<(Cidr, RouteId)>,
     pub(super) identities: Tree<(Identity, UserId)>,
     pub(super) owners: Tree<(Name, UserId)>,
+    pub(super) hosts: Tree<(Name, GatewayId)>,
     /// Who is named, and by whom. What peers say of their groups and networks is in the sets instead.
     references: Tree<(ObjectId, ObjectId)>,
     /// By slot of the group.
@@ -54,6 +55,7 @@ struct Entries {
     prefixes: Vec<(Cidr, RouteId)>,
     identities: Vec<(Identity, UserId)>,
     owners: Vec<(Name, UserId)>,
+    hosts: Vec<(Name, GatewayId)>,
     references: Vec<(ObjectId, ObjectId)>,
 }
 
@@ -69,6 +71,7 @@ impl Entries {
             }
             Object::Network(id, network) => entries.pools.extend(network.pools().iter().map(|pool| (*pool, *id))),
             Object::Route(id, route) => entries.prefixes.extend(route.prefixes().iter().map(|prefix| (*prefix, *id))),
+            Object::Gateway(id, gateway) => entries.hosts.extend(gateway.host().map(|host| (host.clone(), *id))),
             Object::User(id, user) => {
                 entries.identities.extend(user.identities().iter().map(|identity| (identity.clone(), *id)));
                 let owns = user.role() == Some(Role::Owner);
@@ -133,6 +136,7 @@ impl Tables {
             exchange(&mut self.index.prefixes, old.prefixes, new.prefixes);
             exchange(&mut self.index.identities, old.identities, new.identities);
             exchange(&mut self.index.owners, old.owners, new.owners);
+            exchange(&mut self.index.hosts, old.hosts, new.hosts);
             exchange(&mut self.index.references, old.references, new.references);
         }
         self.make_members(before, touched);

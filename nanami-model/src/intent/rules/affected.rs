@@ -40,7 +40,11 @@ pub(super) fn by(before: &Tables, after: &Tables, change: &Touched, subjects: &m
         (old, new) => {
             for object in [old, new].into_iter().flatten() {
                 match object {
-                    Object::Gateway(_, gateway) => standing(before, after, change.id, gateway, subjects),
+                    Object::Gateway(_, gateway) => {
+                        standing(before, after, change.id, gateway, subjects);
+                        let twins = gateway.host().into_iter().flat_map(|host| holders(&after.index.hosts, host));
+                        subjects.extend(twins.map(ObjectId::Gateway));
+                    }
                     Object::Network(_, network) => {
                         let old = if let Some(Object::Network(_, old)) = old { old.pools() } else { &[] };
                         if old != network.pools() {

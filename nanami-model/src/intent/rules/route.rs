@@ -51,7 +51,7 @@ fn gateways(tables: &Tables, id: RouteId, route: &Route, found: &mut Vec<Violati
 }
 
 /// Answers to what several gateways carry at once come back through one of them, which knows nothing of the flow (PLANNING
-/// section 8, case 15).
+/// section 8, case 15). What is pinned never uses a second gateway.
 fn mode(tables: &Tables, id: RouteId, route: &Route, found: &mut Vec<Violation>) {
     let subject = || Label::new(id, tables);
     let gateways = of_route(tables, route);
@@ -62,6 +62,11 @@ fn mode(tables: &Tables, id: RouteId, route: &Route, found: &mut Vec<Violation>)
         let why = format!("it is balanced over {}, and nobody has said how answers come back", names.join(" and "));
         let remedy = "declare the return path, let the gateways translate (snat), or use one gateway at a time";
         found.push(contradiction(subject(), "mode", why, remedy));
+    }
+    if let (RouteMode::Pinned, Some(first), 2..) = (route.mode(), gateways.first(), route.redundancy()) {
+        let why = format!("redundancy {}, and it is pinned to {}", route.redundancy(), Label::new(*first, tables));
+        let remedy = "leave the redundancy out, or let another gateway take over (mode primary)";
+        found.push(contradiction(subject(), "redundancy", why, remedy));
     }
 }
 
