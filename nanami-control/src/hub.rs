@@ -72,6 +72,11 @@ impl Hub {
             core.restore_proposals(&bytes).map_err(corrupt)?;
         }
         self.catch_up(&mut core).await?;
+        for violation in core.intent().violations() {
+            // An older release let it pass. It works as it did; `Intent::violations` has the list.
+            let (code, remedy) = (violation.code(), violation.remedy());
+            warn!(target: "nanami::reconcile", workspace = %self.name, %violation, code, %remedy, "a newer rule finds");
+        }
         let peers = core.intent().peers().map(|(peer, _)| peer).collect::<Vec<_>>();
         for peer in peers {
             let Some(bytes) = self.store.fetch(self.id, Slot::Report(peer)).await? else { continue };

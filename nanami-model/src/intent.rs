@@ -207,6 +207,38 @@ impl Intent {
         apply::apply(self, by, changes)
     }
 
+    /// The next revision by changes that were made to this one before and acknowledged: a log is read so. Nobody is asked for
+    /// permission again, and rules that came later, or stricter limits, stand against nothing: what they would find is in
+    /// [`violations`](Self::violations).
+    ///
+    /// ```
+    /// use nanami_model::{Actor, Intent, Network, User, cidr, name};
+    ///
+    /// let empty = Intent::new(name!("acme"), User::new(name!("netops")));
+    /// let mut draft = empty.draft();
+    /// let group = draft.add(nanami_model::Group::new(name!("platform")));
+    /// draft.add(Network::new(name!("prod"), group, [cidr!("10.42.0.0/16")]));
+    /// let changes = draft.into_changes();
+    /// let acme = empty.apply(empty.owner(), &changes)?;
+    /// let again = empty.replay(&changes)?;
+    /// assert!(again.difference(&acme).is_empty() && again.violations().is_empty());
+    /// # Ok::<(), nanami_model::Refused>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Refused`] if the changes are not such as were ever made to this revision: they name what is not there, or make twice what
+    /// there is once.
+    pub fn replay(&self, changes: &ChangeSet) -> Result<Self, Refused> {
+        apply::replay(self, changes)
+    }
+
+    /// What the rules of this release find in this revision. An intent that was read from a document or came about by
+    /// [`apply`](Self::apply) breaks none; one that was [replayed](Self::replay) may break rules that an older release did not ask.
+    /// It works as it did; whoever changes what is at fault puts it right. The work grows with the workspace.
+    pub fn violations(&self) -> Vec<Violation> {
+        rules::all(&self.tables)
+    }
+
     /// The changes that turn this workspace into the wanted one. Names are identity: what keeps its name keeps its id, and so
     /// does what a document says was `renamed_from` another; if nobody bears that name, [`apply`](Self::apply) refuses.
     ///

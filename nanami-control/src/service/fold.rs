@@ -1,11 +1,12 @@
 //! The fold: what a workspace's log adds up to, without compiling anything.
 //!
 //! **Invariant: the same entries give the same intent, generations, digests and epoch**, whether they are read at a start or
-//! written one by one. Whether somebody may make a change was decided once, when it was written.
+//! written one by one. Whether somebody may make a change was decided once, when it was written, by the rules of that day: a
+//! release that has more of them reads the log all the same, and says what they find ([`Intent::violations`]).
 
 use std::collections::BTreeMap;
 
-use nanami_model::{Actor, Epoch, Intent, PeerId, Revision, User};
+use nanami_model::{Epoch, Intent, PeerId, Revision, User};
 
 use super::{
     audit::{Act, BadRecord, Founded, Record},
@@ -40,7 +41,7 @@ impl Fold {
         if revision != self.intent.revision().next() {
             return Err(bad(format!("it follows revision {}", self.intent.revision())));
         }
-        let next = self.intent.apply(Actor::Control, &record.changes);
+        let next = self.intent.replay(&record.changes);
         self.intent = next.map_err(|refused| bad(format!("its changes do not apply: {refused}")))?;
         match &record.act {
             Act::Restored { epoch } => self.epoch = *epoch,

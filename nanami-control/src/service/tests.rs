@@ -133,6 +133,33 @@ fn a_replay_gives_the_same_revision_generations_keys_and_addresses() {
     assert!(again.recompile(at(3)).is_none(), "the same version compiles to the same maps");
 }
 
+/// As a release would have written it that did not ask yet in which region a host stands.
+#[test]
+fn a_log_that_breaks_a_rule_of_today_still_loads_and_says_so() {
+    let mut acme = Acme::new();
+    let secret = acme.join_key("db", None);
+    let mut draft = acme.core.intent().draft();
+    let prod = acme.core.intent().id("prod").unwrap();
+    for name in [name!("east"), name!("west")] {
+        let region = draft.add(nanami_model::Region::new(name.clone()));
+        let peer = draft.add(nanami_model::Peer::new(name.clone()).with_networks([prod]));
+        draft.add(nanami_model::Gateway::new(name, peer, region).with_host(name!("rack")));
+    }
+    let changes = draft.into_changes();
+    let today = acme.core.intent().apply(Actor::Control, &changes).unwrap_err();
+    let (act, founded) = (Act::Applied { plan: "p".into(), approvals: Vec::new() }, None);
+    let record = Record { at: at(2), by: acme.owner(), act, changes, touched: Vec::new(), founded };
+    acme.log.push(record.to_entry(acme.core.intent().revision().next()));
+    acme.core = acme.replayed();
+    assert_eq!(acme.core.intent().violations(), today.violations());
+    assert_eq!(acme.core.intent().gateways().len(), 2);
+    // It goes on: the next decision is made on it, and what another restart reads is the same.
+    assert!(acme.hello(1, Some(&secret)).unwrap().joined);
+    let again = acme.replayed();
+    assert_eq!(again.intent().revision(), acme.core.intent().revision());
+    assert_eq!(again.intent().violations(), today.violations());
+}
+
 #[test]
 fn a_log_with_a_gap_or_a_foreign_entry_is_refused() {
     let mut acme = Acme::new();

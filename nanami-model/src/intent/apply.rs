@@ -30,6 +30,33 @@ pub(super) fn apply(before: &Intent, by: Actor, changes: &ChangeSet) -> Result<I
     tables.make(before.tables(), &touched);
     violations.extend(in_use(before, &tables, &touched));
     violations.extend(rules::changed(before.tables(), &tables, &touched));
+    let violations = rules::new_ones(before.tables(), violations);
+    settled(before, changes, tables, &touched, violations)
+}
+
+/// What was made and acknowledged is not judged again: no permissions, no limit on removals, no rules but those that every
+/// intent stands on. A later release may have rules that an older one did not ask (see [`Intent::violations`]).
+pub(super) fn replay(before: &Intent, changes: &ChangeSet) -> Result<Intent, Refused> {
+    let mut net = Net { before: before.tables(), touched: Vec::new(), places: BTreeMap::new() };
+    let mut violations: Vec<_> = changes.iter().filter_map(|change| net.make(change)).collect();
+    net.end_sessions();
+    let touched = net.touched;
+    let mut tables = Tables::clone(before.tables());
+    tables.make(before.tables(), &touched);
+    violations.extend(in_use(before, &tables, &touched));
+    violations.extend(rules::changed(before.tables(), &tables, &touched));
+    violations.retain(rules::breaks_structure);
+    settled(before, changes, tables, &touched, violations)
+}
+
+/// The next revision with the addresses that follow, if nothing stands against it.
+fn settled(
+    before: &Intent,
+    changes: &ChangeSet,
+    mut tables: Tables,
+    touched: &[Touched],
+    mut violations: Vec<Violation>,
+) -> Result<Intent, Refused> {
     let revision = before.revision.next();
     if violations.is_empty() {
         let touched = touched.iter().map(|change| change.id);

@@ -3,6 +3,10 @@
 //! **Invariant**: `check` of a kind looks at one object, at what that refers to, and at the index, so that its work does not grow
 //! with the workspace. [`affected`] names every object whose verdict a change can alter; so what [`changed`] finds is what
 //! [`all`] would find, given that nothing was wrong before.
+//!
+//! **A rule that a release adds finds a [`Violation::Contradiction`]**: a log that an older release wrote may break it, and is
+//! replayed all the same ([`breaks_structure`] names what a replay does not let pass). What was broken before a change is not
+//! held against it ([`new_ones`]), so that a gateway of such a workspace can be drained at night.
 
 use std::collections::BTreeSet;
 
@@ -45,6 +49,29 @@ pub(super) fn changed(before: &Tables, tables: &Tables, touched: &[Touched]) -> 
     let mut found = found(tables, subjects.into_iter().collect(), groups, &gone);
     touched.iter().for_each(|change| peer::enters(tables, change, &mut found));
     found
+}
+
+/// Whether an intent cannot stand with it: what it names is there, names and keys and addresses are one object's, there is an
+/// owner, and groups end. Every release has asked these.
+pub(super) fn breaks_structure(violation: &Violation) -> bool {
+    match violation {
+        // A circle; and a workspace beside the first, or of another name.
+        Violation::Contradiction { subject, field, .. } => {
+            matches!((subject.id(), *field), (ObjectId::Group(_), _) | (ObjectId::Workspace(_), "name"))
+        }
+        _ => true,
+    }
+}
+
+/// Those of the violations that were not there before.
+pub(super) fn new_ones(before: &Tables, mut violations: Vec<Violation>) -> Vec<Violation> {
+    let subjects: BTreeSet<_> =
+        violations.iter().filter(|v| !breaks_structure(v)).filter_map(Violation::subject).collect();
+    if !subjects.is_empty() {
+        let old = found(before, subjects.into_iter().collect(), BTreeSet::new(), &BTreeSet::new());
+        violations.retain(|violation| breaks_structure(violation) || !old.contains(violation));
+    }
+    violations
 }
 
 fn found(

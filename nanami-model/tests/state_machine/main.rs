@@ -81,6 +81,9 @@ proptest! {
             let Ok(next) = verdict else { continue };
             naive.accept(&changes, &next);
             finds_by_every_way(&next);
+            prop_assert_eq!(next.violations(), [], "{:?} passes, and a look at everything finds it", changes);
+            let replayed = intent.replay(&changes);
+            prop_assert_eq!(replayed.as_ref().map(objects), Ok(objects(&next)), "{:?} replays otherwise", changes);
             let difference = next.difference(&intent);
             let lists = [difference.added(), difference.removed(), difference.changed()].map(<[_]>::to_vec);
             prop_assert_eq!(lists, brute_difference(&next, &intent));
