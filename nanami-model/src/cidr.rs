@@ -47,16 +47,11 @@ pub enum ParseCidrError {
     },
 }
 
-impl ParseCidrError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NoLength => "value.cidr.no_length",
-            Self::Address(error) => error.code(),
-            Self::Length { .. } => "value.cidr.length",
-            Self::HostBits { .. } => "value.cidr.host_bits",
-        }
-    }
+crate::coded! { ParseCidrError: Caller;
+    Self::NoLength => ("value.cidr.no_length", "write a range such as 10.42.0.0/16 or fd42::/48");
+    Self::Address(error) => (of error);
+    Self::Length { .. } => ("value.cidr.length", "write a length such as the 16 of 10.42.0.0/16");
+    Self::HostBits { network } => ("value.cidr.host_bits", format!("write {network}"));
 }
 
 /// Why a text is not an address.
@@ -80,16 +75,11 @@ pub enum ParseAddressError {
     Malformed,
 }
 
-impl ParseAddressError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::LeadingZero => "value.address.leading_zero",
-            Self::Mapped { .. } => "value.address.mapped",
-            Self::Zone => "value.address.zone",
-            Self::Malformed => "value.address.malformed",
-        }
-    }
+crate::coded! { ParseAddressError: Caller;
+    Self::LeadingZero => ("value.address.leading_zero", "write the numbers without leading zeros, if they are decimal");
+    Self::Mapped { plain } => ("value.address.mapped", format!("write {plain}"));
+    Self::Zone => ("value.address.zone", "leave out the % and what follows it");
+    Self::Malformed => ("value.address.malformed", "write an address such as 10.42.0.9 or fd42::9");
 }
 
 /// Reads one address, strictly.

@@ -57,17 +57,12 @@ pub enum ParseEndpointError {
     Name(#[from] ParseHostNameError),
 }
 
-impl ParseEndpointError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NoPort => "value.endpoint.no_port",
-            Self::Port => "value.endpoint.port",
-            Self::Brackets => "value.endpoint.brackets",
-            Self::Address(error) => error.code(),
-            Self::Name(error) => error.code(),
-        }
-    }
+crate::coded! { ParseEndpointError: Caller;
+    Self::NoPort => ("value.endpoint.no_port", "write HOST:PORT, such as vpn.example.org:51820");
+    Self::Port => ("value.endpoint.port", "write a port from 1 to 65535, such as 51820");
+    Self::Brackets => ("value.endpoint.brackets", "write brackets around an IPv6 address and nothing else, such as [2001:db8::1]:51820");
+    Self::Address(error) => (of error);
+    Self::Name(error) => (of error);
 }
 
 impl Endpoint {

@@ -40,15 +40,10 @@ pub enum ParseHostNameError {
     Number,
 }
 
-impl ParseHostNameError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Length { .. } => "value.host.length",
-            Self::Label => "value.host.label",
-            Self::Number => "value.host.number",
-        }
-    }
+crate::coded! { ParseHostNameError: Caller;
+    Self::Length { .. } => ("value.host.length", "write a host name such as vpn.example.org");
+    Self::Label => ("value.host.label", "write a host name such as vpn.example.org");
+    Self::Number => ("value.host.number", "write the address with all of its four numbers, such as 192.0.2.1");
 }
 
 impl HostName {

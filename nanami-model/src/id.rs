@@ -30,14 +30,9 @@ pub enum ParseIdError {
     },
 }
 
-impl ParseIdError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::WrongKind { .. } => "value.id.wrong_kind",
-            Self::Malformed { .. } => "value.id.malformed",
-        }
-    }
+crate::coded! { ParseIdError: Caller;
+    Self::WrongKind { wanted, .. } => ("value.id.wrong_kind", format!("give the id of a {wanted}"));
+    Self::Malformed { wanted } => ("value.id.malformed", format!("copy the whole id of a {wanted}, or go by its name"));
 }
 
 /// Bytes in an id: 80 bits, so that a billion objects collide with a chance of one in a million.

@@ -101,11 +101,11 @@ pub struct UnknownName {
     pub nearest: Vec<Name>,
 }
 
-impl UnknownName {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        "name.unknown"
-    }
+crate::coded! { UnknownName: Caller;
+    Self { kind, nearest, .. } => ("name.unknown", match nearest.first() {
+        Some(name) => format!("write {name}, if that is meant"),
+        None => format!("name a {kind} that is there"),
+    });
 }
 
 fn near(names: &[Name]) -> String {

@@ -41,15 +41,10 @@ pub enum ParseKeyError {
     Zero,
 }
 
-impl ParseKeyError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Encoding => "value.key.encoding",
-            Self::LowOrder => "value.key.low_order",
-            Self::Zero => "value.key.zero",
-        }
-    }
+crate::coded! { ParseKeyError: Caller;
+    Self::Encoding => ("value.key.encoding", "write what `wg genkey`, `wg pubkey` or `wg genpsk` prints, unchanged");
+    Self::LowOrder => ("value.key.low_order", "make a key pair with `wg genkey` and `wg pubkey`");
+    Self::Zero => ("value.key.zero", "write what `wg genpsk` prints, or leave the preshared key out");
 }
 
 impl PublicKey {

@@ -46,11 +46,21 @@
 //! draft.add(Assertion::survives_loss_of(name!("vpc-redundant"), vpc, 1));
 //! let acme = empty.apply(empty.owner(), &draft.into_changes())?; // all or nothing
 //! assert_eq!((acme.peers().len(), acme.policies().len(), acme.revision().value()), (8, 5, 1));
+//! # #[cfg(feature = "toml")]
+//! # {
+//! #     let file = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/acme.toml"));
+//! #     let file = nanami_model::Intent::from_toml(file).unwrap();
+//! #     assert!(acme.changes_to(&file).is_empty() && file.changes_to(&acme).is_empty(), "the document says the same");
+//! # }
 //! # Ok::<(), nanami_model::Refused>(())
 //! ```
 //!
 //! A file says the same: [`Intent::from_toml`] reads it, [`Intent::changes_to`] says what would have to change, and the feature
 //! `sample` has acme ready-made in both forms.
+//!
+//! # Errors
+//! Every error is [`Coded`]: it has a stable code, says whose it is to repair ([`Fault`]), whether the same call may succeed later,
+//! and what to do. `docs/errors.md` lists all codes.
 //!
 //! # What a workspace may say, and who may say it
 //! Each kind of object is a type whose fields are valid by themselves; what must hold *between* objects is checked when
@@ -62,6 +72,7 @@
 mod allowed_ips;
 mod change;
 mod cidr;
+mod coded;
 mod dependents;
 mod document;
 mod endpoint;
@@ -102,6 +113,9 @@ pub mod wg_quick;
 pub use allowed_ips::AllowedIps;
 pub use change::{Actor, Change, ChangeSet, Draft};
 pub use cidr::{Cidr, ParseAddressError, ParseCidrError, parse_address};
+#[doc(hidden)]
+pub use coded::Sealed as SealedCoded;
+pub use coded::{Coded, Fault};
 pub use document::{DocumentError, DocumentErrors, Place, Problem, document_schema};
 pub use endpoint::{Endpoint, Host, ParseEndpointError};
 pub use entity::{

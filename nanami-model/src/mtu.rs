@@ -22,11 +22,8 @@ pub struct Mtu(u16);
 #[error("an MTU is a number from 576 to 65535 without leading zeros")]
 pub struct ParseMtuError;
 
-impl ParseMtuError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        "value.mtu.range"
-    }
+crate::coded! { ParseMtuError: Caller;
+    _ => ("value.mtu.range", "write a number of bytes such as 1420");
 }
 
 impl Mtu {

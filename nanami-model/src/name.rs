@@ -42,15 +42,10 @@ pub enum ParseNameError {
     },
 }
 
-impl ParseNameError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Empty => "value.name.empty",
-            Self::TooLong { .. } => "value.name.too_long",
-            Self::Character { .. } => "value.name.character",
-        }
-    }
+crate::coded! { ParseNameError: Caller;
+    Self::Empty => ("value.name.empty", "write a name such as api-gateway");
+    Self::TooLong { .. } => ("value.name.too_long", "choose a shorter name");
+    Self::Character { .. } => ("value.name.character", "write a name such as api-gateway");
 }
 
 impl Name {

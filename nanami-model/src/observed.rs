@@ -40,11 +40,8 @@ pub struct StaleReport {
     offered: Generation,
 }
 
-impl StaleReport {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        "report.stale"
-    }
+crate::coded! { StaleReport: Peer;
+    _ => ("report.stale", "nothing: the newer report counts; if it goes on, look for two machines with one key");
 }
 
 impl Sighting {

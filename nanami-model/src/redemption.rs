@@ -42,6 +42,16 @@ pub enum NotRedeemable {
     PeerTaken(PeerId),
 }
 
+crate::coded! { NotRedeemable: Peer;
+    Self::Unknown => ("join_key.unknown", "make a join key");
+    Self::WrongSecret => ("join_key.wrong_secret", "hand the join string over whole, or make another join key");
+    Self::Used => ("join_key.used", "make another join key");
+    Self::Expired => ("join_key.expired", "make another join key");
+    Self::Revoked => ("join_key.revoked", "make another join key, if the peer is to join");
+    Self::KeyTaken(_) => ("join_key.key_taken", "make a key pair of its own on each machine");
+    Self::PeerTaken(_) => ("join_key.peer_taken", "make a join key for a peer that waits, or one that makes peers");
+}
+
 /// What a good join key leads to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Redemption {

@@ -25,12 +25,9 @@ impl Refused {
     pub fn violations(&self) -> &[Violation] {
         &self.violations
     }
-
-    /// The stable code of the first violation.
-    pub fn code(&self) -> &'static str {
-        self.violations.first().map_or("change.refused", Violation::code)
-    }
 }
+
+crate::coded! { list Refused: |refused| refused.violations.iter() }
 
 fn summary(violations: &[Violation]) -> String {
     violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
@@ -201,28 +198,6 @@ impl Violation {
     /// So many objects may always go in one change set (chosen: a person can look over ten).
     pub const FEW_REMOVALS: usize = 10;
 
-    /// The stable code.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Forbidden { .. } => "change.forbidden",
-            Self::Escalation { .. } => "change.escalation",
-            Self::LastOwner => "change.last_owner",
-            Self::Missing { .. } => "change.missing",
-            Self::DuplicateName { .. } => "change.duplicate_name",
-            Self::Dangling { .. } => "change.dangling",
-            Self::InUse { .. } => "change.in_use",
-            Self::Overlap { .. } => "change.overlap",
-            Self::DuplicateKey { .. } => "change.duplicate_key",
-            Self::DuplicateAddress { .. } => "change.duplicate_address",
-            Self::Exhausted { .. } => "change.exhausted",
-            Self::Quarantined { .. } => "change.quarantined",
-            Self::MassRemoval { .. } => "change.mass_removal",
-            Self::NotRenamed { .. } => "change.not_renamed",
-            Self::ForbiddenAcknowledgement { .. } => "change.forbidden_acknowledgement",
-            Self::Contradiction { .. } => "change.contradiction",
-        }
-    }
-
     /// The object that it is about; `None` if it is about the workspace.
     pub fn subject(&self) -> Option<ObjectId> {
         match self {
@@ -252,36 +227,31 @@ impl Violation {
             _ => None,
         }
     }
+}
 
-    /// What to do about it.
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::Forbidden { .. } => "ask an admin or an owner".to_owned(),
-            Self::Escalation { .. } => "ask somebody who holds that role".to_owned(),
-            Self::LastOwner => "give somebody the role owner first".to_owned(),
-            Self::Missing { .. } => "look at the current revision, and try again".to_owned(),
-            Self::DuplicateName { .. } => "choose another name".to_owned(),
-            Self::Dangling { reference, .. } => format!("declare {reference}, or name one that exists"),
-            Self::InUse { by, .. } => format!("change or remove {} first", list(by)),
-            Self::Overlap { other, .. } => format!("choose a pool outside those of {other}"),
-            Self::DuplicateKey { .. } => "make a key pair of its own on each machine".to_owned(),
-            Self::DuplicateAddress { .. } => "choose another address, or leave the choice to the workspace".to_owned(),
-            Self::Exhausted { network, quarantined: 0, .. } => format!("give {network} a larger pool, or remove peers"),
-            Self::Exhausted { network, .. } => {
-                format!("wait until every node has acknowledged the removals, or give {network} a larger pool")
-            }
-            Self::Quarantined { .. } => {
-                "wait until every node has acknowledged the removal, or choose another address".to_owned()
-            }
-            Self::NotRenamed { both: true, .. } => "leave out renamed_from, or remove one of the two first".to_owned(),
-            Self::NotRenamed { both: false, .. } => "name what is there now, or leave out renamed_from".to_owned(),
-            Self::MassRemoval { .. } => {
-                "look at what the change was made from; if it is meant, allow the mass removal".to_owned()
-            }
-            Self::ForbiddenAcknowledgement { .. } => "leave it to control, which hears the acknowledgements".to_owned(),
-            Self::Contradiction { remedy, .. } => remedy.clone(),
-        }
-    }
+crate::coded! { Violation: Caller, again if (Self::Quarantined { .. } | Self::Exhausted { quarantined: 1.., .. });
+    Self::Forbidden { .. } => ("change.forbidden", "ask an admin or an owner");
+    Self::Escalation { .. } => ("change.escalation", "ask somebody who holds that role");
+    Self::LastOwner => ("change.last_owner", "give somebody the role owner first");
+    Self::Missing { .. } => ("change.missing", "look at the current revision, and try again");
+    Self::DuplicateName { .. } => ("change.duplicate_name", "choose another name");
+    Self::Dangling { reference, .. } => ("change.dangling", format!("declare {reference}, or name one that exists"));
+    Self::InUse { by, .. } => ("change.in_use", format!("change or remove {} first", list(by)));
+    Self::Overlap { other, .. } => ("change.overlap", format!("choose a pool outside those of {other}"));
+    Self::DuplicateKey { .. } => ("change.duplicate_key", "make a key pair of its own on each machine");
+    Self::DuplicateAddress { .. } => ("change.duplicate_address", "choose another address, or leave the choice to the workspace");
+    Self::Exhausted { network, quarantined, .. } => ("change.exhausted", match quarantined {
+        0 => format!("give {network} a larger pool, or remove peers"),
+        _ => format!("wait until every node has acknowledged the removals, or give {network} a larger pool"),
+    });
+    Self::Quarantined { .. } => ("change.quarantined", "wait until every node has acknowledged the removal, or choose another address");
+    Self::NotRenamed { both, .. } => ("change.not_renamed", match both {
+        true => "leave out renamed_from, or remove one of the two first",
+        false => "name what is there now, or leave out renamed_from",
+    });
+    Self::MassRemoval { .. } => ("change.mass_removal", "look at what the change was made from; if it is meant, allow the mass removal");
+    Self::ForbiddenAcknowledgement { .. } => ("change.forbidden_acknowledgement", "leave it to control, which hears the acknowledgements");
+    Self::Contradiction { remedy, .. } => ("change.contradiction", remedy.as_str());
 }
 
 impl fmt::Display for crate::change::Actor {

@@ -58,15 +58,10 @@ pub enum ParseServiceError {
     },
 }
 
-impl ParseServiceError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Protocol { .. } => "value.service.protocol",
-            Self::Ports => "value.service.ports",
-            Self::NoPorts { .. } => "value.service.no_ports",
-        }
-    }
+crate::coded! { ParseServiceError: Caller;
+    Self::Protocol { .. } => ("value.service.protocol", "write a service such as tcp/443, udp/8000-8010, icmp or any");
+    Self::Ports => ("value.service.ports", "write a service such as tcp/443, udp/8000-8010, icmp or any");
+    Self::NoPorts { protocol } => ("value.service.no_ports", format!("write {protocol}"));
 }
 
 impl Service {
@@ -218,6 +213,10 @@ pub struct Services(Vec<Service>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("at least one service is needed; `any` means every one")]
 pub struct NoServices;
+
+crate::coded! { NoServices: Caller;
+    _ => ("value.services.none", "name a service, or any");
+}
 
 impl Services {
     /// The services of the list, sorted, without those that another one includes.

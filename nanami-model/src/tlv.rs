@@ -36,15 +36,10 @@ pub enum MessageError {
     },
 }
 
-impl MessageError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Version { .. } => "message.version",
-            Self::Malformed { .. } => "message.malformed",
-            Self::TooLarge { .. } => "message.too_large",
-        }
-    }
+crate::coded! { MessageError: Peer;
+    Self::Version { .. } => ("message.version", "run releases on both ends that are at most one version apart");
+    Self::Malformed { .. } => ("message.malformed", "look at who sent it: no release of ours writes this");
+    Self::TooLarge { .. } => ("message.too_large", "let the peer know of less: fewer neighbors, or wider rules");
 }
 
 pub(crate) fn malformed(what: &'static str) -> MessageError {

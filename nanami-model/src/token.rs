@@ -144,6 +144,14 @@ pub enum TokenRefused {
     Idle,
 }
 
+crate::coded! { TokenRefused: Peer;
+    Self::Unknown => ("token.unknown", "issue a token");
+    Self::WrongSecret => ("token.wrong_secret", "hand the token over whole, or issue another");
+    Self::OtherAudience => ("token.other_audience", "issue a token for this audience");
+    Self::Ended => ("token.ended", "issue another token");
+    Self::Idle => ("token.idle", "issue another token");
+}
+
 /// Every token of one instance, as a value.
 ///
 /// ```

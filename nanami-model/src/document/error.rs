@@ -36,16 +36,13 @@ impl DocumentErrors {
         self.left_out
     }
 
-    /// The stable code of the first error.
-    pub fn code(&self) -> &'static str {
-        self.errors.first().map_or("document.syntax", DocumentError::code)
-    }
-
     /// The same text with a file name in front of each place, as editors and terminals understand it.
     pub fn with_file<'a>(&'a self, name: &'a str) -> impl fmt::Display + 'a {
         Listing { errors: self, file: Some(name) }
     }
 }
+
+crate::coded! { list DocumentErrors: |errors| errors.errors.iter() }
 
 impl<'a> IntoIterator for &'a DocumentErrors {
     type Item = &'a DocumentError;
@@ -89,13 +86,11 @@ impl fmt::Display for Listing<'_> {
 pub struct DocumentError {
     place: Place,
     problem: Problem,
-    remedy: String,
 }
 
 impl DocumentError {
     pub(super) fn new(place: Place, problem: Problem) -> Self {
-        let remedy = problem.remedy();
-        Self { place, problem, remedy }
+        Self { place, problem }
     }
 
     /// Where it is.
@@ -107,16 +102,10 @@ impl DocumentError {
     pub fn problem(&self) -> &Problem {
         &self.problem
     }
+}
 
-    /// The stable code.
-    pub fn code(&self) -> &'static str {
-        self.problem.code()
-    }
-
-    /// What to do about it.
-    pub fn remedy(&self) -> &str {
-        &self.remedy
-    }
+crate::coded! { DocumentError: Caller;
+    Self { problem, .. } => (of problem);
 }
 
 impl fmt::Display for DocumentError {
@@ -170,6 +159,14 @@ pub enum Problem {
     #[error("{what} is not supported yet")]
     Unsupported {
         /// The field.
+        what: &'static str,
+        /// What to do instead.
+        remedy: &'static str,
+    },
+    /// The field would carry what no document ever has: a secret, or what only a live workspace knows.
+    #[error("a document never carries {what}")]
+    Never {
+        /// What it would carry.
         what: &'static str,
         /// What to do instead.
         remedy: &'static str,
@@ -254,51 +251,33 @@ pub enum Problem {
     Rule(Violation),
 }
 
-impl Problem {
-    /// The stable code.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Syntax { .. } => "document.syntax",
-            Self::TooLarge { .. } => "document.too_large",
-            Self::UnknownField { .. } => "document.unknown_field",
-            Self::Unsupported { .. } => "document.unsupported",
-            Self::Missing { .. } => "document.missing",
-            Self::WrongType { .. } => "document.wrong_type",
-            Self::Empty => "document.empty",
-            Self::TooMany { .. } => "document.too_many",
-            Self::Dangling { .. } => "document.dangling",
-            Self::Ambiguous { .. } => "document.ambiguous",
-            Self::Duplicate { .. } => "document.duplicate",
-            Self::Value { code, .. } => code,
-            Self::Contradiction { .. } => "document.contradiction",
-            Self::Rule(violation) => match violation {
-                Violation::Overlap { .. } => "document.overlap",
-                Violation::DuplicateName { .. }
-                | Violation::DuplicateKey { .. }
-                | Violation::DuplicateAddress { .. } => "document.duplicate",
-                Violation::Dangling { .. } => "document.dangling",
-                other => other.code(),
-            },
-        }
-    }
+crate::coded! { Problem: Caller, also "document.overlap" "value.instant" "value.side";
+    Self::Syntax { .. } => ("document.syntax", "correct it; what is behind it may not have been read");
+    Self::TooLarge { remedy, .. } => ("document.too_large", *remedy);
+    Self::UnknownField { nearest, .. } => ("document.unknown_field", suggestion(nearest, "remove it"));
+    Self::Unsupported { remedy, .. } => ("document.unsupported", *remedy);
+    Self::Never { remedy, .. } => ("document.never", *remedy);
+    Self::Missing { example, .. } => ("document.missing", format!("write {example}"));
+    Self::WrongType { wanted, .. } => ("document.wrong_type", format!("write {wanted}"));
+    Self::Empty => ("document.empty", "name at least one");
+    Self::TooMany { limit } => ("document.too_many", format!("write at most {limit}, wider ones"));
+    Self::Dangling { nearest, kind, .. } => ("document.dangling", suggestion(nearest, &format!("declare the {kind}")));
+    Self::Ambiguous { readings, .. } => ("document.ambiguous", format!("write {}", readings.join(" or ")));
+    Self::Duplicate { .. } => ("document.duplicate", "remove one, or give it another name");
+    Self::Value { code, remedy, .. } => (as code, remedy.as_str());
+    Self::Contradiction { remedy, .. } => ("document.contradiction", *remedy);
+    Self::Rule(violation) => (as code_of(violation), violation.remedy());
+}
 
-    fn remedy(&self) -> String {
-        match self {
-            Self::Syntax { .. } => "correct it; what is behind it may not have been read".to_owned(),
-            Self::TooLarge { remedy, .. } => (*remedy).to_owned(),
-            Self::UnknownField { nearest, .. } => suggestion(nearest, "remove it"),
-            Self::Unsupported { remedy, .. } => (*remedy).to_owned(),
-            Self::Missing { example, .. } => format!("write {example}"),
-            Self::WrongType { wanted, .. } => format!("write {wanted}"),
-            Self::Empty => "name at least one".to_owned(),
-            Self::TooMany { limit } => format!("write at most {limit}, wider ones"),
-            Self::Dangling { nearest, kind, .. } => suggestion(nearest, &format!("declare the {kind}")),
-            Self::Ambiguous { readings, .. } => format!("write {}", readings.join(" or ")),
-            Self::Duplicate { .. } => "remove one, or give it another name".to_owned(),
-            Self::Value { remedy, .. } => remedy.clone(),
-            Self::Contradiction { remedy, .. } => (*remedy).to_owned(),
-            Self::Rule(violation) => violation.remedy(),
+/// What a document can break by its own text has the document's codes.
+fn code_of(violation: &Violation) -> &'static str {
+    match violation {
+        Violation::Overlap { .. } => "document.overlap",
+        Violation::DuplicateName { .. } | Violation::DuplicateKey { .. } | Violation::DuplicateAddress { .. } => {
+            "document.duplicate"
         }
+        Violation::Dangling { .. } => "document.dangling",
+        other => other.code(),
     }
 }
 

@@ -75,12 +75,15 @@ pub(super) struct Record {
     pub(super) fields: &'static [Field],
     /// Fields of what nothing enforces yet, and what to do instead.
     pub(super) later: &'static [(&'static str, &'static str)],
+    /// Fields that no document ever has: each with what it would carry, and what to do about it.
+    pub(super) never: &'static [(&'static str, &'static str, &'static str)],
     pub(super) choices: &'static [Choice],
     pub(super) exclusions: &'static [Exclusion],
 }
 
 /// A record with fields, and nothing else.
-pub(super) const PLAIN: Record = Record { what: "", about: "", fields: &[], later: &[], choices: &[], exclusions: &[] };
+pub(super) const PLAIN: Record =
+    Record { what: "", about: "", fields: &[], later: &[], never: &[], choices: &[], exclusions: &[] };
 
 pub(super) struct Field {
     pub(super) name: &'static str,

@@ -113,14 +113,20 @@ fn record(walker: &mut Walker, node: Node<'_>, of: &'static Record) {
 fn unknown(walker: &mut Walker, child: Node<'_>, of: &'static Record) -> Vec<&'static str> {
     let later = of.later.iter().find(|(name, _)| *name == child.key());
     let nearest = nearest(child.key(), of.fields.iter().map(|field| field.name));
-    let problem = match later {
-        Some((name, remedy)) => Problem::Unsupported { what: name, remedy },
-        None => Problem::UnknownField {
+    let never = of.never.iter().find(|(name, ..)| *name == child.key());
+    let problem = match (never, later) {
+        (Some((_, what, remedy)), _) => Problem::Never { what, remedy },
+        (None, Some((name, remedy))) => Problem::Unsupported { what: name, remedy },
+        (None, None) => Problem::UnknownField {
             parent: of.what,
             field: child.key().chars().take(LONGEST_VALUE).collect(),
             nearest: nearest.clone(),
         },
     };
     walker.report(child, Part::Key, problem);
-    if later.is_some() { of.choices.iter().flat_map(|choice| choice.of).copied().collect() } else { nearest }
+    if never.is_some() || later.is_some() {
+        of.choices.iter().flat_map(|choice| choice.of).copied().collect()
+    } else {
+        nearest
+    }
 }

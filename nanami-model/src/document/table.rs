@@ -38,6 +38,14 @@ const NAME: Shape = Shape::Text(Text::of::<Name>());
 const RENAMED: Field =
     field("renamed_from", NAME, "The name that it had so far: it keeps its identity under the new one.");
 const NOTHING_ENFORCES: &str = "remove it; nothing would enforce it";
+const PRIVATE_KEYS: &[(&str, &str, &str)] = &[
+    (
+        "private_key",
+        "private keys",
+        "remove it, and make a new key pair on the machine: who read the document knows this one",
+    ),
+    ("preshared_key", "preshared keys", "remove it: who read the document knows it"),
+];
 
 /// The whole document.
 pub(super) const DOCUMENT: Shape = Shape::Record(&Record {
@@ -68,10 +76,10 @@ pub(super) const DOCUMENT: Shape = Shape::Record(&Record {
     ],
     later: &[
         ("dns", "remove it; a network has a dns_suffix, records are made of names"),
-        ("sessions", "remove it; sessions are what happens, not what is wanted"),
         ("relays", NOTHING_ENFORCES),
         ("windows", NOTHING_ENFORCES),
     ],
+    never: &[("sessions", "sessions", "remove it; they are what happens, not what is wanted")],
     ..PLAIN
 });
 
@@ -218,6 +226,7 @@ const GATEWAY: Record = Record {
         RENAMED,
     ],
     later: &[("weight", "remove it; give it a capacity"), ("expires", NOTHING_ENFORCES)],
+    never: PRIVATE_KEYS,
     exclusions: &[Exclusion {
         field: "peer",
         others: &["groups", "networks", "key", "addresses", "owner", "standing", "ephemeral", "facts"],
@@ -244,6 +253,7 @@ const PEER: Record = Record {
         RENAMED,
     ],
     later: &[("expires", NOTHING_ENFORCES), ("dns", NOTHING_ENFORCES), ("tags", "remove it; name groups")],
+    never: PRIVATE_KEYS,
     ..PLAIN
 };
 
@@ -377,9 +387,9 @@ const JOIN_KEY: Record = Record {
         field("revoked", Shape::Flag, "Whether it was taken back."),
         RENAMED,
     ],
-    later: &[
-        ("secret", "remove it, and make a new key: who read the document knows the secret"),
-        ("hash", "remove it; a live workspace keeps the hashes of its keys"),
+    never: &[
+        ("secret", "secrets", "remove it, and make a new key: who read the document knows the secret"),
+        ("hash", "the hash of a secret", "remove it; a live workspace keeps the hashes of its keys"),
     ],
     ..PLAIN
 };

@@ -43,6 +43,23 @@ fn every_mistake_of_a_json_document_is_listed_with_place_code_and_remedy() {
 }
 
 #[test]
+fn sec_60_a_document_never_carries_secrets_and_what_it_carries_is_not_quoted() {
+    let secret = "MARKER+5LxHgn4htodjb6e697QjLERt1NAB4mZqp8Dg=";
+    for (what, at) in [
+        ("secrets", "join_keys.k.secret"),
+        ("the hash of a secret", "join_keys.k.hash"),
+        ("sessions", "sessions"),
+        ("private keys", "peers.p.private_key"),
+        ("preshared keys", "gateways.g.preshared_key"),
+    ] {
+        let errors = Intent::from_toml(&format!("workspace.name = 'a'\n{at} = '{secret}'")).unwrap_err();
+        let error = errors.iter().find(|error| error.code() == "document.never").unwrap();
+        assert_eq!(error.to_string(), format!("{at}: a document never carries {what}"));
+        assert!(error.remedy().starts_with("remove it") && !format!("{errors} {errors:?}").contains("MARKER"));
+    }
+}
+
+#[test]
 fn each_format_says_the_same_of_the_same_mistakes() {
     let text = r#"{ "workspace": { "name": "a" }, "users": { "o": { "role": "owner" } }, "groups": { "g": {} },
         "networks": { "n": { "owner": "g", "pools": ["10.0.0.0/24"] }, "m": { "owner": "h", "pools": ["10.0.0.0/25"] } } }"#;

@@ -111,12 +111,12 @@ impl Written for Role {
     const KIND: &'static str = "role";
     const WORDS: &'static [&'static str] = &["owner", "admin", "member", "viewer"];
 
-    fn explain(_: &ParseRoleError, text: &str) -> (&'static str, String) {
+    fn explain(error: &ParseRoleError, text: &str) -> (&'static str, String) {
         let remedy = match nearest(text, Self::WORDS.iter().copied()).first() {
             Some(role) => format!("did you mean {role}?"),
             None => "write one of the four".to_owned(),
         };
-        ("value.role", remedy)
+        (error.code(), remedy)
     }
 }
 

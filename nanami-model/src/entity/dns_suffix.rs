@@ -41,14 +41,9 @@ pub enum ParseDnsSuffixError {
     },
 }
 
-impl ParseDnsSuffixError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::TooLong { .. } => "value.dns_suffix.too_long",
-            Self::Label { .. } => "value.dns_suffix.label",
-        }
-    }
+crate::coded! { ParseDnsSuffixError: Caller;
+    Self::TooLong { .. } => ("value.dns_suffix.too_long", "choose a shorter suffix");
+    Self::Label { .. } => ("value.dns_suffix.label", "write a suffix such as prod.acme.internal");
 }
 
 impl DnsSuffix {

@@ -41,11 +41,8 @@ pub struct Duties(u8);
 #[error("a gateway has at least one duty: ingress, egress or transit")]
 pub struct NoDuties;
 
-impl NoDuties {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        "value.duties.none"
-    }
+crate::coded! { NoDuties: Caller;
+    _ => ("value.duties.none", "name a duty, or disable the gateway");
 }
 
 impl Duties {

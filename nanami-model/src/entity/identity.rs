@@ -58,15 +58,10 @@ pub enum ParseIdentityError {
     },
 }
 
-impl ParseIdentityError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Empty { .. } => "value.identity.empty",
-            Self::TooLong { .. } => "value.identity.too_long",
-            Self::Character { .. } => "value.identity.character",
-        }
-    }
+crate::coded! { ParseIdentityError: Caller;
+    Self::Empty { part } => ("value.identity.empty", format!("write the {part} as the provider's tokens say it in iss or sub"));
+    Self::TooLong { .. } => ("value.identity.too_long", "write what the provider's tokens say in iss or sub");
+    Self::Character { .. } => ("value.identity.character", "write what the provider's tokens say in iss or sub");
 }
 
 impl Identity {

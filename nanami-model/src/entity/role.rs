@@ -46,6 +46,10 @@ impl fmt::Display for Role {
 #[error("a role is owner, admin, member or viewer")]
 pub struct ParseRoleError;
 
+crate::coded! { ParseRoleError: Caller;
+    _ => ("value.role", "write owner, admin, member or viewer");
+}
+
 impl FromStr for Role {
     type Err = ParseRoleError;
 

@@ -27,11 +27,8 @@ const PARTS: usize = 4;
 #[error("a version is one to four numbers with dots between, such as 14.5, without leading zeros")]
 pub struct ParseVersionError;
 
-impl ParseVersionError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        "value.version"
-    }
+crate::coded! { ParseVersionError: Caller;
+    _ => ("value.version", "write a version such as 14.5");
 }
 
 impl Version {

@@ -30,11 +30,10 @@ impl UnknownWord {
     pub fn words(&self) -> &'static [&'static str] {
         self.words
     }
+}
 
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        "value.word.unknown"
-    }
+crate::coded! { UnknownWord: Caller;
+    Self { words, .. } => ("value.word.unknown", format!("write {}", words.join(" or ")));
 }
 
 impl fmt::Display for UnknownWord {

@@ -65,16 +65,11 @@ pub enum MapMismatch {
     NotComplete,
 }
 
-impl MapMismatch {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Base { .. } => "map.mismatch.base",
-            Self::Content => "map.mismatch.content",
-            Self::TwoOwners => "map.mismatch.two_owners",
-            Self::NotComplete => "map.mismatch.not_complete",
-        }
-    }
+crate::coded! { MapMismatch: Peer;
+    Self::Base { .. } => ("map.mismatch.base", "ask for the whole map");
+    Self::Content => ("map.mismatch.content", "ask for the whole map");
+    Self::TwoOwners => ("map.mismatch.two_owners", "ask for the whole map");
+    Self::NotComplete => ("map.mismatch.not_complete", "apply the difference to the whole map that is held");
 }
 
 impl NetworkMap {

@@ -40,14 +40,9 @@ pub enum ParseSecretError {
     },
 }
 
-impl ParseSecretError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::WrongKind { .. } => "value.secret.wrong_kind",
-            Self::Malformed { .. } => "value.secret.malformed",
-        }
-    }
+crate::coded! { ParseSecretError: Caller;
+    Self::WrongKind { wanted, .. } => ("value.secret.wrong_kind", format!("give {wanted}"));
+    Self::Malformed { .. } => ("value.secret.malformed", "copy it whole, from the first character to the last, or have a new one made");
 }
 
 /// What makes one kind of secret another kind.

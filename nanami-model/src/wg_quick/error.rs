@@ -29,16 +29,13 @@ impl WgQuickErrors {
         self.left_out
     }
 
-    /// The stable code of the first error.
-    pub fn code(&self) -> &'static str {
-        self.errors.first().map_or("wg_quick.syntax", WgQuickError::code)
-    }
-
     /// The same text with a file name in front of each place, as editors and terminals understand it.
     pub fn with_file<'a>(&'a self, name: &'a str) -> impl fmt::Display + 'a {
         Listing { errors: self, file: Some(name) }
     }
 }
+
+crate::coded! { list WgQuickErrors: |errors| errors.errors.iter() }
 
 impl<'a> IntoIterator for &'a WgQuickErrors {
     type Item = &'a WgQuickError;
@@ -101,16 +98,10 @@ impl WgQuickError {
     pub fn problem(&self) -> &WgQuickProblem {
         &self.problem
     }
+}
 
-    /// The stable code.
-    pub fn code(&self) -> &'static str {
-        self.problem.code()
-    }
-
-    /// What to do about it.
-    pub fn remedy(&self) -> String {
-        self.problem.remedy()
-    }
+crate::coded! { WgQuickError: Caller;
+    Self { problem, .. } => (of problem);
 }
 
 impl fmt::Display for WgQuickError {
@@ -198,41 +189,24 @@ pub enum WgQuickProblem {
     },
 }
 
-impl WgQuickProblem {
-    /// The stable code.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::TooLarge { .. } => "wg_quick.too_large",
-            Self::TooMany { .. } => "wg_quick.too_many",
-            Self::Character { .. } => "wg_quick.character",
-            Self::Syntax => "wg_quick.syntax",
-            Self::UnknownSection => "wg_quick.unknown_section",
-            Self::OutsideSection => "wg_quick.outside_section",
-            Self::UnknownKey { .. } => "wg_quick.unknown_key",
-            Self::Duplicate { .. } => "wg_quick.duplicate",
-            Self::Missing { .. } => "wg_quick.missing",
-            Self::Value { code, .. } => code,
-            Self::OwnKey { .. } => "wg_quick.own_key",
-        }
-    }
-
-    /// What to do about it.
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::TooLarge { .. } | Self::TooMany { .. } => "split the configuration".to_owned(),
-            Self::Character { .. } => "remove it".to_owned(),
-            Self::Syntax => "write it so, or put a # in front".to_owned(),
-            Self::UnknownSection => "write [Interface] or [Peer]".to_owned(),
-            Self::OutsideSection => "write [Interface] or [Peer] above it".to_owned(),
-            Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean {nearest}? if not, remove it"),
-            Self::UnknownKey { nearest: None, .. } => "remove it; neither wg nor wg-quick knows it".to_owned(),
-            Self::Duplicate { .. } => "remove one; WireGuard would use one of them and say nothing".to_owned(),
-            Self::Missing { key: "[Interface]", .. } => "write [Interface] above what the device is".to_owned(),
-            Self::Missing { key, .. } => format!("write {key} = {}", example(key)),
-            Self::Value { key, .. } => format!("write {}", example(key)),
-            Self::OwnKey { .. } => "remove it; a device is no peer of itself".to_owned(),
-        }
-    }
+crate::coded! { WgQuickProblem: Caller, also "wg_quick.number" "wg_quick.boolean";
+    Self::TooLarge { .. } => ("wg_quick.too_large", "split the configuration");
+    Self::TooMany { .. } => ("wg_quick.too_many", "split the configuration");
+    Self::Character { .. } => ("wg_quick.character", "remove it");
+    Self::Syntax => ("wg_quick.syntax", "write it so, or put a # in front");
+    Self::UnknownSection => ("wg_quick.unknown_section", "write [Interface] or [Peer]");
+    Self::OutsideSection => ("wg_quick.outside_section", "write [Interface] or [Peer] above it");
+    Self::UnknownKey { nearest, .. } => ("wg_quick.unknown_key", match nearest {
+        Some(nearest) => format!("did you mean {nearest}? if not, remove it"),
+        None => "remove it; neither wg nor wg-quick knows it".to_owned(),
+    });
+    Self::Duplicate { .. } => ("wg_quick.duplicate", "remove one; WireGuard would use one of them and say nothing");
+    Self::Missing { key, .. } => ("wg_quick.missing", match *key {
+        "[Interface]" => "write [Interface] above what the device is".to_owned(),
+        key => format!("write {key} = {}", example(key)),
+    });
+    Self::Value { key, code, .. } => (as code, format!("write {}", example(key)));
+    Self::OwnKey { .. } => ("wg_quick.own_key", "remove it; a device is no peer of itself");
 }
 
 /// How the value of a key looks when it is right.

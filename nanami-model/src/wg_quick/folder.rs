@@ -40,12 +40,9 @@ impl FolderErrors {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &WgQuickErrors)> {
         self.0.iter().map(|(path, errors)| (path.as_str(), errors))
     }
-
-    /// The stable code of the first error.
-    pub fn code(&self) -> &'static str {
-        self.0.first().map_or("wg_quick.syntax", |(_, errors)| errors.code())
-    }
 }
+
+crate::coded! { list FolderErrors: |errors| errors.0.iter().map(|(_, errors)| errors) }
 
 impl fmt::Display for FolderErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

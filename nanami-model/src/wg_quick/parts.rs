@@ -24,22 +24,9 @@ pub enum NotRunnable {
     },
 }
 
-impl NotRunnable {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NoPrivateKey => "wg_quick.no_private_key",
-            Self::PresharedKey { .. } => "wg_quick.preshared_key",
-        }
-    }
-
-    /// What to do about it.
-    pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::NoPrivateKey => "make one on the device, and write it under [Interface]",
-            Self::PresharedKey { .. } => "remove PresharedKey on both ends",
-        }
-    }
+crate::coded! { NotRunnable: Caller;
+    Self::NoPrivateKey => ("wg_quick.no_private_key", "make one on the device, and write it under [Interface]");
+    Self::PresharedKey { .. } => ("wg_quick.preshared_key", "remove PresharedKey on both ends");
 }
 
 impl WgQuick {
