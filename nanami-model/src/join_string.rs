@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::endpoint::Endpoint;
 use crate::key::PublicKey;
 use crate::name::Name;
 use crate::secret::{Exposed, JoinSecret};
@@ -25,11 +26,8 @@ pub struct ParseJoinStringError {
     part: &'static str,
 }
 
-impl ParseJoinStringError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        "value.join_string"
-    }
+crate::coded! { ParseJoinStringError: Caller;
+    _ => ("value.join_string", "copy the join string whole, or have a new one made");
 }
 
 impl JoinString {
@@ -78,15 +76,10 @@ impl JoinString {
     }
 }
 
+/// Read as every other `HOST:PORT` is, and in the one form that it prints in: a secret has one text.
 fn check_authority(text: &str) -> Result<String, ParseJoinStringError> {
-    let wrong = || ParseJoinStringError { part: "HOST:PORT" };
-    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let port_fits = port.parse::<u16>().is_ok_and(|n| n > 0 && n.to_string() == port);
-    let host_fits = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => host.len() <= 253 && host.split('.').all(Name::is_name),
-    };
-    if port_fits && host_fits { Ok(text.to_owned()) } else { Err(wrong()) }
+    let read = text.parse::<Endpoint>().ok().map(|endpoint| endpoint.to_string());
+    read.filter(|canonical| canonical == text).ok_or(ParseJoinStringError { part: "HOST:PORT" })
 }
 
 impl FromStr for JoinString {
@@ -130,6 +123,10 @@ mod tests {
             assert_eq!(text.parse::<JoinString>().unwrap().expose(), text);
         }
         for bad in ["127.0.0.1", "host:0", "host:070", "host:", ":1", "a b:1", "[::g]:1", "ho/st:1", "host:65536"] {
+            assert!(join(bad).is_err(), "{bad}");
+        }
+        // What resolvers read in several ways, and what has another text that means the same.
+        for bad in ["2130706433:1", "127.1:1", "[::ffff:127.0.0.1]:1", "[fe80::1%eth0]:1", "Host:1", "[0::1]:1"] {
             assert!(join(bad).is_err(), "{bad}");
         }
     }
