@@ -116,7 +116,8 @@ impl ChangeSet {
         Self { changes: changes.into_iter().collect(), ..self }
     }
 
-    /// The changes that take these back, given the revision that these were made to. What was acknowledged stays so.
+    /// The changes that take these back, given the revision that these were made to; a session that went with its peer comes back
+    /// with it. What was acknowledged stays so. Peers that the set does not name are given addresses anew where it changed pools.
     pub fn inverse(&self, before: &Intent) -> Self {
         let mut ends = BTreeMap::new();
         for change in &self.changes {
@@ -128,7 +129,16 @@ impl ChangeSet {
             (Some(object), false) => Some(Change::Add(object)),
             (None, false) => None,
         };
-        Self { changes: self.changes.iter().rev().map(Change::id).filter_map(&mut undo).collect(), ..Self::default() }
+        let mut changes: Vec<_> = self.changes.iter().rev().map(Change::id).filter_map(&mut undo).collect();
+        let peers = changes
+            .iter()
+            .filter_map(|change| if let Change::Add(Object::Peer(id, _)) = change { Some(*id) } else { None });
+        let sessions =
+            peers.filter_map(|peer| before.tables().session_of(peer)).map(|(id, it)| Object::Session(id, it.clone()));
+        let named: BTreeSet<_> = self.changes.iter().map(Change::id).collect();
+        let with_them: Vec<_> = sessions.filter(|session| !named.contains(&session.id())).map(Change::Add).collect();
+        changes.extend(with_them);
+        Self { changes, ..Self::default() }
     }
 }
 

@@ -305,6 +305,19 @@ impl Intent {
     pub(crate) fn tables(&self) -> &Tables {
         &self.tables
     }
+
+    /// What the changes make of it, whatever stands against them; for texts only.
+    pub(crate) fn unchecked(&self, changes: &ChangeSet) -> Self {
+        apply::unchecked(self, changes)
+    }
+}
+
+impl Tables {
+    /// The session of a peer, which bears its name.
+    pub(crate) fn session_of(&self, peer: PeerId) -> Option<(SessionId, &Session)> {
+        let session = self.sessions.id(self.peers.get(&peer)?.name().as_str())?;
+        self.sessions.get(&session).filter(|it| it.peer() == peer).map(|it| (session, it))
+    }
 }
 
 macro_rules! listings {

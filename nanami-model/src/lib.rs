@@ -50,13 +50,14 @@
 //! # {
 //! #     let file = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/acme.toml"));
 //! #     let file = nanami_model::Intent::from_toml(file).unwrap();
-//! #     assert!(acme.changes_to(&file).is_empty() && file.changes_to(&acme).is_empty(), "the document says the same");
+//! #     assert_eq!(acme.changes_to(&file).sentences(&acme), [""; 0], "the document says the same");
+//! #     assert_eq!(file.changes_to(&acme).sentences(&file), [""; 0]);
 //! # }
 //! # Ok::<(), nanami_model::Refused>(())
 //! ```
 //!
-//! A file says the same: [`Intent::from_toml`] reads it, [`Intent::changes_to`] says what would have to change, and the feature
-//! `sample` has acme ready-made in both forms.
+//! A file says the same: [`Intent::from_toml`] reads it, [`Intent::changes_to`] says what would have to change
+//! ([`ChangeSet::sentences`] in words), and the feature `sample` has acme ready-made in both forms.
 //!
 //! # Errors
 //! Every error is [`Coded`]: it has a stable code, says whose it is to repair ([`Fault`]), whether the same call may succeed later,

@@ -31,6 +31,10 @@ fn a_peer_takes_its_session_along_and_a_document_does_not_end_it() {
     draft.remove::<nanami_model::PeerId>(laptop);
     let less = acme.apply(acme.owner(), &draft.into_changes()).unwrap();
     assert_eq!((less.peers().len(), less.sessions().len()), (0, 0));
+    let mut draft = acme.draft();
+    draft.remove::<nanami_model::PeerId>(laptop);
+    let back = less.apply(Actor::Control, &draft.into_changes().inverse(&acme)).unwrap();
+    assert_eq!((back.peers().len(), back.sessions().len()), (1, 1), "what is undone brings the session back");
     let wanted = Intent::from_toml(&acme.to_toml()).unwrap();
     assert!(acme.changes_to(&wanted).is_empty());
 }

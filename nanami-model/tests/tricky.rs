@@ -331,6 +331,13 @@ fn an_identity_is_one_users() {
 #[test]
 fn an_assertion_speaks_of_what_can_do_what_it_claims() {
     let w = world();
+    let loss = |gateways| {
+        w.reasons(|d| {
+            let vpc = d.add(w.route(name!("vpc")));
+            d.add(Assertion::survives_loss_of(name!("kept"), vpc, gateways));
+        })
+    };
+    assert_eq!((loss(0).len(), loss(1).len()), (1, 0));
     let mut vpc = None;
     let acme = w.tries(|d| vpc = Some(d.add(w.route(name!("vpc"))))).unwrap();
     let (w, vpc) = (World { acme, ..w }, vpc.unwrap());

@@ -44,7 +44,8 @@ impl<'t> Reader<'t> {
         match claim.key() {
             "survives_loss_of" => {
                 let route = self.reference(claim, "route");
-                Some(Assertion::survives_loss_of(name, route?, number(claim, "gateways")?))
+                // A number that is none was told before.
+                Some(Assertion::survives_loss_of(name, route?, number(claim, "gateways").filter(|n: &u8| *n > 0)?))
             }
             "only_via_gateway" => {
                 let (from, to) = self.sides(claim)?;

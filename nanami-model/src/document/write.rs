@@ -6,6 +6,7 @@
 //! formats say the same: [`printer`] only spells it.
 
 mod printer;
+mod sentences;
 #[cfg(test)]
 mod tests;
 
@@ -155,6 +156,10 @@ fn gateway_fields(intent: &Intent, gateway: &Gateway) -> Fields {
         Some(own) => peer_fields(fields, intent, own),
         None => fields.text("peer", &name(intent, gateway.peer())),
     };
+    duty_fields(fields, intent, gateway)
+}
+
+fn duty_fields(mut fields: Fields, intent: &Intent, gateway: &Gateway) -> Fields {
     if gateway.duties() != Duties::ALL {
         fields = fields.list("duties", &gateway.duties().iter().collect::<Vec<_>>());
     }
@@ -362,9 +367,10 @@ fn assertion_fields(intent: &Intent, assertion: &Assertion) -> Fields {
     Fields::new().table(claim, fields)
 }
 
-/// The name of an object, as its references are written.
+/// The name of an object, as its references are written; in an intent every reference resolves.
 fn name(intent: &Intent, id: impl Into<ObjectId>) -> String {
-    intent.name_of(id).expect("in an intent every reference resolves").to_string()
+    let id = id.into();
+    intent.name_of(id).map_or_else(|| id.to_string(), Name::to_string)
 }
 
 impl Fields {

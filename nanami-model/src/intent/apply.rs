@@ -10,8 +10,7 @@ use super::index::Touched;
 use super::{Intent, Tables, permissions, rules};
 use crate::change::{Actor, Change, ChangeSet};
 use crate::entity::{Permission, User};
-use crate::id::SessionId;
-use crate::object::{Entity, Label, Object, ObjectId};
+use crate::object::{Label, Object, ObjectId};
 use crate::refused::{Refused, Violation};
 
 pub(super) fn apply(before: &Intent, by: Actor, changes: &ChangeSet) -> Result<Intent, Refused> {
@@ -47,6 +46,16 @@ pub(super) fn replay(before: &Intent, changes: &ChangeSet) -> Result<Intent, Ref
     violations.extend(rules::changed(before.tables(), &tables, &touched));
     violations.retain(rules::breaks_structure);
     settled(before, changes, tables, &touched, violations)
+}
+
+/// What the changes make of a revision, whatever stands against them; for texts only.
+pub(super) fn unchecked(before: &Intent, changes: &ChangeSet) -> Intent {
+    let mut net = Net { before: before.tables(), touched: Vec::new(), places: BTreeMap::new() };
+    changes.iter().for_each(|change| _ = net.make(change));
+    let mut tables = Tables::clone(before.tables());
+    tables.make(before.tables(), &net.touched);
+    let (name, revision) = (before.name.clone(), before.revision);
+    Intent { name, revision, tables: Arc::new(tables), renamed: Arc::default() }
 }
 
 /// The next revision with the addresses that follow, if nothing stands against it.
@@ -89,12 +98,11 @@ impl Net<'_> {
     /// Peers that go take their sessions along; the two bear one name.
     fn end_sessions(&mut self) {
         let gone = |change: &Touched| match (&change.old, &change.new) {
-            (Some(Object::Peer(id, peer)), None) => Some((*id, peer.name().clone())),
+            (Some(Object::Peer(id, _)), None) => Some(*id),
             _ => None,
         };
-        for (peer, name) in self.touched.iter().filter_map(gone).collect::<Vec<_>>() {
-            let own = |id: &SessionId| self.before.sessions.get(id).is_some_and(|session| session.peer() == peer);
-            if let Some(session) = self.before.sessions.id(name.as_str()).filter(own) {
+        for peer in self.touched.iter().filter_map(gone).collect::<Vec<_>>() {
+            if let Some((session, _)) = self.before.session_of(peer) {
                 *self.now(session.into()) = None;
             }
         }

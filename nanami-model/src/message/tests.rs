@@ -107,3 +107,23 @@ fn a_message_that_is_too_long_is_refused_by_its_length() {
     let error = ToPeer::decode(&vec![1; MAX_BYTES + 1]).unwrap_err();
     assert_eq!(error.code(), "message.too_large");
 }
+
+/// A later release may say more: who does not know a field skips it, at the end of a message and inside of it.
+#[test]
+fn fields_of_a_later_release_are_skipped() {
+    const LATER: [u8; 6] = [250, 0, 0, 0, 1, 7];
+    let longer = |bytes: Vec<u8>| {
+        let (head, value) = bytes.split_at(6);
+        let length = u32::from_be_bytes(head[2..].try_into().unwrap()) as usize;
+        assert_eq!(value.len(), length, "one field, after the version");
+        let head = [&head[..2], &(length as u32 + 6).to_be_bytes()].concat();
+        [&head, value, &LATER, &LATER].concat()
+    };
+    let welcome = to_peer().swap_remove(0);
+    assert_eq!(ToPeer::decode(&longer(welcome.encode())), Ok(welcome));
+    let held = HeldMap::of(&NetworkMap::new([]));
+    let hello = longer(ToControl::Hello { join: None, held: Some(held) }.encode());
+    assert!(matches!(ToControl::decode(&hello), Ok(ToControl::Hello { join: None, held: Some(h) }) if h == held));
+    let sent = longer(ToControl::Report(Box::new(report())).encode());
+    assert!(matches!(ToControl::decode(&sent), Ok(ToControl::Report(r)) if *r == report()));
+}

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 #[derive(Default)]
 pub(super) struct Fields(Vec<(Cow<'static, str>, Value)>);
 
-enum Value {
+pub(super) enum Value {
     Text(String),
     Number(u64),
     Flag(bool),
@@ -52,9 +52,34 @@ impl Fields {
         self.with(key, Value::Tables(elements))
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &(Cow<'static, str>, Value)> {
+        self.0.iter()
+    }
+
     fn with(mut self, key: impl Into<Cow<'static, str>>, value: Value) -> Self {
         self.0.push((key.into(), value));
         self
+    }
+}
+
+/// A value as a sentence has it, on one line; nothing for what is only true.
+pub(super) fn plain(value: &Value) -> String {
+    let table = |fields: &Fields| {
+        let parts = fields.iter().map(|(key, value)| match plain(value).as_str() {
+            "" => key.to_string(),
+            value => format!("{key} {value}"),
+        });
+        parts.collect::<Vec<_>>().join(", ")
+    };
+    match value {
+        Value::Text(text) if text.chars().all(|c| c == ' ' || c.is_ascii_graphic()) => text.clone(),
+        // What people wrote may hold line ends, and characters that turn the line around.
+        Value::Text(text) => format!("{text:?}"),
+        Value::Number(number) => number.to_string(),
+        Value::Flag(_) => String::new(),
+        Value::List(values) => values.join(", "),
+        Value::Table(fields) => format!("({})", table(fields)),
+        Value::Tables(all) => all.iter().map(|fields| format!("({})", table(fields))).collect::<Vec<_>>().join(", "),
     }
 }
 

@@ -22,6 +22,10 @@ pub(super) fn check(tables: &Tables, id: AssertionId, found: &mut Vec<Violation>
             let why = "it is about peers, and a route has none".to_owned();
             found.push(contradiction(subject(), "what", why, "name a group, a network or a peer"));
         }
+        Claim::SurvivesLossOf { gateways: 0, .. } => {
+            let why = "the loss of no gateway takes nothing away".to_owned();
+            found.push(contradiction(subject(), "gateways", why, "say how many may be lost, from 1 on"));
+        }
         _ => {}
     }
 }
