@@ -12,6 +12,7 @@ mod id;
 mod join_string;
 mod key;
 mod log;
+mod map_delta;
 mod message;
 mod name;
 mod network_map;
@@ -61,6 +62,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "join_string", run: join_string::target, rounds: 50_000 },
     Target { name: "key", run: key::target, rounds: 50_000 },
     Target { name: "log", run: log::target, rounds: 2000 },
+    Target { name: "map_delta", run: map_delta::target, rounds: 50_000 },
     Target { name: "message", run: message::target, rounds: 100_000 },
     Target { name: "name", run: name::target, rounds: 100_000 },
     Target { name: "network_map", run: network_map::target, rounds: 100_000 },

@@ -31,6 +31,7 @@ replays! {
     join_string,
     key,
     log,
+    map_delta,
     message,
     name,
     network_map,

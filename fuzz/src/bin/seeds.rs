@@ -50,7 +50,24 @@ fn texts() -> Vec<(&'static str, &'static str, Vec<u8>)> {
 
 fn maps() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let least = NetworkMap::new(["10.42.0.1".parse().expect("an address")]);
-    vec![("network_map", "least", least.encode()), ("network_map", "gateway", map().encode())]
+    let grown = map().with_neighbor(Neighbor::new(key(3), [])).with_generation(Epoch::new(1), Generation::new(32));
+    let delta = map().delta_to(&grown);
+    let pair = |held: &NetworkMap, sent: &NetworkMap| {
+        let held = held.encode();
+        let length = u16::try_from(held.len()).expect("a small map");
+        [length.to_be_bytes().to_vec(), held, sent.encode()].concat()
+    };
+    vec![
+        ("network_map", "least", least.encode()),
+        ("network_map", "gateway", map().encode()),
+        ("network_map", "difference", delta.encode()),
+        ("map_delta", "grows", pair(&map(), &grown)),
+        ("map_delta", "shrinks", pair(&grown, &map())),
+        ("map_delta", "from-least", pair(&least, &map())),
+        ("map_delta", "applies", pair(&map(), &delta)),
+        ("map_delta", "other-base", pair(&grown, &delta)),
+        ("map_delta", "two-differences", pair(&delta, &delta)),
+    ]
 }
 
 fn reports() -> Vec<(&'static str, &'static str, Vec<u8>)> {
