@@ -90,3 +90,8 @@ pub use step::{Action, Disruption, Gate, Reason, Step};
 pub use usage::Used;
 pub use view::View;
 pub use what_if::WhatIf;
+
+/// The planner in use: compiled with the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../STORIES.md")]
+struct Stories;
