@@ -349,6 +349,11 @@ fn keeping(wanted: Object, before: &Object) -> Object {
             peer.set_addresses(live.addresses().to_vec());
             Object::Peer(id, peer.with_facts(*live.facts()).with_history_of(live))
         }
+        // A key that was revoked stays so: who wants it back says so in a change of its own.
+        (Object::Workspace(id, workspace), Object::Workspace(_, live)) => {
+            let all = [workspace.revoked_keys(), live.revoked_keys()].concat();
+            Object::Workspace(id, workspace.with_revoked_keys(all))
+        }
         (Object::JoinKey(id, key), Object::JoinKey(_, live)) => Object::JoinKey(id, key.with_history_of(live)),
         (wanted, _) => wanted,
     }

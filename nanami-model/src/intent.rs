@@ -313,6 +313,11 @@ impl Intent {
 }
 
 impl Tables {
+    /// What holds of the whole; the first by name while rules are being checked.
+    pub(crate) fn workspace(&self) -> Option<&Workspace> {
+        self.workspaces.iter().next().map(|(_, workspace)| workspace)
+    }
+
     /// The session of a peer, which bears its name.
     pub(crate) fn session_of(&self, peer: PeerId) -> Option<(SessionId, &Session)> {
         let session = self.sessions.id(self.peers.get(&peer)?.name().as_str())?;

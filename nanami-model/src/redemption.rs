@@ -37,6 +37,9 @@ pub enum NotRedeemable {
     /// The key pair is another peer's already.
     #[error("the key pair is {0}'s already")]
     KeyTaken(PeerId),
+    /// The key pair is on the list of those that never enter again.
+    #[error("the key pair is revoked")]
+    KeyRevoked,
     /// The peer that the join key fills has another key pair, or is gone.
     #[error("{0} is not waiting for a key pair")]
     PeerTaken(PeerId),
@@ -49,6 +52,7 @@ crate::coded! { NotRedeemable: Peer;
     Self::Expired => ("join_key.expired", "make another join key");
     Self::Revoked => ("join_key.revoked", "make another join key, if the peer is to join");
     Self::KeyTaken(_) => ("join_key.key_taken", "make a key pair of its own on each machine");
+    Self::KeyRevoked => ("join_key.key_revoked", "make another key pair on the machine, if it is where it belongs");
     Self::PeerTaken(_) => ("join_key.peer_taken", "make a join key for a peer that waits, or one that makes peers");
 }
 
@@ -86,6 +90,9 @@ impl Intent {
             (Err(NotRedeemable::WrongSecret), _) => Err(NotRedeemable::WrongSecret),
             (_, Some((peer, entity))) if was_let_in_by(entity, peer, id, join_key) => Ok(Redemption::Again(peer)),
             (Err(reason), _) => Err(reason),
+            (Ok(()), None) if self.tables().workspace().is_some_and(|it| it.is_revoked(&key)) => {
+                Err(NotRedeemable::KeyRevoked)
+            }
             (Ok(()), Some((peer, _))) => Err(NotRedeemable::KeyTaken(peer)),
             (Ok(()), None) => self.admit(id, join_key, key),
         }

@@ -125,3 +125,20 @@ fn sec_03_an_unknown_key_and_a_wrong_secret_are_told_apart_in_the_record_alone()
     assert_eq!(store.join(&secrets[0], key(3)), Err(NotRedeemable::Used));
     assert_eq!(store.join(&secrets[0], key(2)), Ok(peer));
 }
+
+#[test]
+fn sec_11_a_revoked_key_pair_is_let_in_by_no_join_key_and_uses_none_up() {
+    let (store, secrets) = store(&[("laptop", Uses::Reusable)]);
+    let intent = store.load();
+    let mut draft = intent.draft();
+    draft.update(intent.workspace(), |it| it.with_revoked_keys([key(9)]));
+    let intent = intent.apply(Actor::Control, &draft.into_changes()).unwrap();
+    assert_eq!(intent.redeem(&secrets[0], key(9), NOW).unwrap_err(), NotRedeemable::KeyRevoked);
+    assert!(matches!(intent.redeem(&secrets[0], key(8), NOW), Ok(Redemption::Admit { .. })));
+    let wrong = JoinSecret::new(secrets[0].id(), [0xee; 20]);
+    assert_eq!(
+        intent.redeem(&wrong, key(9), NOW).unwrap_err(),
+        NotRedeemable::WrongSecret,
+        "nobody learns what is revoked"
+    );
+}

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use nanami_model::{
-    Actor, Change, ChangeSet, Draft, Entity, Gateway, GatewayId, Group, GroupId, Intent, Network, NetworkId, Object,
-    Peer, PeerId, PrivateKey, Region, ReturnPath, Route, RouteMode, User, UserId, Violation, cidr, name,
+    Actor, Change, ChangeSet, Draft, Gateway, GatewayId, Group, GroupId, Intent, Network, NetworkId, Object, Peer,
+    PeerId, PrivateKey, Region, ReturnPath, Route, RouteMode, User, UserId, Violation, cidr, name,
 };
 
 fn empty() -> Intent {
@@ -64,7 +64,7 @@ fn what_was_wrong_before_is_not_held_against_a_change_and_goes_when_it_is_put_ri
 
     let right = drafted(&drained, |d| {
         let region = old.id("east").unwrap();
-        d.update(west, |gateway| Gateway::new(gateway.name().clone(), gateway.peer(), region).with_host(name!("rack")));
+        d.update(west, |gateway| gateway.with_region(region));
         d.update(pinned, |route| route.with_redundancy(1));
         d.update(spread, |route| route.with_return_path(ReturnPath::Declared));
     });

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use nanami_model::{
-    Assertion, Condition, DnsSuffix, Draft, Duties, Duty, Entity, Gateway, GatewayId, Group, GroupId, Identity, Intent,
+    Assertion, Condition, DnsSuffix, Draft, Duties, Duty, Gateway, GatewayId, Group, GroupId, Identity, Intent,
     JoinKey, JoinSecret, Lifecycle, Mode, Name, Network, NetworkId, NotRedeemable, Peer, PeerId, PeerStatus, Policy,
     PrivateKey, Protocol, PublicKey, Region, ReturnPath, Route, RouteMode, RoutingMode, RoutingPreference, Serves,
     Service, Services, Timestamp, User, Uses, Violation, cidr, name, service,
@@ -99,6 +99,34 @@ fn case_9_nobody_else_has_a_peers_own_key_so_that_it_is_never_a_neighbor() {
 }
 
 #[test]
+fn sec_11_a_revoked_key_is_nobodys_and_never_enters_again() {
+    let w = world();
+    let revoke = |d: &mut Draft, keys: &[u8]| {
+        d.update(w.acme.workspace(), |it| it.with_revoked_keys(keys.iter().map(|n| key(*n))));
+    };
+    let both = |d: &mut Draft| {
+        revoke(d, &[1]);
+        d.update(w.api, |peer| peer.with_key(key(1)));
+    };
+    assert_eq!(w.reason(both), (Some("key"), "peer api: its key is revoked".to_owned()));
+    // Who has the key is told when it is revoked; and it comes back to nobody.
+    let held = w.tries(|d| d.update(w.api, |peer| peer.with_key(key(1)))).unwrap();
+    let held = World { acme: held, ..world() };
+    assert_eq!(held.reason(|d| revoke(d, &[1])), (Some("key"), "peer api: its key is revoked".to_owned()));
+    let lost = held.tries(|d| {
+        revoke(d, &[1, 2]);
+        d.update(w.api, |peer| peer.with_key(key(3)));
+    });
+    let lost = World { acme: lost.unwrap(), ..world() };
+    assert_eq!(lost.reasons(|d| d.update(w.db, |peer| peer.with_key(key(2)))).len(), 1);
+    // A document adds to the list, and takes nothing off it.
+    let document = Intent::from_toml(&w.acme.to_toml()).unwrap();
+    let changes = lost.acme.changes_to(&document);
+    let next = lost.acme.apply(lost.acme.owner(), &changes).unwrap();
+    assert_eq!(next.get(next.workspace()).unwrap().revoked_keys().len(), 2);
+}
+
+#[test]
 fn case_15_a_balanced_route_says_how_answers_come_back() {
     let w = world();
     let balanced = |return_path| w.route(name!("vpc")).with_mode(RouteMode::Balanced).with_return_path(return_path);
@@ -116,11 +144,7 @@ fn a_host_stands_in_one_region_and_both_gateways_are_named() {
     let w = world();
     let on = |d: &mut Draft, n: usize| d.update(w.gateways[n], |gateway| gateway.with_host(name!("rack")));
     let both = |d: &mut Draft| [0, 1].into_iter().for_each(|n| on(d, n));
-    let moves = |d: &mut Draft, n: usize, region| {
-        let there =
-            |old: Gateway| Gateway::new(Entity::name(&old).clone(), old.peer(), region).with_host(name!("rack"));
-        d.update(w.gateways[n], there);
-    };
+    let moves = |d: &mut Draft, n: usize, region| d.update(w.gateways[n], |gateway| gateway.with_region(region));
     let (field, text) = w.reason(both);
     let wanted = "gateway g2: gateway g1 runs on rack too, and says that it stands in region east";
     assert_eq!((field, text.as_str()), (Some("host"), wanted));

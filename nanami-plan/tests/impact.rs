@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{World, world};
 use golden::{assert_page, golden};
 use nanami_model::{
-    Activity, Destination, Gateway, GatewayId, Intent, Observed, OnAllDown, PeerId, RouteId, RouteMode, Timestamp,
+    Activity, Destination, GatewayId, Intent, Observed, OnAllDown, PeerId, RouteId, RouteMode, Timestamp,
 };
 use nanami_plan::{Desired, Domain, Failure, Fate, Loss, Selection, compile, select};
 use proptest::prelude::*;
@@ -166,8 +166,7 @@ fn gateways_on_one_host_die_together() {
     let mut draft = acme.draft();
     let (region, rack) = (acme.id("us-east").unwrap(), "rack7".parse::<nanami_model::Name>().unwrap());
     for name in ["us-east", "eu-west"] {
-        let there = |old: Gateway| Gateway::new(name.parse().unwrap(), old.peer(), region).with_host(rack.clone());
-        draft.update(gateway(&acme, name), there);
+        draft.update(gateway(&acme, name), |gateway| gateway.with_region(region).with_host(rack.clone()));
     }
     let acme = acme.apply(acme.owner(), &draft.into_changes()).unwrap();
     let desired = compile(&acme, &Selection::default());

@@ -1,13 +1,14 @@
 //! The section of routing preferences: four layers in one place of the document, each kept by the object that it is about.
 
 use super::error::Problem;
-use super::sections::{Reader, value};
+use super::sections::{Reader, value, values};
 use super::tree::{Node, Value};
 use super::value::RoutingWord;
 use super::walk::Part;
 use crate::entity::{RoutingMode, RoutingPreference, Workspace};
 use crate::generation::Revision;
 use crate::id::{NetworkId, PeerId, UserId, WorkspaceId};
+use crate::key::PublicKey;
 use crate::name::Name;
 use crate::object::sealed::Stored;
 use crate::object::{Id, Object, ObjectId};
@@ -77,7 +78,13 @@ impl<'t> Reader<'t> {
     pub(super) fn workspace(&self) -> Option<Object> {
         let name = self.names.workspace();
         let id = WorkspaceId::derive(name, name, Revision::ZERO);
-        let preference = self.preferences.get(&ObjectId::from(id))?;
-        Some(Workspace::new(name.clone()).with_preference(*preference).wrap(id))
+        let preference = self.preferences.get(&ObjectId::from(id)).copied();
+        let revoked: Vec<PublicKey> =
+            self.root.get("workspace").map(|node| values(node, "revoked_keys")).unwrap_or_default();
+        if preference.is_none() && revoked.is_empty() {
+            return None;
+        }
+        let workspace = Workspace::new(name.clone()).with_preference(preference.unwrap_or_default());
+        Some(workspace.with_revoked_keys(revoked).wrap(id))
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Reader<'t> {
     pub(super) preferences: BTreeMap<ObjectId, RoutingPreference>,
     /// Which objects had another name so far.
     pub(super) renamed: Vec<(ObjectId, Name)>,
-    root: Node<'t>,
+    pub(super) root: Node<'t>,
     /// Regions that only gateways name.
     regions: Vec<(Name, Node<'t>)>,
 }

@@ -86,7 +86,14 @@ pub(super) const DOCUMENT: Shape = Shape::Record(&Record {
 const WORKSPACE: Record = Record {
     what: "the workspace",
     about: "The tenant; nothing crosses it.",
-    fields: &[needed("name", NAME, "name = \"acme\"", "Its name, which never changes.")],
+    fields: &[
+        needed("name", NAME, "name = \"acme\"", "Its name, which never changes."),
+        field(
+            "revoked_keys",
+            list(&Shape::Text(Text::of::<PublicKey>())),
+            "Keys of lost devices, which never enter again.",
+        ),
+    ],
     ..PLAIN
 };
 

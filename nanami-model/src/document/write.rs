@@ -19,7 +19,7 @@ use super::instant;
 use crate::entity::{
     Activity, Admission, Assertion, Claim, Condition, Direction, Duties, Facts, Gateway, GatewaySelector, JoinKey,
     Lifecycle, Lifetime, Mode, Network, OnAllDown, Peer, Policy, ReturnPath, Route, RouteMode, RoutingMode,
-    RoutingPreference, Selector, Serves, Standing, User, Uses, Verdict,
+    RoutingPreference, Selector, Serves, Standing, User, Uses, Verdict, Workspace,
 };
 use crate::id::{GroupId, NetworkId, PeerId, RegionId, RouteId};
 use crate::intent::Intent;
@@ -61,8 +61,8 @@ impl Intent {
 }
 
 fn write(intent: &Intent, to: &mut impl Printer) {
-    let name = Fields::new().text("name", intent.name().as_str());
-    to.table("workspace", &name);
+    let fields = Fields::new().text("name", intent.name().as_str());
+    to.table("workspace", &revoked_fields(fields, intent.get(intent.workspace())));
     // A gateway declares its region, and its peer where the two bear one name.
     let regions: BTreeSet<_> = intent.gateways().map(|(_, gateway)| gateway.region()).collect();
     let own = intent.gateways().filter(|(_, gateway)| own_peer(intent, gateway).is_some());
@@ -274,6 +274,13 @@ fn join_key_fields(intent: &Intent, key: &JoinKey) -> Fields {
         fields = fields.text("admission", key.admission().as_str());
     }
     if key.is_revoked() { fields.flag("revoked") } else { fields }
+}
+
+fn revoked_fields(fields: Fields, workspace: Option<&Workspace>) -> Fields {
+    match workspace.map(Workspace::revoked_keys) {
+        None | Some([]) => fields,
+        Some(keys) => fields.list("revoked_keys", keys),
+    }
 }
 
 /// The four layers of preferences.

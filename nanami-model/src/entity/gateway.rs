@@ -97,6 +97,11 @@ impl Gateway {
         Self { serves, ..self }
     }
 
+    /// Moves it to another region.
+    pub fn with_region(self, region: RegionId) -> Self {
+        Self { region, ..self }
+    }
+
     /// Names what it runs on: gateways on one host fail together. A host stands in one region.
     pub fn with_host(self, host: Name) -> Self {
         Self { host: Some(host), ..self }

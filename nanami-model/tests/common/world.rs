@@ -360,6 +360,8 @@ impl Maker<'_> {
 
     fn preferences(&mut self, once: &Intent) {
         let all: Vec<_> = self.made.networks.iter().map(|(id, _)| *id).collect();
+        let lost = (0..self.dice.roll(3)).map(|n| PrivateKey::from_bytes([200 + n as u8; 32]).public());
+        self.draft.update(once.workspace(), |it| it.with_revoked_keys(lost));
         let wanted = self.preference(&all);
         wanted.into_iter().for_each(|wanted| self.draft.update(once.workspace(), |it| it.with_preference(wanted)));
         for user in self.made.users.clone() {

@@ -103,6 +103,7 @@ fn update_gateway(intent: &Intent, draft: &mut Draft, name: &str, words: &[&str]
         ["active"] => gateway.with_activity(Activity::Active),
         ["draining"] => gateway.draining(),
         ["disabled"] => gateway.disabled(),
+        ["region", region] => gateway.with_region(intent.id(region).unwrap()),
         ["host", host] => gateway.with_host(host.parse().unwrap()),
         ["capacity", n] => gateway.with_capacity(n.parse().unwrap()),
         ["duties", duties @ ..] => {

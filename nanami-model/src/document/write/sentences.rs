@@ -6,7 +6,7 @@
 use super::printer::{Fields, plain};
 use super::*;
 use crate::change::{Change, ChangeSet};
-use crate::entity::{Session, Workspace};
+use crate::entity::Session;
 use crate::object::Object;
 
 impl ChangeSet {
@@ -104,7 +104,7 @@ fn fields(intent: &Intent, object: &Object) -> Fields {
         Object::JoinKey(_, key) => use_fields(join_key_fields(intent, key), intent, key),
         Object::Assertion(_, assertion) => assertion_fields(intent, assertion),
         Object::Session(_, session) => session_fields(session),
-        Object::Workspace(_, workspace) => with(Fields::new(), Workspace::preference(workspace)),
+        Object::Workspace(_, workspace) => with(revoked_fields(Fields::new(), Some(workspace)), workspace.preference()),
     }
 }
 

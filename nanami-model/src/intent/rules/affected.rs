@@ -21,7 +21,11 @@ pub(super) fn by(before: &Tables, after: &Tables, change: &Touched, subjects: &m
             Object::Peer(_, peer) => {
                 subjects.extend(after.sessions.of_name(peer.name().as_str()).map(ObjectId::Session));
             }
-            Object::Workspace(..) => subjects.extend(after.workspaces.iter().map(|(id, _)| ObjectId::Workspace(id))),
+            Object::Workspace(_, workspace) => {
+                subjects.extend(after.workspaces.iter().map(|(id, _)| ObjectId::Workspace(id)));
+                let holders = workspace.revoked_keys().iter().flat_map(|key| holders(&after.index.keys, key));
+                subjects.extend(holders.map(ObjectId::Peer));
+            }
             _ => {}
         }
     }

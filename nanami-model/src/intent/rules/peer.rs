@@ -1,4 +1,5 @@
-//! A key and an address belong to one peer each (PLANNING section 8, cases 2 and 8); an address that was asked for is in a pool.
+//! A key and an address belong to one peer each (PLANNING section 8, cases 2 and 8); a revoked key is nobody's (SEC-11); an
+//! address that was asked for is in a pool.
 
 use super::{contradiction, first_by_name, preference};
 use crate::entity::{Duty, Lifecycle, Mode, Peer};
@@ -19,6 +20,10 @@ pub(super) fn check(tables: &Tables, id: PeerId, found: &mut Vec<Violation>) {
         && let Some(first) = first_by_name(tables, holders(&tables.index.keys, &key)).filter(|first| *first != id)
     {
         found.push(Violation::DuplicateKey { subject: label(), other: Label::new(first, tables) });
+    }
+    if peer.key().is_some_and(|key| tables.workspace().is_some_and(|workspace| workspace.is_revoked(&key))) {
+        let why = "its key is revoked".to_owned();
+        found.push(contradiction(label(), "key", why, "make a key pair of its own on the machine, or remove the peer"));
     }
     for address in peer.fixed_addresses() {
         let mut pools = peer.networks().iter().filter_map(|n| tables.networks.get(n)).flat_map(|n| n.pools());
