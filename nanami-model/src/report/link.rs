@@ -52,7 +52,8 @@ impl LinkReport {
         w.number(5, self.received_bytes);
         w.number(6, self.sent_bytes);
         w.number(7, self.handshakes);
-        if self.probes > 0 {
+        // Answers to nothing are a hostile peer's, and are told as it told them.
+        if self.probes > 0 || self.answered > 0 {
             w.number(8, self.probes);
             w.number(9, self.answered);
         }

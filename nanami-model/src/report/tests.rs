@@ -25,6 +25,8 @@ fn facts_probes_and_overflow_round_trip() {
     let facts = facts.with_agent_version(Version::new(0, 1, 0));
     let report = Report { facts, usage_overflow: 9, links: vec![link(1, 20, 19)], ..Report::default() };
     assert_eq!(Report::decode(&report.encode()), Ok(report));
+    let hostile = Report { links: vec![link(1, 0, 19)], ..Report::default() };
+    assert_eq!(Report::decode(&hostile.encode()), Ok(hostile), "answers to nothing are told too");
 }
 
 #[test]
