@@ -125,7 +125,7 @@ mod tests {
                 0 => draft.update(peers[2], |peer| peer.with_standing(Standing::Suspended)),
                 1 => draft.update(peers[3], |peer| peer.with_key(key(200))),
                 2 => {
-                    draft.update(peers[4], |peer| peer.with_preference(RoutingPreference::none().with_routing(manual)))
+                    draft.update(peers[4], |peer| peer.with_preference(RoutingPreference::none().with_routing(manual)));
                 }
                 // One goes and another one comes: the second may take the first one's slot.
                 3 => {
