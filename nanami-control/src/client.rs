@@ -8,7 +8,7 @@ use std::{fmt, io, time::Duration};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, StatusCode, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use nanami_model::{Name, Revision};
+use nanami_model::{Name, Recording, Revision};
 use serde::de::DeserializeOwned;
 use tokio::{net::TcpStream, time::timeout};
 use zeroize::Zeroizing;
@@ -132,6 +132,14 @@ impl Client {
     pub async fn explain(&self, from: &str, to: &str, service: &str) -> Result<ExplanationView, ClientError> {
         let query = format!("from={}&to={}&service={}", percent(from), percent(to), percent(service));
         self.json(Method::GET, &format!("explanation?{query}"), Vec::new()).await
+    }
+
+    /// The workspace as it is now, with all that was reported, to be kept in a file: every verb of the `nanami` command reads it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn recording(&self) -> Result<Recording, ClientError> {
+        self.json(Method::GET, "recording", Vec::new()).await
     }
 
     /// The workspace as a document.

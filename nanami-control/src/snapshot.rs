@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use nanami_model::{Generation, Intent, Observed, PeerId, Timestamp};
+use nanami_model::{Generation, Intent, Observed, PeerId, Recording, Timestamp};
 use nanami_plan::{Desired, View};
 
 use crate::service::{Workspace, distribute::Distribution};
@@ -56,6 +56,12 @@ impl Snapshot {
     #[must_use]
     pub fn view(&self, now: Timestamp) -> View<'_> {
         self.desired.beside(&self.observed, now).with_generations(&self.generations)
+    }
+
+    /// The workspace as of `now`, to be kept and read elsewhere: by the `nanami` command, in a script, in a report of a fault.
+    #[must_use]
+    pub fn record(&self, now: Timestamp) -> Recording {
+        Recording::new(self.intent(), &self.observed, self.generations.clone(), now)
     }
 
     pub(crate) fn distribution(&self) -> &Distribution {

@@ -159,6 +159,10 @@ impl Intent {
         }
     }
 
+    pub(crate) fn at_revision(self, revision: Revision) -> Self {
+        Self { revision, ..self }
+    }
+
     pub(crate) fn with_renamed(self, renamed: Vec<(ObjectId, Name)>) -> Self {
         Self { renamed: renamed.into(), ..self }
     }

@@ -96,6 +96,7 @@ mod object;
 mod observed;
 mod persistent;
 mod preshared_key;
+mod recording;
 mod redemption;
 mod refused;
 mod rename;
@@ -146,6 +147,7 @@ pub use network_map::{
 pub use object::{Entity, Id, Label, Object, ObjectId};
 pub use observed::{Observed, Sighting, StaleReport};
 pub use preshared_key::PresharedKey;
+pub use recording::{Recording, RecordingError};
 pub use redemption::{NotRedeemable, Redemption};
 pub use refused::{Refused, Violation};
 pub use rename::Rename;

@@ -1,6 +1,8 @@
 //! The `nanami` command as people use it: answers, exit codes, errors, forms, on files alone.
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -19,6 +21,7 @@ impl Desk {
         let desk = Self(tempfile::tempdir().unwrap());
         desk.write("nanami.toml", sample::ACME);
         desk.write("opened.toml", &opened());
+        desk.write("acme.recording", &common::recording());
         desk
     }
 
@@ -84,6 +87,9 @@ fn each_verb_ends_with_the_code_that_its_answer_has() {
         (2, "impact --sweep"),
         (0, "check"),
         (3, "check -f broken.toml"),
+        (2, "status -f acme.recording"),
+        (0, "status"),
+        (2, "plan opened.toml --against acme.recording"),
         (0, "diff nanami.toml nanami.toml"),
         (2, "diff nanami.toml opened.toml"),
         (0, "bisect ci-runner db-cluster tcp/5432 nanami.toml opened.toml"),
@@ -204,7 +210,7 @@ fn what_cannot_be_written_leaves_what_was_there() {
     assert_eq!(fs::read_to_string(desk.path("kept.toml")).unwrap(), "as it was");
     desk.fails("board -o nowhere/board.svg");
     let left: Vec<_> = fs::read_dir(desk.0.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left.len(), 3, "{left:?}");
+    assert_eq!(left.len(), 4, "{left:?}");
 }
 
 #[test]
@@ -228,6 +234,7 @@ fn every_json_answer_keeps_the_published_schema() {
         (0, "impact", "impact us-east"),
         (2, "sweep", "impact --sweep"),
         (0, "assertions", "check"),
+        (2, "status", "status -f acme.recording"),
         (2, "comparison", "diff nanami.toml opened.toml"),
         (2, "bisected", "bisect ci-runner vpc tcp/443 nanami.toml opened.toml"),
     ] {

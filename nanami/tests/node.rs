@@ -6,7 +6,8 @@ use std::path::Path;
 
 use nanami::control::store::Sqlite;
 use nanami::control::{ControlPlane, LiveWorkspace};
-use nanami::model::{Actor, Group, GroupId, JoinKey, Network, Peer, PeerId, Policy, Service, User, name};
+use nanami::model::{Actor, Group, GroupId, JoinKey, Network, Peer, PeerId, Policy, Service, Timestamp, User, name};
+use nanami::plan::State;
 use nanami::tunnel::{DialError, TunnelOptions};
 use nanami::{Node, NodeOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -63,6 +64,7 @@ async fn nodes_join_dial_and_start_again_without_control() {
     };
     knows(&api).await;
     knows(&db).await;
+    the_command_reads_what_is_recorded(&live, dir.path()).await;
     say_hello(&api, &db).await;
     assert_eq!(api.dial(("db", 22)).await.unwrap_err(), DialError::Denied);
     assert_eq!(api.dial(("10.42.0.99", 22)).await.unwrap_err(), DialError::NoRoute);
@@ -80,6 +82,43 @@ async fn nodes_join_dial_and_start_again_without_control() {
     .unwrap();
     assert_eq!(db.map().generation(), generation);
     say_hello(&api, &db).await;
+}
+
+/// What control records is a file that every verb reads, with ages and evidence.
+async fn the_command_reads_what_is_recorded(live: &LiveWorkspace, dir: &Path) {
+    let file = dir.join("acme.recording");
+    let mut events = live.events();
+    loop {
+        let (snapshot, now) = (live.snapshot(), clock());
+        if snapshot.view(now).overview().count(State::Matching) == 2 {
+            std::fs::write(&file, serde_json::to_string(&snapshot.record(now)).unwrap()).unwrap();
+            break;
+        }
+        events.next().await.unwrap();
+    }
+    let says = |code: i32, line: &str| {
+        let run = std::process::Command::new(env!("CARGO_BIN_EXE_nanami"))
+            .args(line.split(' '))
+            .arg("-f")
+            .arg(&file)
+            .output();
+        let output = run.unwrap();
+        assert_eq!(output.status.code(), Some(code), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let status = says(0, "status");
+    assert!(status.contains("2 of 2 peers matching"), "{status}");
+    let reach = says(0, "reach --to db");
+    assert!(reach.contains("0 open flows, no use seen"), "{reach}");
+    let explanation = says(0, "explain api db tcp/5432");
+    assert!(explanation.contains("0 refused"), "{explanation}");
+    let plan = says(2, "what-if --remove policies.api-to-db");
+    assert!(plan.contains("lost     1   api -> db   tcp/5432   0 open flows, no use seen"), "{plan}");
+}
+
+fn clock() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(since.as_millis().try_into().unwrap())
 }
 
 async fn say_hello(from: &Node, to: &Node) {

@@ -1,6 +1,8 @@
 //! The page that teaches operators to read answers: each command on it is run, and says what stands there.
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+mod common;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,6 +45,7 @@ fn every_command_on_the_page_says_what_stands_there() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reading-a-plan.md");
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("nanami.toml"), sample::ACME).unwrap();
+    fs::write(folder.path().join("acme.recording"), common::recording()).unwrap();
     let page = fs::read_to_string(&file).unwrap();
     let (now, commands) = rewritten(&page, folder.path());
     assert!(commands >= 15, "{commands} commands were found");

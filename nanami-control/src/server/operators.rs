@@ -33,6 +33,7 @@ pub(super) fn routes() -> axum::Router<Arc<Shared>> {
     axum::Router::new()
         .route("/v1/workspaces/{workspace}/document", get(document))
         .route("/v1/workspaces/{workspace}/status", get(show_status))
+        .route("/v1/workspaces/{workspace}/recording", get(record))
         .route("/v1/workspaces/{workspace}/board.svg", get(board_svg))
         .route("/v1/workspaces/{workspace}/board.html", get(board_html))
         .route("/v1/workspaces/{workspace}/explanation", get(explain))
@@ -60,6 +61,11 @@ async fn show_status(State(shared): State<Arc<Shared>>, Path(workspace): Path<St
     } else {
         Json(snapshot.status(now)).into_response()
     })
+}
+
+async fn record(State(shared): State<Arc<Shared>>, Path(workspace): Path<String>, request: Request) -> Answer {
+    let live = caller(&shared, &workspace, request.into_parts().0).await?;
+    Ok(Json(live.snapshot().record(shared.clock.now())).into_response())
 }
 
 async fn board_svg(State(shared): State<Arc<Shared>>, Path(workspace): Path<String>, request: Request) -> Answer {

@@ -50,7 +50,7 @@ pub(crate) struct Form {
 /// Which workspace is meant.
 #[derive(Debug, Args)]
 pub(crate) struct Workspace {
-    /// The workspace's document, TOML or JSON; `-` is standard input
+    /// The workspace's document, TOML or JSON, or a recording; `-` is standard input
     #[arg(short, long, value_name = "FILE", env = "NANAMI_FILE", default_value = "nanami.toml")]
     pub(crate) file: PathBuf,
 }
@@ -62,7 +62,7 @@ pub(crate) enum Verb {
         /// The workspace's document, TOML or JSON; `-` is standard input
         #[arg(value_name = "FILE", env = "NANAMI_FILE", default_value = "nanami.toml")]
         file: PathBuf,
-        /// The document that runs now; without it the plan begins with nothing
+        /// The document or recording that runs now; without it the plan begins with nothing
         #[arg(long, value_name = "OLD")]
         against: Option<PathBuf>,
     },
@@ -135,6 +135,11 @@ pub(crate) enum Verb {
         /// The file to write, `.svg` or `.html`
         #[arg(short, long, value_name = "FILE", default_value = "board.html")]
         output: PathBuf,
+        #[command(flatten)]
+        workspace: Workspace,
+    },
+    /// Which peers are behind, altered or silent, and since when; needs a recording of a control plane
+    Status {
         #[command(flatten)]
         workspace: Workspace,
     },

@@ -68,7 +68,7 @@ impl Edit {
 pub(crate) fn edited(read: &Document, edits: &[Edit]) -> Result<String, Failure> {
     let mut document = match read.syntax {
         Syntax::Toml => parsed(&read.text)?,
-        Syntax::Json => parsed(&read.intent.to_toml())?,
+        Syntax::Json | Syntax::Recording => parsed(&read.intent.to_toml())?,
     };
     edits.iter().try_for_each(|edit| edit.make(&mut document))?;
     Ok(document.to_string())
@@ -76,10 +76,11 @@ pub(crate) fn edited(read: &Document, edits: &[Edit]) -> Result<String, Failure>
 
 /// The text of a document with what the next revision changes, in the syntax of the document.
 pub(crate) fn merged(read: &Document, next: &Intent) -> Result<String, Failure> {
-    if read.syntax == Syntax::Json {
-        return Ok(next.to_json());
-    }
-    let mut document = parsed(&read.text)?;
+    let mut document = match read.syntax {
+        Syntax::Toml => parsed(&read.text)?,
+        Syntax::Json => return Ok(next.to_json()),
+        Syntax::Recording => return Ok(next.to_toml()),
+    };
     let (before, after) = (parsed(&read.intent.to_toml())?, parsed(&next.to_toml())?);
     merge(document.as_table_mut(), before.as_table(), after.as_table());
     Ok(document.to_string())
@@ -168,7 +169,12 @@ mod tests {
     use super::*;
 
     fn document(text: &str) -> Document {
-        Document { intent: Intent::from_toml(text).unwrap(), text: text.to_owned(), syntax: Syntax::Toml }
+        Document {
+            intent: Intent::from_toml(text).unwrap(),
+            text: text.to_owned(),
+            syntax: Syntax::Toml,
+            recording: None,
+        }
     }
 
     const ACME: &str = include_str!("../../../../examples/acme.toml");

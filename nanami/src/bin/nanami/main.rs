@@ -56,6 +56,7 @@ fn run(Command { verb, form }: Command) -> Result<Answer, Failure> {
             verbs::impact::run(&workspace.file, &dead, &form)
         }
         Verb::Board { output, workspace } => verbs::board::run(&workspace.file, &output),
+        Verb::Status { workspace } => verbs::status::run(&workspace.file, &form),
         Verb::Check { against, workspace } => verbs::check::run(&workspace.file, against.as_deref(), &form),
         Verb::Diff { old, new } => verbs::diff::run(&old, &new, &form),
         Verb::Bisect { flow, files } => verbs::bisect::run(&flow, &files, &form),

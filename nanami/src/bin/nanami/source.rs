@@ -3,17 +3,20 @@
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use nanami::model::{DocumentErrors, Intent};
+use nanami::model::{DocumentErrors, Intent, Observed, Recording, Timestamp};
+use nanami::plan::{Desired, View};
 
 use crate::failure::Failure;
 use crate::waiting::Waiting;
 
-/// A document that was read, with its text.
+/// A document that was read, with its text; or a recording, with what was observed.
 pub(crate) struct Document {
     pub(crate) intent: Intent,
     pub(crate) text: String,
     pub(crate) syntax: Syntax,
+    pub(crate) recording: Option<Recording>,
 }
 
 /// How a document is written.
@@ -21,12 +24,17 @@ pub(crate) struct Document {
 pub(crate) enum Syntax {
     Toml,
     Json,
+    /// What a control plane recorded; nobody edits it.
+    Recording,
 }
 
 impl Document {
     /// Reads a document. Its name says how it is written; where that says nothing, what it begins with.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let text = text_of(path)?;
+        if is_recording(&text) {
+            return Self::recorded(path, text);
+        }
         let syntax = match path.extension().and_then(|ending| ending.to_str()) {
             Some("json") => Syntax::Json,
             Some("toml") => Syntax::Toml,
@@ -35,7 +43,35 @@ impl Document {
         };
         let _waiting = Waiting::for_long(format!("reading {}", name_of(path)));
         let intent = parse(&text, syntax).map_err(|errors| mistakes(&errors, &name_of(path)))?;
-        Ok(Self { intent, text, syntax })
+        Ok(Self { intent, text, syntax, recording: None })
+    }
+
+    fn recorded(path: &Path, text: String) -> Result<Self, Failure> {
+        let recording: Recording = serde_json::from_str(&text).map_err(|error| {
+            Failure::new(format!("{} is no recording: {error}", name_of(path)))
+                .with_remedy("record the workspace again, with the release that runs it")
+        })?;
+        let intent = recording.intent().clone();
+        Ok(Self { intent, text, syntax: Syntax::Recording, recording: Some(recording) })
+    }
+
+    /// What was observed: nothing, unless this is a recording.
+    pub(crate) fn observed(&self) -> &Observed {
+        self.recording.as_ref().map_or(Observed::none(), Recording::observed)
+    }
+
+    /// The moment that ages count to: that of the recording, or now.
+    pub(crate) fn at(&self) -> Timestamp {
+        self.recording.as_ref().map_or_else(now, Recording::at)
+    }
+
+    /// A state of this workspace beside what was observed.
+    pub(crate) fn beside<'a>(&'a self, desired: &'a Desired) -> View<'a> {
+        let view = desired.beside(self.observed(), self.at());
+        match &self.recording {
+            Some(recording) => view.with_generations(recording.generations()),
+            None => view,
+        }
     }
 
     /// The same workspace as another document describes it: what both name is the same object.
@@ -47,6 +83,11 @@ impl Document {
     }
 }
 
+/// Whether a text is what a control plane recorded: its first field says so.
+fn is_recording(text: &str) -> bool {
+    text.trim_start().strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with("\"recording\""))
+}
+
 /// The next revision of an intent, as a document wants it.
 pub(crate) fn revised(from: &Intent, wanted: &Intent) -> Result<Intent, nanami::model::Refused> {
     from.apply(from.owner(), &from.changes_to(wanted))
@@ -55,8 +96,13 @@ pub(crate) fn revised(from: &Intent, wanted: &Intent) -> Result<Intent, nanami::
 pub(crate) fn parse(text: &str, syntax: Syntax) -> Result<Intent, DocumentErrors> {
     match syntax {
         Syntax::Toml => Intent::from_toml(text),
-        Syntax::Json => Intent::from_json(text),
+        Syntax::Json | Syntax::Recording => Intent::from_json(text),
     }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Every mistake of a document, each with its place.

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use nanami::model::Observed;
-
 use crate::answer::Answer;
 use crate::failure::Failure;
 use crate::source::{self, Document};
@@ -18,11 +16,11 @@ pub(crate) fn run(file: &Path, output: &Path) -> Result<Answer, Failure> {
                 .with_remedy("name the file board.svg or board.html"));
         }
     };
-    let intent = Document::read(file)?.intent;
+    let read = Document::read(file)?;
     let _waiting = Waiting::for_long("drawing the board".to_owned());
-    let board = super::desired(&intent).beside(Observed::none(), super::now()).board();
+    let board = read.beside(&super::desired(&read.intent)).board();
     let text = if html { board.to_html() } else { board.to_svg() };
     source::write(output, &text)?;
-    let (peers, bytes) = (intent.peers().len(), text.len());
-    Ok(Answer::text(format!("{}: {} with {peers} peers, {bytes} bytes", output.display(), intent.name())))
+    let (peers, bytes) = (read.intent.peers().len(), text.len());
+    Ok(Answer::text(format!("{}: {} with {peers} peers, {bytes} bytes", output.display(), read.intent.name())))
 }

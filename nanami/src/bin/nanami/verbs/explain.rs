@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nanami::model::{Flow, Intent, Observed};
+use nanami::model::{Flow, Intent};
 use nanami::plan::{Base, Explanation, Fix, WhyNot, plan};
 
 use crate::answer::{Answer, Exit};
@@ -21,7 +21,7 @@ pub(crate) fn run(
     let read = Document::read(file)?;
     let asked = asked(&read.intent, flow)?;
     let desired = super::desired(&read.intent);
-    let explanation = desired.beside(Observed::none(), super::now()).explain(&asked);
+    let explanation = read.beside(&desired).explain(&asked);
     let Some(number) = fix else {
         let exit = Exit::yes_if(matches!(explanation, Explanation::Allowed(_)));
         return Answer::of(&explanation, form, exit);
@@ -33,7 +33,7 @@ pub(crate) fn run(
         let text = document::merged(&read, &next)?;
         source::write(path, &text)?;
     }
-    let plan = plan(&Base::settled(&desired), &super::desired(&next), Observed::none(), super::now());
+    let plan = plan(&Base::settled(&desired), &super::desired(&next), read.observed(), read.at());
     Answer::of(&plan, form, Exit::No)
 }
 

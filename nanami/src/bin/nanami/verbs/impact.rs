@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nanami::model::{GatewayId, Intent, Name, Observed, RegionId};
+use nanami::model::{GatewayId, Intent, Name, RegionId};
 use nanami::plan::{Failure as Dying, Fate};
 
 use crate::answer::{Answer, Exit};
@@ -21,15 +21,15 @@ pub(crate) struct Dead {
 }
 
 pub(crate) fn run(file: &Path, dead: &Dead, form: &Form) -> Result<Answer, Failure> {
-    let intent = Document::read(file)?.intent;
-    let desired = super::desired(&intent);
-    let view = desired.beside(Observed::none(), super::now());
+    let read = Document::read(file)?;
+    let desired = super::desired(&read.intent);
+    let view = read.beside(&desired);
     let _waiting = Waiting::for_long("computing what fails".to_owned());
     if dead.each {
         let sweep = view.sweep();
         return Answer::of(&sweep, form, Exit::yes_if(sweep.tolls().iter().all(|toll| toll.lost == 0)));
     }
-    let impact = view.impact(&dying(&intent, dead)?);
+    let impact = view.impact(&dying(&read.intent, dead)?);
     let stops = impact.outcomes().iter().any(|outcome| matches!(outcome.fate(), Fate::Lost(_)));
     Answer::of(&impact, form, Exit::yes_if(!stops))
 }

@@ -2,7 +2,7 @@
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
-use nanami::plan::{Comparison, Explanation, Impact, Judgement, Plan, Reach, Sweep};
+use nanami::plan::{Comparison, Explanation, Impact, Judgement, Overview, Plan, Reach, Sweep};
 use schemars::{JsonSchema, schema_for};
 
 use crate::answer::Answer;
@@ -24,6 +24,7 @@ enum Said {
     Impact(Impact),
     Sweep(Sweep),
     Assertions(Judgement),
+    Status(Overview),
     Bisected(Bisected),
 }
 

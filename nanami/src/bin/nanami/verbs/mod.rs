@@ -11,19 +11,13 @@ pub(crate) mod import;
 pub(crate) mod manual;
 pub(crate) mod plan;
 pub(crate) mod reach;
+pub(crate) mod status;
 pub(crate) mod what_if;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use nanami::model::{Intent, Timestamp};
+use nanami::model::Intent;
 use nanami::plan::{Desired, Selection, compile};
 
 /// The state that an intent leads to.
 fn desired(intent: &Intent) -> Desired {
     compile(intent, &Selection::default())
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

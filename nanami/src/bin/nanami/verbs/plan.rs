@@ -11,16 +11,16 @@ use crate::failure::Failure;
 use crate::source::Document;
 
 pub(crate) fn run(file: &Path, against: Option<&Path>, form: &Form) -> Result<Answer, Failure> {
-    let wanted = Document::read(file)?.intent;
-    let (base, next) = match against {
-        None => (Base::nothing(), wanted),
+    let wanted = Document::read(file)?;
+    let plan = match against {
+        None => plan(&Base::nothing(), &super::desired(&wanted.intent), Observed::none(), wanted.at()),
         Some(old) => {
             let old = Document::read(old)?;
-            let next = old.revised(&wanted, file)?;
-            (Base::settled(&super::desired(&old.intent)), next)
+            let next = old.revised(&wanted.intent, file)?;
+            let base = Base::settled(&super::desired(&old.intent));
+            plan(&base, &super::desired(&next), old.observed(), old.at())
         }
     };
-    let plan = plan(&base, &super::desired(&next), Observed::none(), super::now());
     let exit = match plan.check_assertions(&[]) {
         Err(_) => Exit::Refused,
         Ok(()) => Exit::yes_if(plan.is_empty()),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use nanami::model::{Destination, Intent, Observed, PeerId, RouteId, UserId, parse_address};
+use nanami::model::{Destination, Intent, PeerId, RouteId, UserId, parse_address};
 use nanami::plan::{Reach, Who};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,20 +15,20 @@ use crate::source::Document;
 
 pub(crate) fn run(file: &Path, who: &args::Who, plan: Option<&Path>, form: &Form) -> Result<Answer, Failure> {
     let read = Document::read(file)?;
-    let before = reach(&read.intent, who)?;
+    let before = reach(&read, &read.intent, who)?;
     let Some(new) = plan else {
         let exit = Exit::yes_if(before.passages().len() > 0);
         return Answer::of(&before, form, exit);
     };
     let next = read.revised(&Document::read(new)?.intent, new)?;
-    let after = reach(&next, who)?;
+    let after = reach(&read, &next, who)?;
     let exit = Exit::yes_if(after.passages().len() > 0);
     Answer::of(&Twice { kind: "reach_twice", before, after }, form, exit)
 }
 
-fn reach(intent: &Intent, who: &args::Who) -> Result<Reach, Failure> {
+fn reach(read: &Document, intent: &Intent, who: &args::Who) -> Result<Reach, Failure> {
     let who = resolved(intent, who)?;
-    Ok(super::desired(intent).beside(Observed::none(), super::now()).reach(&who))
+    Ok(read.beside(&super::desired(intent)).reach(&who))
 }
 
 fn resolved(intent: &Intent, who: &args::Who) -> Result<Who, Failure> {

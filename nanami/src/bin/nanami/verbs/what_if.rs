@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use nanami::model::Observed;
 use nanami::plan::{Base, plan};
 
 use crate::answer::{Answer, Exit};
@@ -27,8 +26,7 @@ pub(crate) fn run(
     if let Some(path) = output {
         source::write(path, &text)?;
     }
-    let plan =
-        plan(&Base::settled(&super::desired(&read.intent)), &super::desired(&next), Observed::none(), super::now());
+    let plan = plan(&Base::settled(&super::desired(&read.intent)), &super::desired(&next), read.observed(), read.at());
     let exit = match plan.check_assertions(&[]) {
         Err(_) => Exit::Refused,
         Ok(()) => Exit::yes_if(plan.is_empty()),

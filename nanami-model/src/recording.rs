@@ -1,0 +1,224 @@
+//! Recordings: a workspace as it was at one moment, with all that was reported, to be read again elsewhere.
+//!
+//! **Invariants**: what is read keeps every rule of an [`Intent`], ids and revision are those that were recorded, and no report is
+//! longer than one that a peer may send. Join keys and sessions are not recorded: whoever explains a network needs neither.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use crate::generation::{Generation, Revision};
+use crate::id::PeerId;
+use crate::intent::Intent;
+use crate::name::Name;
+use crate::object::{Object, ObjectId};
+use crate::observed::{Observed, Sighting};
+use crate::refused::Refused;
+use crate::report::Report;
+use crate::time::Timestamp;
+use crate::tlv::MessageError;
+
+/// A workspace as it was at one moment. `serde` writes and reads it; as JSON it is what a control plane hands out.
+///
+/// ```
+/// use nanami_model::{Intent, Observed, Recording, Timestamp, User, name};
+/// use std::collections::BTreeMap;
+///
+/// let (acme, at) = (Intent::new(name!("acme"), User::new(name!("netops"))), Timestamp::from_millis(1_764_000_000_000));
+/// let recording = Recording::new(&acme, Observed::none(), BTreeMap::new(), at);
+/// let again: Recording = serde_json::from_str(&serde_json::to_string(&recording)?)?;
+/// assert_eq!((again.intent().revision(), again.at()), (acme.revision(), at));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "Form", into = "Form")]
+pub struct Recording {
+    intent: Intent,
+    observed: Observed,
+    generations: BTreeMap<PeerId, Generation>,
+    at: Timestamp,
+}
+
+/// A recording that cannot be read.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordingError {
+    /// It was written in a form that this release does not know.
+    #[error("this is a recording of form {found}; this release reads form {FORMAT}")]
+    Format {
+        /// The form that it says.
+        found: u8,
+    },
+    /// Its objects are no workspace.
+    #[error("the recorded objects are no workspace: {0}")]
+    Refused(#[from] Refused),
+    /// A report in it cannot be read.
+    #[error("the report of {peer} cannot be read: {cause}")]
+    Report {
+        /// Whose report.
+        peer: PeerId,
+        /// What is wrong with it.
+        cause: MessageError,
+    },
+    /// A report in it is no base64.
+    #[error("the report of {peer} is no base64")]
+    Encoding {
+        /// Whose report.
+        peer: PeerId,
+    },
+}
+
+impl RecordingError {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Format { .. } => "recording.format",
+            Self::Refused(_) => "recording.refused",
+            Self::Report { .. } | Self::Encoding { .. } => "recording.report",
+        }
+    }
+}
+
+const FORMAT: u8 = 1;
+
+impl Recording {
+    /// Records a workspace: the intent, what was last reported, which generation each peer should run, and when that was.
+    pub fn new(intent: &Intent, observed: &Observed, generations: BTreeMap<PeerId, Generation>, at: Timestamp) -> Self {
+        Self { intent: intent.clone(), observed: observed.clone(), generations, at }
+    }
+
+    /// What people asked for.
+    pub fn intent(&self) -> &Intent {
+        &self.intent
+    }
+
+    /// What was last reported.
+    pub fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
+    /// Which generation of its map each peer should run.
+    pub fn generations(&self) -> &BTreeMap<PeerId, Generation> {
+        &self.generations
+    }
+
+    /// When it was recorded, by control's clock. Ages are ages at this moment.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// What is written.
+#[derive(Serialize, Deserialize)]
+struct Form {
+    recording: u8,
+    at: Timestamp,
+    workspace: Name,
+    revision: Revision,
+    objects: Vec<Object>,
+    generations: BTreeMap<PeerId, Generation>,
+    reports: Vec<Reported>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Reported {
+    peer: PeerId,
+    received: Timestamp,
+    /// [`Report::encode`] in base64: the form that is versioned.
+    report: String,
+}
+
+impl From<Recording> for Form {
+    fn from(recording: Recording) -> Self {
+        let intent = &recording.intent;
+        let reported = |(peer, sighting): (PeerId, &Sighting)| Reported {
+            peer,
+            received: sighting.received,
+            report: STANDARD.encode(sighting.report.encode()),
+        };
+        Self {
+            recording: FORMAT,
+            at: recording.at,
+            workspace: intent.name().clone(),
+            revision: intent.revision(),
+            objects: recorded(intent).filter_map(|id| intent.object(id)).collect(),
+            reports: recording.observed.iter().map(reported).collect(),
+            generations: recording.generations,
+        }
+    }
+}
+
+/// Everything but join keys and sessions.
+fn recorded(intent: &Intent) -> impl Iterator<Item = ObjectId> {
+    std::iter::once(intent.workspace().into())
+        .chain(intent.users().map(|(id, _)| id.into()))
+        .chain(intent.groups().map(|(id, _)| id.into()))
+        .chain(intent.networks().map(|(id, _)| id.into()))
+        .chain(intent.regions().map(|(id, _)| id.into()))
+        .chain(intent.peers().map(|(id, _)| id.into()))
+        .chain(intent.gateways().map(|(id, _)| id.into()))
+        .chain(intent.routes().map(|(id, _)| id.into()))
+        .chain(intent.policies().map(|(id, _)| id.into()))
+        .chain(intent.assertions().map(|(id, _)| id.into()))
+}
+
+impl TryFrom<Form> for Recording {
+    type Error = RecordingError;
+
+    fn try_from(form: Form) -> Result<Self, RecordingError> {
+        if form.recording != FORMAT {
+            return Err(RecordingError::Format { found: form.recording });
+        }
+        let intent = Intent::from_objects(form.workspace, form.objects)?.at_revision(form.revision);
+        let mut observed = Observed::none().clone();
+        for Reported { peer, received, report } in form.reports {
+            let bytes = STANDARD.decode(report).map_err(|_| RecordingError::Encoding { peer })?;
+            let report = Report::decode(&bytes).map_err(|cause| RecordingError::Report { peer, cause })?;
+            // Of two reports of one peer the newer one stays, as when they came.
+            let _ = observed.record(peer, report, received);
+        }
+        Ok(Self { intent, observed, generations: form.generations, at: form.at })
+    }
+}
+
+#[cfg(all(test, feature = "toml"))]
+mod tests {
+    use super::*;
+    use crate::generation::Epoch;
+
+    fn recording() -> Recording {
+        let acme = Intent::from_toml(include_str!("sample/acme.toml")).unwrap();
+        let (peer, _) = acme.peers().next().unwrap();
+        let mut observed = Observed::none().clone();
+        let report = Report { epoch: Epoch::new(1), generation: Generation::new(7), ..Report::default() };
+        observed.record(peer, report, Timestamp::from_millis(5)).unwrap();
+        Recording::new(&acme, &observed, BTreeMap::from([(peer, Generation::new(8))]), Timestamp::from_millis(9))
+    }
+
+    #[test]
+    fn what_is_recorded_reads_as_it_was() {
+        let was = recording();
+        let is: Recording = serde_json::from_str(&serde_json::to_string(&was).unwrap()).unwrap();
+        assert_eq!((is.at(), is.intent().revision()), (was.at(), was.intent().revision()));
+        assert_eq!((is.observed(), is.generations()), (was.observed(), was.generations()));
+        let objects = |r: &Recording| recorded(r.intent()).filter_map(|id| r.intent().object(id)).collect::<Vec<_>>();
+        assert_eq!(objects(&is), objects(&was));
+        assert_eq!(objects(&is).len(), 37);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_recording_is_said() {
+        let value = serde_json::to_value(recording()).unwrap();
+        let spoilt = |with: &dyn Fn(&mut serde_json::Value)| {
+            let mut value = value.clone();
+            with(&mut value);
+            serde_json::from_value::<Recording>(value).unwrap_err().to_string()
+        };
+        assert!(spoilt(&|v| v["recording"] = 9.into()).contains("form 9"));
+        assert!(spoilt(&|v| v["reports"][0]["report"] = "!".into()).contains("base64"));
+        assert!(spoilt(&|v| v["reports"][0]["report"] = "AAAA".into()).contains("the report of peer_"));
+        assert!(spoilt(&|v| v["objects"] = Vec::<u8>::new().into()).contains("no workspace"));
+    }
+}
