@@ -205,7 +205,7 @@ mod tests {
         assert_eq!((is.observed(), is.generations()), (was.observed(), was.generations()));
         let objects = |r: &Recording| recorded(r.intent()).filter_map(|id| r.intent().object(id)).collect::<Vec<_>>();
         assert_eq!(objects(&is), objects(&was));
-        assert_eq!(objects(&is).len(), 37);
+        assert_eq!(objects(&is).len(), 34);
     }
 
     #[test]
