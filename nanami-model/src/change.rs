@@ -117,7 +117,7 @@ impl ChangeSet {
     }
 
     /// The changes that take these back, given the revision that these were made to; a session that went with its peer comes back
-    /// with it. What was acknowledged stays so. Peers that the set does not name are given addresses anew where it changed pools.
+    /// with it, and the address of a peer whose network got other pools is given back. What was acknowledged stays so.
     pub fn inverse(&self, before: &Intent) -> Self {
         let mut ends = BTreeMap::new();
         for change in &self.changes {
@@ -138,7 +138,28 @@ impl ChangeSet {
         let named: BTreeSet<_> = self.changes.iter().map(Change::id).collect();
         let with_them: Vec<_> = sessions.filter(|session| !named.contains(&session.id())).map(Change::Add).collect();
         changes.extend(with_them);
+        changes.extend(self.renumbered(before).filter(|peer| !named.contains(&peer.id())).map(Change::Update));
         Self { changes, ..Self::default() }
+    }
+
+    /// The peers as they were that other pools of their networks leave without an address of theirs: once they have another, wider
+    /// pools alone would not give the former one back.
+    fn renumbered<'a>(&'a self, before: &'a Intent) -> impl Iterator<Item = Object> + 'a {
+        let networks = self.changes.iter().filter_map(|change| match change {
+            Change::Update(Object::Network(id, network)) => Some((*id, network.pools())),
+            _ => None,
+        });
+        let members = networks.flat_map(move |(id, pools)| {
+            let old = before.get(id).map(|network| network.pools().to_vec()).unwrap_or_default();
+            let gone = move |at: &std::net::IpAddr| {
+                old.iter().any(|pool| pool.contains(*at)) && !pools.iter().any(|pool| pool.contains(*at))
+            };
+            let peers = before.tables().members_of(id);
+            peers
+                .into_iter()
+                .filter(move |peer| before.get(*peer).is_some_and(|peer| peer.addresses().iter().any(&gone)))
+        });
+        members.filter_map(move |peer| before.object(peer.into()))
     }
 }
 
