@@ -188,7 +188,11 @@ impl Effect {
         let mut of_carried = CarriedKept::default();
         if blocks.is_some() {
             let between = comparison.pairs_of(carried.pairs());
-            of_carried = CarriedKept { before: between.before(), kept: between.kept.len() };
+            // What has no way is among the pairs that were counted too.
+            let were = |(from, to): &(PeerId, PeerId)| {
+                before.is_some_and(|before| !before.access().grants(*from, (*to).into()).is_empty())
+            };
+            of_carried = CarriedKept { before: carried.pairs().filter(were).count(), kept: between.kept.len() };
             pairs.add(between);
         }
         let names = Names::new(after.intent(), before.map(Desired::intent));

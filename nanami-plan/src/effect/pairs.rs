@@ -25,12 +25,6 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// How many pairs of peers let anything through before.
-    pub(super) fn before(&self) -> usize {
-        let were: BTreeSet<_> = self.kept.iter().chain(&self.lost).map(|passage| (passage.from, passage.to)).collect();
-        were.len()
-    }
-
     pub(super) fn add(&mut self, other: Self) {
         self.gained.extend(other.gained);
         self.lost.extend(other.lost);
