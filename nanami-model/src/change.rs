@@ -7,15 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::entity::{Facts, JoinKey, Lifetime, Role, Scope, User};
+use crate::entity::{JoinKey, Role, Scope, User};
 use crate::generation::Revision;
 use crate::id::UserId;
 use crate::intent::Intent;
-use crate::name::Name;
 use crate::object::sealed::Stored;
 use crate::object::{Entity, Id, Object, ObjectId};
-use crate::rename::{self, Rename};
+use crate::rename::Rename;
 use crate::secret::JoinSecretHash;
+
+mod wanted;
+
+pub(crate) use wanted::between;
 
 /// Who makes a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -292,90 +295,4 @@ fn unwrap<I: Id>(object: Object) -> Option<I::Entity> {
     let id = I::of(object.id())?;
     object.put(&mut tables);
     I::Entity::table(&tables).get(&id).cloned()
-}
-
-/// See [`Intent::changes_to`].
-pub(crate) fn difference(from: &Intent, wanted: &Intent) -> ChangeSet {
-    let mut changes = Vec::new();
-    let renames = rename::between(from, wanted);
-    let kept = |id: ObjectId, name: &Name| {
-        let own = |rename: &&Rename| rename.id().kind() == id.kind() && rename.to() == name;
-        renames.iter().find(own).and_then(|rename| id.of_name(rename.from(), from.tables()))
-    };
-    let identity = |id: ObjectId| {
-        if let ObjectId::Workspace(_) = id {
-            return from.workspace().into();
-        }
-        let Some(name) = id.name_in(wanted.tables()) else { return id };
-        match id.of_name(name, from.tables()).or_else(|| kept(id, name)) {
-            Some(known) => known,
-            None => id.derive_like(from.name(), name, from.revision().next()),
-        }
-    };
-    for mut object in wanted.tables().objects().filter(|object| !matches!(object, Object::Session(..))) {
-        object.visit(&mut |_, id| identity(id));
-        if let Object::Workspace(id, workspace) = object {
-            object = Object::Workspace(id, workspace.named(from.name().clone()));
-        }
-        let Some(before) = object.id().object_in(from.tables()) else {
-            changes.push(Change::Add(unallocated(object)));
-            continue;
-        };
-        let object = keeping(object, &before);
-        if object != before {
-            changes.push(Change::Update(object));
-        }
-    }
-    let renamed: BTreeSet<_> = renames.iter().map(Rename::id).collect();
-    for object in from.tables().objects().filter(|object| goes(object) && !renamed.contains(&object.id())) {
-        if object.id().of_name(object.name(), wanted.tables()).is_none() {
-            changes.push(Change::Remove(object.id()));
-        }
-    }
-    ChangeSet { renames, ..changes.into_iter().collect() }
-}
-
-/// Whether an object goes when a document does not mention it. Join keys, sessions and ephemeral peers come and go by
-/// themselves.
-fn goes(object: &Object) -> bool {
-    match object {
-        Object::JoinKey(..) | Object::Session(..) | Object::Workspace(..) => false,
-        Object::Peer(_, peer) => peer.lifetime() == Lifetime::Lasting,
-        _ => true,
-    }
-}
-
-/// A peer as it was asked for: the addresses of another workspace mean nothing here, and facts are an agent's to report.
-fn unallocated(object: Object) -> Object {
-    match object {
-        Object::Peer(id, mut peer) => {
-            peer.set_addresses(Vec::new());
-            Object::Peer(id, peer.with_facts(Facts::unknown()))
-        }
-        other => other,
-    }
-}
-
-/// The wanted object with what only the live one knows.
-fn keeping(wanted: Object, before: &Object) -> Object {
-    match (wanted, before) {
-        (Object::Peer(id, mut peer), Object::Peer(_, live)) => {
-            if let (None, Some(key)) = (peer.key(), live.key()) {
-                peer = peer.with_key(key);
-            }
-            // To ask for what it has anyway, as an exported document does, changes nothing.
-            if peer.fixed_addresses().iter().all(|address| live.addresses().contains(address)) {
-                peer = peer.with_addresses(live.fixed_addresses().to_vec());
-            }
-            peer.set_addresses(live.addresses().to_vec());
-            Object::Peer(id, peer.with_facts(*live.facts()).with_history_of(live))
-        }
-        // A key that was revoked stays so: who wants it back says so in a change of its own.
-        (Object::Workspace(id, workspace), Object::Workspace(_, live)) => {
-            let all = [workspace.revoked_keys(), live.revoked_keys()].concat();
-            Object::Workspace(id, workspace.with_revoked_keys(all))
-        }
-        (Object::JoinKey(id, key), Object::JoinKey(_, live)) => Object::JoinKey(id, key.with_history_of(live)),
-        (wanted, _) => wanted,
-    }
 }

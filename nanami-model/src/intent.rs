@@ -4,7 +4,6 @@
 //! addresses belong to one peer each, and somebody owns the workspace. There is no way to an `Intent` but by
 //! [`Intent::new`], [`Intent::apply`] and a document, which check the same rules. Clones share everything.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::change::{Actor, ChangeSet, Draft};
@@ -66,6 +65,8 @@ pub struct Intent {
     tables: Arc<Tables>,
     /// Which objects had another name before: only a document says so, and only until its changes are made.
     renamed: Arc<[(ObjectId, Name)]>,
+    /// One for all revisions that came of one intent: these share the pages in which they do not differ.
+    origin: Arc<()>,
 }
 
 /// The objects of a workspace, kind by kind, and which addresses are taken.
@@ -126,7 +127,13 @@ impl Intent {
         let workspace =
             Object::Workspace(WorkspaceId::derive(&name, &name, Revision::ZERO), Workspace::new(name.clone()));
         tables.make(&Tables::default(), &[owner, workspace].map(index::Touched::added));
-        Self { name, revision: Revision::ZERO, tables: Arc::new(tables), renamed: Arc::default() }
+        Self {
+            name,
+            revision: Revision::ZERO,
+            tables: Arc::new(tables),
+            renamed: Arc::default(),
+            origin: Arc::default(),
+        }
     }
 
     /// The workspace at revision 1 that consists of these objects; what a document and an import build.
@@ -134,27 +141,21 @@ impl Intent {
     /// # Errors
     /// [`Refused`] with every rule that the objects break.
     pub fn from_objects(name: Name, objects: impl IntoIterator<Item = Object>) -> Result<Self, Refused> {
-        let (mut tables, mut violations, mut touched) = (Tables::default(), Vec::new(), Vec::new());
-        let (mut ids, mut names) = (BTreeSet::new(), BTreeSet::new());
-        for object in objects {
-            let id = object.id();
-            if ids.insert(id) && names.insert((id.kind_order(), object.name().clone())) {
-                touched.push(index::Touched::added(object));
-            } else {
-                violations.push(Violation::DuplicateName { what: Label::named(id, object.name().clone()) });
-            }
-        }
+        let mut tables = Tables::default();
+        objects.into_iter().for_each(|object| object.push(&mut tables));
         let workspace = WorkspaceId::derive(&name, &name, Revision::ZERO);
-        if !ids.contains(&workspace.into()) {
-            touched.push(index::Touched::added(Object::Workspace(workspace, Workspace::new(name.clone()))));
+        if tables.workspaces.occupied().all(|(_, id, _)| id != workspace) {
+            tables.workspaces.push(workspace, Workspace::new(name.clone()));
         }
-        let nothing = Tables::default();
-        tables.make(&nothing, &touched);
+        let mut violations: Vec<_> = tables.order().into_iter().map(|what| Violation::DuplicateName { what }).collect();
+        tables.index_all();
         violations.extend(rules::all(&tables));
-        let (touched, revision) = (touched.iter().map(|change| change.id), Revision::new(1));
-        violations.extend(crate::ipam::settle(&nothing, &mut tables, touched, revision, None));
+        let revision = Revision::new(1);
+        violations.extend(crate::ipam::settle_all(&mut tables, revision));
         match violations.is_empty() {
-            true => Ok(Self { name, revision, tables: Arc::new(tables), renamed: Arc::default() }),
+            true => {
+                Ok(Self { name, revision, tables: Arc::new(tables), renamed: Arc::default(), origin: Arc::default() })
+            }
             false => Err(Refused::new(violations)),
         }
     }
@@ -170,6 +171,11 @@ impl Intent {
     /// Which objects had another name before, by the document that says so.
     pub(crate) fn renamed(&self) -> &[(ObjectId, Name)] {
         &self.renamed
+    }
+
+    /// Whether the two came of one intent.
+    pub(crate) fn has_origin_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.origin, &other.origin)
     }
 
     /// The name of the workspace.
@@ -248,8 +254,10 @@ impl Intent {
     ///
     /// What `wanted` cannot know is kept: a key and an address that it does not mention, facts that agents reported, join keys
     /// and sessions, ephemeral peers, the hash of a join key and how often it was used; a join key that was taken back stays so.
+    ///
+    /// Where both came of one intent, this takes the time that their difference does; against a document, everything is compared.
     pub fn changes_to(&self, wanted: &Intent) -> ChangeSet {
-        crate::change::difference(self, wanted)
+        crate::change::between(self, wanted)
     }
 
     /// The id of the object of this kind and name.

@@ -45,6 +45,22 @@ pub(crate) fn settle(
     acknowledged: Option<Revision>,
 ) -> Vec<Violation> {
     let peers = concerned(before, tables, touched);
+    settle_peers(before, tables, peers, revision, acknowledged)
+}
+
+/// Gives every peer of a workspace that nobody had before its addresses.
+pub(crate) fn settle_all(tables: &mut Tables, revision: Revision) -> Vec<Violation> {
+    let peers = tables.peers.iter().map(|(id, _)| id).collect();
+    settle_peers(&Tables::default(), tables, peers, revision, None)
+}
+
+fn settle_peers(
+    before: &Tables,
+    tables: &mut Tables,
+    peers: Vec<PeerId>,
+    revision: Revision,
+    acknowledged: Option<Revision>,
+) -> Vec<Violation> {
     let (peers, gone): (Vec<_>, Vec<_>) = peers.into_iter().partition(|id| tables.peers.get(id).is_some());
     for id in gone {
         release(before, tables, id, &[], revision);

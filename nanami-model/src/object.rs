@@ -40,6 +40,15 @@ pub trait Entity: Clone + PartialEq + sealed::Stored<Key = <Self as Entity>::Id>
     /// Shows every reference to another object, with the name of the field that holds it, and stores what comes back.
     #[doc(hidden)]
     fn visit(&mut self, with: &mut dyn FnMut(&'static str, ObjectId) -> ObjectId);
+
+    /// Shows every reference, as [`visit`](Self::visit) does. An entity of which there are many does it without a copy of itself.
+    #[doc(hidden)]
+    fn refer(&self, with: &mut dyn FnMut(&'static str, ObjectId)) {
+        self.clone().visit(&mut |field, id| {
+            with(field, id);
+            id
+        });
+    }
 }
 
 #[allow(unreachable_pub, missing_docs, reason = "sealed: nobody outside can name these")]
@@ -61,6 +70,15 @@ pub(crate) mod sealed {
 pub(crate) fn follow<I: Id>(id: &mut I, field: &'static str, with: &mut dyn FnMut(&'static str, ObjectId) -> ObjectId) {
     if let Some(mapped) = I::of(with(field, (*id).into())) {
         *id = mapped;
+    }
+}
+
+/// Leaves out what is only remembered, as a used join key remembers its peer: it need not be there any more.
+fn needed(mut with: impl FnMut(&'static str, ObjectId)) -> impl FnMut(&'static str, ObjectId) {
+    move |field, id| {
+        if !field.is_empty() {
+            with(field, id);
+        }
     }
 }
 
@@ -103,14 +121,9 @@ macro_rules! objects {
             /// What it refers to, each with the name of the field that does.
             pub(crate) fn references(&self) -> Vec<(&'static str, ObjectId)> {
                 let mut found = Vec::new();
-                let mut note = |field: &'static str, id| {
-                    // What only remembers an object, as a used join key does, does not need it.
-                    if !field.is_empty() {
-                        found.push((field, id));
-                    }
-                    id
-                };
-                match self { $(Self::$kind(_, entity) => entity.clone().visit(&mut note),)* }
+                let mut note = needed(|field, id| found.push((field, id)));
+                match self { $(Self::$kind(_, entity) => entity.refer(&mut note),)* }
+                drop(note);
                 found
             }
 
@@ -118,6 +131,9 @@ macro_rules! objects {
                 match self { $(Self::$kind(id, entity) => tables.$table.put(id, entity),)* }
             }
 
+            pub(crate) fn push(self, tables: &mut Tables) {
+                match self { $(Self::$kind(id, entity) => tables.$table.push(id, entity),)* }
+            }
         }
 
         impl ObjectId {
@@ -138,6 +154,12 @@ macro_rules! objects {
 
             pub(crate) fn object_in(&self, tables: &Tables) -> Option<Object> {
                 match self { $(Self::$kind(id) => tables.$table.get(id).map(|e| Object::$kind(*id, e.clone())),)* }
+            }
+
+            /// Shows what the object with this id refers to, each with the name of the field that does.
+            pub(crate) fn references_in(&self, tables: &Tables, with: impl FnMut(&'static str, ObjectId)) {
+                let mut with = needed(with);
+                match self { $(Self::$kind(id) => tables.$table.get(id).into_iter().for_each(|e| e.refer(&mut with)),)* }
             }
 
             pub(crate) fn remove_from(&self, tables: &mut Tables) {
@@ -173,6 +195,18 @@ macro_rules! objects {
             /// All ids, kind by kind, by name.
             pub(crate) fn ids(&self) -> impl Iterator<Item = ObjectId> + '_ {
                 std::iter::empty()$(.chain(self.$table.iter().map(|(id, _)| ObjectId::$kind(id))))*
+            }
+
+            /// Orders everything that was pushed; what shares its id or name with an earlier object of its kind is returned.
+            pub(crate) fn order(&mut self) -> Vec<Label> {
+                let mut rejected = Vec::new();
+                $(rejected.extend(self.$table.order().into_iter().map(|(id, name)| Label::named(id, name)));)*
+                rejected
+            }
+
+            /// Whether two objects of one kind have one name.
+            pub(crate) fn have_namesakes(&self) -> bool {
+                false $(|| self.$table.has_namesakes())*
             }
 
             /// How many objects there are.

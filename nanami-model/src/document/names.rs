@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::error::Problem;
+use super::sections::name_of;
 use super::tree::Node;
 use super::walk::{Part, Walker};
 use crate::entity::Selector;
@@ -31,7 +32,6 @@ struct Bearers<'t> {
 /// Who bears a name.
 #[derive(Clone)]
 pub(super) struct Bearer<'t> {
-    pub(super) name: Name,
     pub(super) id: ObjectId,
     /// Where it is declared.
     pub(super) node: Node<'t>,
@@ -52,7 +52,7 @@ impl<'t> Names<'t> {
         let bearers = self.kinds.entry(I::KIND).or_default();
         let Some(other) = bearers.by_text.get(text) else {
             let id = <I::Entity as Stored>::derive_id(&self.workspace, &name, Revision::new(1)).into();
-            bearers.by_text.insert(text, Bearer { name, id, node });
+            bearers.by_text.insert(text, Bearer { id, node });
             return;
         };
         let (first, second) = match other.node.key_at() < node.key_at() {
@@ -120,7 +120,7 @@ impl<'t> Names<'t> {
             }
             [(_, bearer)] => selector(bearer.id),
             [(_, bearer), ..] => {
-                let name = bearer.name.clone();
+                let name = name_of(bearer.node);
                 let readings = readings.iter().map(|(kind, _)| format!("{kind}:{name}")).collect();
                 walker.report(node, Part::Value, Problem::Ambiguous { name, readings });
                 None
@@ -144,8 +144,8 @@ impl<'t> Names<'t> {
         if walker.is_incomplete() || kinds.iter().any(|kind| self.is_open(kind)) {
             return;
         }
-        let bearers = kinds.iter().filter_map(|kind| self.kinds.get(kind)).flat_map(|b| b.by_text.values());
-        let near = nearest(text, bearers.map(|bearer| bearer.name.as_str()));
+        let bearers = kinds.iter().filter_map(|kind| self.kinds.get(kind)).flat_map(|b| b.by_text.keys());
+        let near = nearest(text, bearers.copied());
         let nearest = near.into_iter().filter_map(|name| name.parse().ok()).collect();
         walker.report(node, part, Problem::Dangling { kind, name: text.chars().take(80).collect(), nearest });
     }

@@ -27,6 +27,8 @@ pub(super) struct Reader<'t> {
     pub(super) preferences: BTreeMap<ObjectId, RoutingPreference>,
     /// Which objects had another name so far.
     pub(super) renamed: Vec<(ObjectId, Name)>,
+    /// The names that they had, kind by kind.
+    former: BTreeSet<(&'static str, Name)>,
     pub(super) root: Node<'t>,
     /// Regions that only gateways name.
     regions: Vec<(Name, Node<'t>)>,
@@ -47,8 +49,15 @@ impl<'t> Reader<'t> {
         let root = tree.root();
         let workspace = root.get("workspace").and_then(|section| value(section, "name")).unwrap_or_else(|| stand_in(0));
         let names = Names::new(workspace.clone());
-        let mut reader =
-            Self { walker, names, preferences: BTreeMap::new(), renamed: Vec::new(), root, regions: Vec::new() };
+        let mut reader = Self {
+            walker,
+            names,
+            preferences: BTreeMap::new(),
+            renamed: Vec::new(),
+            former: BTreeSet::new(),
+            root,
+            regions: Vec::new(),
+        };
         reader.declare_all();
         reader.read_preferences(&workspace);
         (workspace, reader)
@@ -129,12 +138,11 @@ impl<'t> Reader<'t> {
         let Some((node, from)) = entry.get("renamed_from").and_then(|node| Some((node, node.text()?))) else { return };
         let Some(id) = self.names.bearer::<I>(entry.key()).map(|bearer| bearer.id) else { return };
         let Ok(name) = from.parse::<Name>() else { return };
-        let twice = |(other, named): &(ObjectId, Name)| I::of(*other).is_some() && *named == name;
         let (why, remedy) = if from == entry.key() {
             ("it bears that name still", "leave out renamed_from, or give it another name")
         } else if self.names.bearer::<I>(from).is_some() {
             ("another one bears that name", "leave out renamed_from, or the other one")
-        } else if self.renamed.iter().any(twice) {
+        } else if !self.former.insert((I::KIND, name.clone())) {
             ("two cannot both have been that one", "leave out renamed_from in one of them")
         } else {
             return self.renamed.push((id, name));
@@ -213,7 +221,7 @@ fn entries<'t>(root: Node<'t>, section: &str) -> impl Iterator<Item = Node<'t>> 
 }
 
 /// The name under which an entry stands, or a stand-in, so that the rest of it can be read.
-fn name_of(entry: Node<'_>) -> Name {
+pub(super) fn name_of(entry: Node<'_>) -> Name {
     entry.key().parse().unwrap_or_else(|_| stand_in(entry.index()))
 }
 

@@ -18,8 +18,8 @@ pub struct Facts {
 
 impl Facts {
     /// Nothing is known.
-    pub fn unknown() -> Self {
-        Self::default()
+    pub const fn unknown() -> Self {
+        Self { os: None, os_version: None, agent_version: None }
     }
 
     /// Sets the operating system.

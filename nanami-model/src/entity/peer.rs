@@ -13,16 +13,47 @@ use crate::object::{Entity, ObjectId, follow};
 
 /// One key pair on one machine. Declared without a key it is *pending*: planned like any other, until a node joins and
 /// brings its own.
+// There are more peers than anything else: what few of them have is behind one pointer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub struct Peer {
     name: Name,
     key: Option<PublicKey>,
-    groups: Vec<GroupId>,
-    networks: Vec<NetworkId>,
+    owner: Option<UserId>,
+    standing: Standing,
+    lifetime: Lifetime,
+    groups: Box<[GroupId]>,
+    networks: Box<[NetworkId]>,
     /// What a document or an operator asked for.
-    fixed: Vec<IpAddr>,
+    fixed: Box<[IpAddr]>,
     /// What the peer has: the fixed ones and those that the IPAM gave it.
-    addresses: Vec<IpAddr>,
+    addresses: Box<[IpAddr]>,
+    /// `None` if it is the default.
+    rare: Option<Box<Rare>>,
+}
+
+/// What most peers do not say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Rare {
+    mode: Mode,
+    facts: Facts,
+    preference: RoutingPreference,
+    join_key: Option<JoinKeyId>,
+}
+
+const ORDINARY: Rare =
+    Rare { mode: Mode::Managed, facts: Facts::unknown(), preference: RoutingPreference::none(), join_key: None };
+
+/// A peer as it is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "Peer")]
+struct Written {
+    name: Name,
+    key: Option<PublicKey>,
+    groups: Box<[GroupId]>,
+    networks: Box<[NetworkId]>,
+    fixed: Box<[IpAddr]>,
+    addresses: Box<[IpAddr]>,
     #[serde(default, skip_serializing_if = "is_default")]
     owner: Option<UserId>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -39,23 +70,51 @@ pub struct Peer {
     join_key: Option<JoinKeyId>,
 }
 
+impl From<Written> for Peer {
+    fn from(written: Written) -> Self {
+        let Written { name, key, groups, networks, fixed, addresses, owner, standing, lifetime, .. } = written;
+        let Written { mode, facts, preference, join_key, .. } = written;
+        Self { name, key, owner, standing, lifetime, groups, networks, fixed, addresses, rare: None }
+            .with_rare(|rare| *rare = Rare { mode, facts, preference, join_key })
+    }
+}
+
+impl From<Peer> for Written {
+    fn from(peer: Peer) -> Self {
+        let Rare { mode, facts, preference, join_key } = *peer.rare();
+        let Peer { name, key, owner, standing, lifetime, groups, networks, fixed, addresses, .. } = peer;
+        Self {
+            name,
+            key,
+            groups,
+            networks,
+            fixed,
+            addresses,
+            owner,
+            standing,
+            lifetime,
+            mode,
+            facts,
+            preference,
+            join_key,
+        }
+    }
+}
+
 impl Peer {
     /// A pending peer in no group and no network.
     pub fn new(name: Name) -> Self {
         Self {
             name,
             key: None,
-            groups: Vec::new(),
-            networks: Vec::new(),
-            fixed: Vec::new(),
-            addresses: Vec::new(),
             owner: None,
             standing: Standing::Active,
             lifetime: Lifetime::Lasting,
-            mode: Mode::Managed,
-            facts: Facts::unknown(),
-            preference: RoutingPreference::none(),
-            join_key: None,
+            groups: Box::default(),
+            networks: Box::default(),
+            fixed: Box::default(),
+            addresses: Box::default(),
+            rare: None,
         }
     }
 
@@ -101,22 +160,22 @@ impl Peer {
 
     /// Sets what runs on it.
     pub fn with_mode(self, mode: Mode) -> Self {
-        Self { mode, ..self }
+        self.with_rare(|rare| rare.mode = mode)
     }
 
     /// Sets what is known of its machine; agents report it.
     pub fn with_facts(self, facts: Facts) -> Self {
-        Self { facts, ..self }
+        self.with_rare(|rare| rare.facts = facts)
     }
 
     /// Sets its own routing preference, which wins over its owner's, its networks' and the workspace's.
     pub fn with_preference(self, preference: RoutingPreference) -> Self {
-        Self { preference, ..self }
+        self.with_rare(|rare| rare.preference = preference)
     }
 
     /// Says with which join key it joined.
     pub fn with_join_key(self, key: JoinKeyId) -> Self {
-        Self { join_key: Some(key), ..self }
+        self.with_rare(|rare| rare.join_key = Some(key))
     }
 
     /// The public key; `None` while the peer is pending.
@@ -171,32 +230,48 @@ impl Peer {
 
     /// What runs on it.
     pub fn mode(&self) -> Mode {
-        self.mode
+        self.rare().mode
     }
 
     /// What is known of its machine.
     pub fn facts(&self) -> &Facts {
-        &self.facts
+        &self.rare().facts
     }
 
     /// Its own routing preference.
     pub fn preference(&self) -> RoutingPreference {
-        self.preference
+        self.rare().preference
     }
 
     /// The join key that let it in; `None` if none did. The key may be gone since.
     pub fn join_key(&self) -> Option<JoinKeyId> {
-        self.join_key
+        self.rare().join_key
     }
 
     /// The peer with what only the live one knows: what it joined with, and what its agent reported.
     pub(crate) fn with_history_of(self, live: &Self) -> Self {
-        let facts = if self.facts == Facts::unknown() { live.facts } else { self.facts };
-        Self { facts, join_key: self.join_key.or(live.join_key), ..self }
+        let (own, join_key) = (*self.facts(), self.join_key().or(live.join_key()));
+        let facts = if own == Facts::unknown() { *live.facts() } else { own };
+        self.with_rare(|rare| *rare = Rare { facts, join_key, ..*rare })
     }
 
     pub(crate) fn set_addresses(&mut self, addresses: Vec<IpAddr>) {
-        self.addresses = addresses;
+        self.addresses = addresses.into();
+    }
+
+    fn rare(&self) -> &Rare {
+        self.rare.as_deref().unwrap_or(&ORDINARY)
+    }
+
+    fn with_rare(mut self, change: impl FnOnce(&mut Rare)) -> Self {
+        self.change_rare(change);
+        self
+    }
+
+    fn change_rare(&mut self, change: impl FnOnce(&mut Rare)) {
+        let mut rare = *self.rare();
+        change(&mut rare);
+        self.rare = (rare != ORDINARY).then(|| Box::new(rare));
     }
 }
 
@@ -211,8 +286,67 @@ impl Entity for Peer {
         self.groups.iter_mut().for_each(|id| follow(id, "groups", with));
         self.networks.iter_mut().for_each(|id| follow(id, "networks", with));
         self.owner.iter_mut().for_each(|id| follow(id, "owner", with));
+        if self.rare.is_some() {
+            self.change_rare(|rare| rare.visit(with));
+        }
+    }
+
+    fn refer(&self, with: &mut dyn FnMut(&'static str, ObjectId)) {
+        self.groups.iter().for_each(|id| with("groups", (*id).into()));
+        self.networks.iter().for_each(|id| with("networks", (*id).into()));
+        self.owner.iter().for_each(|id| with("owner", (*id).into()));
+        if let Some(rare) = &self.rare {
+            rare.as_ref().clone().visit(&mut |field, id| {
+                with(field, id);
+                id
+            });
+        }
+    }
+}
+
+impl Rare {
+    fn visit(&mut self, with: &mut dyn FnMut(&'static str, ObjectId) -> ObjectId) {
         self.join_key.iter_mut().for_each(|id| follow(id, "", with));
         self.mode.visit(with);
         self.preference.visit(with);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entity::RoutingMode;
+    use crate::id::GatewayId;
+
+    #[test]
+    fn what_a_peer_refers_to_is_what_a_visitor_sees() {
+        let gateway = |n| GatewayId::from_bytes([n; 10]);
+        let routing = RoutingMode::Manual { ingress: Some(gateway(1)), egress: Some(gateway(2)) };
+        let bare = Peer::new(crate::name!("api"))
+            .with_groups([GroupId::from_bytes([3; 10]), GroupId::from_bytes([4; 10])])
+            .with_networks([NetworkId::from_bytes([5; 10])])
+            .with_owner(UserId::from_bytes([6; 10]));
+        let full = bare
+            .clone()
+            .with_mode(Mode::Limited { gateway: gateway(7) })
+            .with_join_key(JoinKeyId::from_bytes([8; 10]))
+            .with_preference(RoutingPreference::none().with_routing(routing));
+        for (peer, count) in [(bare, 4), (full, 8)] {
+            let (mut referred, mut visited) = (Vec::new(), Vec::new());
+            peer.refer(&mut |field, id| referred.push((field, id)));
+            peer.clone().visit(&mut |field, id| {
+                visited.push((field, id));
+                id
+            });
+            assert_eq!(referred, visited);
+            assert_eq!(referred.len(), count);
+        }
+    }
+
+    #[test]
+    fn what_is_default_again_leaves_no_trace() {
+        let plain = Peer::new(crate::name!("api"));
+        let limited = plain.clone().with_mode(Mode::Limited { gateway: GatewayId::from_bytes([1; 10]) });
+        assert!(limited != plain && limited.with_mode(Mode::Managed) == plain);
     }
 }

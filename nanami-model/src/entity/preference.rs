@@ -55,8 +55,8 @@ pub struct RoutingPreference {
 
 impl RoutingPreference {
     /// Says nothing.
-    pub fn none() -> Self {
-        Self::default()
+    pub const fn none() -> Self {
+        Self { traffic: None, routing: None }
     }
 
     /// Sets what goes through the tunnels.

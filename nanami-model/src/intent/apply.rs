@@ -54,8 +54,7 @@ pub(super) fn unchecked(before: &Intent, changes: &ChangeSet) -> Intent {
     changes.iter().for_each(|change| _ = net.make(change));
     let mut tables = Tables::clone(before.tables());
     tables.make(before.tables(), &net.touched);
-    let (name, revision) = (before.name.clone(), before.revision);
-    Intent { name, revision, tables: Arc::new(tables), renamed: Arc::default() }
+    Intent { tables: Arc::new(tables), renamed: Arc::default(), ..before.clone() }
 }
 
 /// The next revision with the addresses that follow, if nothing stands against it.
@@ -72,7 +71,13 @@ fn settled(
         violations.extend(crate::ipam::settle(before.tables(), &mut tables, touched, revision, changes.acknowledged()));
     }
     match violations.is_empty() {
-        true => Ok(Intent { name: before.name.clone(), revision, tables: Arc::new(tables), renamed: Arc::default() }),
+        true => Ok(Intent {
+            name: before.name.clone(),
+            revision,
+            tables: Arc::new(tables),
+            renamed: Arc::default(),
+            origin: before.origin.clone(),
+        }),
         false => Err(Refused::new(violations)),
     }
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use super::Tables;
 use crate::cidr::Cidr;
-use crate::entity::{Identity, Role};
+use crate::entity::{Identity, Peer, Role};
 use crate::id::{GatewayId, GroupId, NetworkId, PeerId, RouteId, UserId};
 use crate::key::PublicKey;
 use crate::name::Name;
@@ -62,29 +62,39 @@ struct Entries {
 impl Entries {
     fn of(object: Option<&Object>) -> Self {
         let mut entries = Self::default();
-        let Some(object) = object else { return entries };
+        object.into_iter().for_each(|object| entries.note(object));
+        entries
+    }
+
+    fn note(&mut self, object: &Object) {
         match object {
             Object::Peer(id, peer) => {
-                entries.keys.extend(peer.key().map(|key| (key, *id)));
+                self.keys.extend(peer.key().map(|key| (key, *id)));
                 let all = peer.addresses().iter().chain(peer.fixed_addresses());
-                entries.addresses.extend(all.map(|address| (*address, *id)));
+                self.addresses.extend(all.map(|address| (*address, *id)));
             }
-            Object::Network(id, network) => entries.pools.extend(network.pools().iter().map(|pool| (*pool, *id))),
-            Object::Route(id, route) => entries.prefixes.extend(route.prefixes().iter().map(|prefix| (*prefix, *id))),
-            Object::Gateway(id, gateway) => entries.hosts.extend(gateway.host().map(|host| (host.clone(), *id))),
+            Object::Network(id, network) => self.pools.extend(network.pools().iter().map(|pool| (*pool, *id))),
+            Object::Route(id, route) => self.prefixes.extend(route.prefixes().iter().map(|prefix| (*prefix, *id))),
+            Object::Gateway(id, gateway) => self.hosts.extend(gateway.host().map(|host| (host.clone(), *id))),
             Object::User(id, user) => {
-                entries.identities.extend(user.identities().iter().map(|identity| (identity.clone(), *id)));
+                self.identities.extend(user.identities().iter().map(|identity| (identity.clone(), *id)));
                 let owns = user.role() == Some(Role::Owner);
-                entries.owners.extend(owns.then(|| (object.name().clone(), *id)));
+                self.owners.extend(owns.then(|| (object.name().clone(), *id)));
             }
             _ => {}
         }
         let own = object.id();
         let in_sets = |target| matches!((own, target), (ObjectId::Peer(_), ObjectId::Group(_) | ObjectId::Network(_)));
         let others = object.references().into_iter().filter(|(_, target)| !in_sets(*target));
-        entries.references.extend(others.map(|(_, target)| (target, own)));
-        entries
+        self.references.extend(others.map(|(_, target)| (target, own)));
     }
+}
+
+/// The tree of these keys.
+fn tree<K: Ord + Clone>(mut keys: Vec<K>) -> Tree<K> {
+    keys.sort_unstable();
+    keys.dedup();
+    Tree::of(keys)
 }
 
 /// Puts new entries in the place of old ones; what stays is not touched.
@@ -143,6 +153,34 @@ impl Tables {
         self.roll.update(before, &self.peers, touched);
     }
 
+    /// Makes the index and the roll of all objects at once.
+    pub(super) fn index_all(&mut self) {
+        self.roll = super::roll::Roll::of(&self.peers);
+        let members = |count: fn(&Peer) -> usize, of: fn(&Self, PeerId) -> Vec<(u32, u32)>| {
+            let mut pairs = Vec::with_capacity(self.peers.occupied().map(|(_, _, peer)| count(peer)).sum());
+            self.peers.occupied().for_each(|(_, id, _)| pairs.extend(of(self, id)));
+            let mut sets = Pages::default();
+            exchange_members(&mut sets, Vec::new(), pairs);
+            sets
+        };
+        let groups = members(|peer| peer.groups().len(), group_memberships);
+        let networks = members(|peer| peer.networks().len(), network_memberships);
+        let mut all = Entries { keys: Vec::with_capacity(self.peers.len()), ..Entries::default() };
+        self.objects().for_each(|object| all.note(&object));
+        self.index = Index {
+            groups,
+            networks,
+            keys: tree(all.keys),
+            addresses: tree(all.addresses),
+            pools: tree(all.pools),
+            prefixes: tree(all.prefixes),
+            identities: tree(all.identities),
+            owners: tree(all.owners),
+            hosts: tree(all.hosts),
+            references: tree(all.references),
+        };
+    }
+
     fn make_members(&mut self, before: &Tables, touched: &[Touched]) {
         let mut peers = Vec::new();
         for change in touched {
@@ -196,7 +234,7 @@ impl Tables {
 }
 
 /// Whether the peer itself names this group or network.
-pub(super) fn names(peer: &crate::entity::Peer, target: ObjectId) -> bool {
+pub(super) fn names(peer: &Peer, target: ObjectId) -> bool {
     match target {
         ObjectId::Group(group) => peer.groups().contains(&group),
         ObjectId::Network(network) => peer.networks().contains(&network),
@@ -209,10 +247,7 @@ fn peer_of(id: ObjectId) -> Option<PeerId> {
 }
 
 /// The groups that a peer names, or its owner.
-pub(super) fn groups_named<'a>(
-    tables: &'a Tables,
-    peer: &'a crate::entity::Peer,
-) -> impl Iterator<Item = GroupId> + 'a {
+pub(super) fn groups_named<'a>(tables: &'a Tables, peer: &'a Peer) -> impl Iterator<Item = GroupId> + 'a {
     let owner = peer.owner().and_then(|owner| tables.users.get(&owner));
     peer.groups().iter().chain(owner.into_iter().flat_map(|owner| owner.groups())).copied()
 }
@@ -227,7 +262,7 @@ fn network_memberships(tables: &Tables, id: PeerId) -> Vec<(u32, u32)> {
     peer.networks().iter().filter_map(|network| Some((tables.networks.slot(network)?, slot))).collect()
 }
 
-fn placed(tables: &Tables, id: PeerId) -> Option<(u32, &crate::entity::Peer)> {
+fn placed(tables: &Tables, id: PeerId) -> Option<(u32, &Peer)> {
     let slot = tables.peers.slot(&id)?;
     Some((slot, tables.peers.at(slot)?.1))
 }

@@ -20,6 +20,13 @@ pub(crate) struct Roll {
 }
 
 impl Roll {
+    /// What all these peers say.
+    pub(super) fn of(peers: &Table<PeerId, Peer>) -> Self {
+        let mut roll = Self::default();
+        peers.occupied().for_each(|(slot, _, peer)| roll.set(slot, Some(peer)));
+        roll
+    }
+
     /// Says anew what these changes make of peers.
     pub(super) fn update(&mut self, before: &Tables, after: &Table<PeerId, Peer>, touched: &[Touched]) {
         let peers = || touched.iter().filter_map(|change| PeerId::try_from(change.id).ok());

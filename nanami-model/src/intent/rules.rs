@@ -32,7 +32,11 @@ mod workspace;
 /// What breaks a rule in the whole workspace.
 pub(super) fn all(tables: &Tables) -> Vec<Violation> {
     let groups = tables.groups.iter().map(|(id, _)| id).collect();
-    found(tables, tables.ids().collect(), groups, &BTreeSet::new())
+    let mut found = found(tables, tables.ids(), groups, &BTreeSet::new());
+    if tables.have_namesakes() {
+        tables.ids().for_each(|subject| names(tables, subject, &mut found));
+    }
+    found
 }
 
 /// What breaks a rule now and did not in `before`, where nothing did.
@@ -46,7 +50,11 @@ pub(super) fn changed(before: &Tables, tables: &Tables, touched: &[Touched]) -> 
         _ => None,
     };
     let groups = group::reachable(tables, touched.iter().filter_map(nesting).collect());
-    let mut found = found(tables, subjects.into_iter().collect(), groups, &gone);
+    // Documents and people go by names; ids are as good as random.
+    let mut subjects: Vec<_> = subjects.into_iter().collect();
+    subjects.sort_by_cached_key(|id| (id.kind_order(), id.name_in(tables).cloned()));
+    let mut found = found(tables, subjects.iter().copied(), groups, &gone);
+    subjects.into_iter().for_each(|subject| names(tables, subject, &mut found));
     touched.iter().for_each(|change| peer::enters(tables, change, &mut found));
     found
 }
@@ -68,7 +76,7 @@ pub(super) fn new_ones(before: &Tables, mut violations: Vec<Violation>) -> Vec<V
     let subjects: BTreeSet<_> =
         violations.iter().filter(|v| !breaks_structure(v)).filter_map(Violation::subject).collect();
     if !subjects.is_empty() {
-        let old = found(before, subjects.into_iter().collect(), BTreeSet::new(), &BTreeSet::new());
+        let old = found(before, subjects.into_iter(), BTreeSet::new(), &BTreeSet::new());
         violations.retain(|violation| breaks_structure(violation) || !old.contains(violation));
     }
     violations
@@ -76,19 +84,16 @@ pub(super) fn new_ones(before: &Tables, mut violations: Vec<Violation>) -> Vec<V
 
 fn found(
     tables: &Tables,
-    mut subjects: Vec<ObjectId>,
+    subjects: impl Iterator<Item = ObjectId>,
     groups: BTreeSet<crate::id::GroupId>,
     gone: &BTreeSet<ObjectId>,
 ) -> Vec<Violation> {
-    // Documents and people go by names; ids are as good as random.
-    subjects.sort_by_cached_key(|id| (id.kind_order(), id.name_in(tables).cloned()));
     let mut found = Vec::new();
     if tables.index.owners.len() == 0 || tables.workspaces.len() == 0 {
         found.push(Violation::LastOwner);
     }
     group::nesting(tables, groups, &mut found);
     for subject in subjects {
-        names(tables, subject, &mut found);
         references(tables, subject, gone, &mut found);
         match subject {
             ObjectId::Network(id) => network::check(tables, id, &mut found),
@@ -117,13 +122,12 @@ fn names(tables: &Tables, subject: ObjectId, found: &mut Vec<Violation>) {
 
 /// What an object names is there. Of what was taken away it is said who needs it instead.
 fn references(tables: &Tables, subject: ObjectId, gone: &BTreeSet<ObjectId>, found: &mut Vec<Violation>) {
-    let Some(object) = subject.object_in(tables) else { return };
-    for (field, id) in object.references() {
+    subject.references_in(tables, |field, id| {
         if !gone.contains(&id) && id.name_in(tables).is_none() {
             let (subject, reference) = (Label::new(subject, tables), Label::new(id, tables));
             found.push(Violation::Dangling { subject, field, reference });
         }
-    }
+    });
 }
 
 fn contradiction(subject: Label, field: &'static str, why: String, remedy: &str) -> Violation {
@@ -143,5 +147,13 @@ where
     I::Entity: Entity<Id = I>,
 {
     const ASKED: usize = 16;
-    holders.take(ASKED).min_by_key(|id| (*id).into().name_in(tables).cloned())
+    let mut holders = holders.take(ASKED).peekable();
+    let first = holders.next()?;
+    match holders.peek() {
+        None => Some(first),
+        Some(_) => std::iter::once(first).chain(holders).min_by_key(|id| (*id).into().name_in(tables).cloned()),
+    }
 }
+
+#[cfg(all(test, feature = "toml"))]
+mod tests;

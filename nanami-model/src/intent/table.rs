@@ -3,6 +3,7 @@
 //! **Invariant**: the cells, the ids and the names hold the same objects, and an object keeps its slot as long as it is there.
 //! While rules are being checked two objects may have one name; in an intent none do.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Difference;
@@ -59,6 +60,36 @@ impl<I: Ord + Copy, E: Entity> Table<I, E> {
         *self.cells.get_mut(slot as usize).expect("it was taken") = Cell::Taken(Arc::new((id, entity)));
     }
 
+    /// Adds an object of a table that is being built; it is found by its slot alone until [`order`](Self::order) is called.
+    pub(crate) fn push(&mut self, id: I, entity: E) {
+        self.cells.push(Cell::Taken(Arc::new((id, entity))));
+    }
+
+    /// Makes everything that was pushed found by id and by name. Of those that share an id or a name the first stays; the others
+    /// are taken out and returned, in the order in which they came.
+    pub(crate) fn order(&mut self) -> Vec<(I, Name)> {
+        let mut ids: Vec<_> = self.occupied().map(|(slot, id, _)| (id, slot)).collect();
+        let mut names: Vec<_> = self.occupied().map(|(slot, _, entity)| (entity.name().clone(), slot)).collect();
+        ids.sort_unstable();
+        names.sort_unstable();
+        let mut rejected = Vec::new();
+        let (mut taken_ids, mut taken_names) = (BTreeSet::new(), BTreeSet::new());
+        for slot in contested(&ids).chain(contested(&names)).collect::<BTreeSet<_>>() {
+            let Some((id, name)) = self.at(slot).map(|(id, entity)| (id, entity.name().clone())) else { continue };
+            if !(taken_ids.insert(id) && taken_names.insert(name.clone())) {
+                rejected.push((id, name));
+                *self.cells.get_mut(slot as usize).expect("an object is in it") = Cell::Vacant(self.vacant);
+                self.vacant = Some(slot);
+            }
+        }
+        if !rejected.is_empty() {
+            ids.retain(|(_, slot)| self.at(*slot).is_some());
+            names.retain(|(_, slot)| self.at(*slot).is_some());
+        }
+        (self.ids, self.names) = (Tree::of(ids), Tree::of(names));
+        rejected
+    }
+
     /// Changes an object in place; its name stays.
     pub(crate) fn update(&mut self, id: &I, with: impl FnOnce(&mut E)) {
         let Some(slot) = self.slot(id) else { return };
@@ -104,6 +135,11 @@ impl<I: Ord + Copy, E: Entity> Table<I, E> {
         own.filter_map(|(_, slot)| Some(self.at(*slot)?.0))
     }
 
+    /// Whether two objects have one name, as they may while rules are being checked.
+    pub(crate) fn has_namesakes(&self) -> bool {
+        self.names().zip(self.names().skip(1)).any(|(one, next)| one == next)
+    }
+
     pub(crate) fn names(&self) -> impl Iterator<Item = &Name> {
         self.names.iter().map(|(name, _)| name)
     }
@@ -138,6 +174,11 @@ impl<I: Ord + Copy, E: Entity> Table<I, E> {
             Cell::Vacant(_) => None,
         })
     }
+}
+
+/// The slots of those that share their key with another.
+fn contested<K: PartialEq>(sorted: &[(K, u32)]) -> impl Iterator<Item = u32> {
+    sorted.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1).flatten().map(|(_, slot)| *slot)
 }
 
 impl<I: Ord + Copy + Into<ObjectId>, E: Entity> Table<I, E> {

@@ -128,6 +128,31 @@ fn last<K>(mut node: &Arc<Node<K>>) -> Option<&K> {
     }
 }
 
+impl<K: Clone> Tree<K> {
+    /// The set of these keys, which ascend. Every node is made once, and no larger than it is.
+    pub(crate) fn of(keys: Vec<K>) -> Self {
+        let len = keys.len();
+        let leaf = |keys: Vec<K>| (keys[0].clone(), Arc::new(Node::Leaf(keys)));
+        let mut level: Vec<_> = parts(keys).map(leaf).collect();
+        while level.len() > 1 {
+            let inner = |children: Vec<(K, _)>| (children[0].0.clone(), Arc::new(Node::Inner(children)));
+            level = parts(level).map(inner).collect();
+        }
+        level.pop().map_or_else(Self::default, |(_, root)| Self { root, len })
+    }
+}
+
+/// Cuts a list into nodes: as few as can be, all equally long or one shorter.
+fn parts<T>(list: Vec<T>) -> impl Iterator<Item = Vec<T>> {
+    let (mut left, count) = (list.len(), list.len().div_ceil(MAX));
+    let mut list = list.into_iter();
+    (1..=count).rev().map(move |nodes| {
+        let size = left.div_ceil(nodes);
+        left -= size;
+        list.by_ref().take(size).collect()
+    })
+}
+
 impl<K: Ord + Clone> Tree<K> {
     pub(crate) fn contains(&self, key: &K) -> bool {
         self.find(|other| other.cmp(key)).is_some()
@@ -344,15 +369,39 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_tree_of_ascending_keys_is_sound_whatever_their_number() {
+        for len in (0..1300).chain([13_824, 13_825, 40_000]) {
+            let keys: Vec<u32> = (0..len).map(|n| n * 3).collect();
+            let tree = Tree::of(keys.clone());
+            same(&tree, &keys.into_iter().collect());
+            assert!(shortest(&tree.root, true) >= MIN, "{len}");
+        }
+    }
+
+    /// The length of the shortest node but the root.
+    fn shortest(node: &Node<u32>, is_root: bool) -> usize {
+        let own = if is_root { usize::MAX } else { node.len() };
+        match node {
+            Node::Leaf(_) => own,
+            Node::Inner(children) => children.iter().map(|(_, c)| shortest(c, false)).min().unwrap_or(own).min(own),
+        }
+    }
+
     proptest! {
         #[test]
         fn a_tree_is_an_ordered_set_and_old_ones_stay(
             start in proptest::collection::btree_set(0u32..3000, 0..1200),
+            at_once: bool,
             steps in proptest::collection::vec((0u8..3, 0u32..3000), 0..300),
         ) {
             let (mut tree, mut model) = (Tree::default(), BTreeSet::new());
-            for key in start {
-                prop_assert_eq!(tree.insert(key), model.insert(key));
+            if at_once {
+                (tree, model) = (Tree::of(start.iter().copied().collect()), start);
+            } else {
+                for key in start {
+                    prop_assert_eq!(tree.insert(key), model.insert(key));
+                }
             }
             let mut kept = vec![(tree.clone(), model.clone())];
             for (n, (what, key)) in steps.into_iter().enumerate() {

@@ -14,7 +14,9 @@ use crate::refused::Violation;
 pub(super) fn check(tables: &Tables, id: PeerId, found: &mut Vec<Violation>) {
     let Some(peer) = tables.peers.get(&id) else { return };
     let label = || Label::new(id, tables);
-    preference::check(tables, &label(), peer.preference(), Some(peer.networks()), found);
+    if !peer.preference().is_none() {
+        preference::check(tables, &label(), peer.preference(), Some(peer.networks()), found);
+    }
     limited(tables, id, peer, found);
     if let Some(key) = peer.key()
         && let Some(first) = first_by_name(tables, holders(&tables.index.keys, &key)).filter(|first| *first != id)
