@@ -21,7 +21,7 @@ use crate::entity::{
     Lifecycle, Lifetime, Mode, Network, OnAllDown, Peer, Policy, ReturnPath, Route, RouteMode, RoutingMode,
     RoutingPreference, Selector, Serves, Standing, User, Uses, Verdict, Workspace,
 };
-use crate::id::{GroupId, NetworkId, PeerId, RegionId, RouteId};
+use crate::id::RegionId;
 use crate::intent::Intent;
 use crate::name::Name;
 use crate::object::{Entity, ObjectId};
@@ -390,11 +390,13 @@ impl Fields {
     /// The bare name if nothing else that could stand there bears it.
     fn side(self, intent: &Intent, key: &'static str, side: Selector) -> Self {
         let bare = name(intent, side);
+        // Not by `Intent::id`, which looks for near names where there is none.
+        let all = intent.tables();
         let bearers = [
-            intent.id::<GroupId>(&bare).is_ok(),
-            intent.id::<NetworkId>(&bare).is_ok(),
-            intent.id::<RouteId>(&bare).is_ok(),
-            intent.id::<PeerId>(&bare).is_ok(),
+            all.groups.id(&bare).is_some(),
+            all.networks.id(&bare).is_some(),
+            all.routes.id(&bare).is_some(),
+            all.peers.id(&bare).is_some(),
         ];
         match bearers.into_iter().filter(|bears| *bears).count() {
             1 => self.text(key, &bare),
