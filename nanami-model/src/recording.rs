@@ -183,7 +183,8 @@ impl TryFrom<Form> for Recording {
     }
 }
 
-#[cfg(all(test, feature = "toml"))]
+#[cfg(test)]
+#[cfg(feature = "toml")]
 mod tests {
     use super::*;
     use crate::generation::Epoch;

@@ -35,11 +35,14 @@ fn sec_01_text_round_trips_and_every_typing_error_is_caught() {
     }
 }
 
+/// Of three kinds each: a million where the code is optimised, as it is in CI.
+const SECRETS: u64 = if cfg!(debug_assertions) { 4_000 } else { 333_334 };
+
 #[test]
 fn sec_01_every_secret_is_recognised_and_no_kind_is_taken_for_another() {
-    for seed in 0..4_000 {
+    for seed in 0..SECRETS {
         let (join, token) = (JoinKeyId::from_bytes(bytes(seed)), TokenId::from_bytes(bytes(seed)));
-        let secret = bytes(seed ^ 0xffff);
+        let secret = bytes(!seed);
         let texts = [
             JoinSecret::new(join, secret).expose(),
             SessionToken::new(token, secret).expose(),

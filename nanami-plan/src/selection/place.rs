@@ -258,7 +258,7 @@ impl<'a> Spread<'a> {
     }
 
     /// Places those who have no gateway: each takes the one that it likes best of those with room, in an order that favours
-    /// nobody; where none has room, the one that it likes best.
+    /// nobody; where none has room, the one that it likes best. Nobody is placed where they would soon leave for a nearer one.
     fn admit(
         &mut self,
         clients: &[PeerId],
@@ -272,6 +272,10 @@ impl<'a> Spread<'a> {
             let mut liked = orders[at].iter().map(|n| self.live[*n].id);
             let best = liked.clone().next().expect("there are live gateways");
             let taken = liked.find(|id| self.has_room(*id)).unwrap_or(best);
+            let taken = match self.placing.mode {
+                RouteMode::Nearest => self.clearly_nearer(clients[at], taken, &orders[at]).map_or(taken, |c| c.id),
+                _ => taken,
+            };
             *self.load.entry(taken).or_default() += 1;
             first[at] = Some(taken);
             if !had[at].is_empty() {

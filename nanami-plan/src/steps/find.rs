@@ -6,12 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nanami_model::{Cidr, Destination, GatewayId, ObjectId, PeerId, PolicyId, RouteId, Slot};
+use nanami_model::{Destination, GatewayId, ObjectId, PeerId, PolicyId};
 
 use super::bundle::{Bundle, Deed};
 use super::difference::{Difference, Needs};
-use super::group::{Group, Grouping};
-use super::need::{Carried, carried, need};
+use super::forwards::clients;
+use super::group::Group;
+use super::need::{Carried, need};
+use super::scope::Scope;
 use crate::access::expand::{Scratch, Toward};
 use crate::atoms::Atoms;
 use crate::base::Base;
@@ -48,151 +50,15 @@ pub(super) fn find(base: &Base, after: &Desired, touched: Option<&Touched>) -> V
     finding.found
 }
 
-/// What has to be looked at.
-struct Scope<'a> {
-    states: [Option<&'a Desired>; 2],
-    /// Whom the change touches; everybody, if there was no former state.
-    touched: Bitmap,
-    /// Slots that are somebody else's than before.
-    swapped: Bitmap,
-    /// Peers whose prefixes are compared with everybody: they have other addresses, or another slot.
-    odd: BTreeSet<PeerId>,
-    /// The peers that bear gateways, before or after.
-    bearers: BTreeSet<PeerId>,
-    /// Peers that are like nobody else.
-    alone: BTreeSet<PeerId>,
-    carried: [Carried; 2],
-    /// Those on sides of policies that were touched.
-    rows: Bitmap,
-    /// Whose shares are compared besides.
-    others: Bitmap,
-}
-
-impl<'a> Scope<'a> {
-    fn of(states: [Option<&'a Desired>; 2], touched: Option<&Touched>) -> Self {
-        let [before, after] = states;
-        let all = |state: Option<&Desired>| -> Bitmap {
-            state.into_iter().flat_map(|state| state.intent().occupied::<PeerId>()).map(|(slot, ..)| slot).collect()
-        };
-        let mut scope = Self {
-            states,
-            touched: touched.map_or_else(|| all(after), |touched| touched.peers.iter().copied().collect()),
-            swapped: Bitmap::default(),
-            odd: BTreeSet::new(),
-            bearers: BTreeSet::new(),
-            alone: BTreeSet::new(),
-            carried: states.map(|state| state.map(carried).unwrap_or_default()),
-            rows: Bitmap::default(),
-            others: Bitmap::default(),
-        };
-        for state in states.into_iter().flatten() {
-            scope.bearers.extend(state.intent().gateways().map(|(_, gateway)| gateway.peer()));
-        }
-        scope.alone.extend(&scope.bearers);
-        scope.alone.extend(scope.carried.iter().flat_map(|carried| carried.keys()));
-        if let (Some(before), Some(touched)) = (before, touched) {
-            scope.note_oddities(before, touched);
-            scope.note_rows(touched);
-            let ways = touched.ways || touched.pools || before.selection() != after.map_or(before, |a| a).selection();
-            if ways {
-                scope.others = all(after);
-            }
-            // What a gateway lets pass between peers is compared there.
-            if scope.carried.iter().any(|carried| !carried.is_empty()) {
-                let ends = scope.carried.iter().flat_map(|carried| carried.keys()).chain(&scope.bearers);
-                for id in ends {
-                    let slots = states.into_iter().flatten().filter_map(|state| state.intent().slot(*id));
-                    scope.others.extend(slots);
-                }
-            }
-        }
-        scope
-    }
-
-    /// Notes who is another one, or has other addresses or another key.
-    fn note_oddities(&mut self, before: &Desired, touched: &Touched) {
-        let Some(after) = self.states[1] else { return };
-        let (before, after) = (before.intent(), after.intent());
-        let mut released: BTreeMap<_, PeerId> = BTreeMap::new();
-        for slot in &touched.peers {
-            let (was, is) = (before.in_slot(*slot), after.in_slot(*slot));
-            if let (Some((was, _)), Some((is, _))) = (was, is)
-                && was != is
-            {
-                self.swapped.insert(*slot);
-                self.alone.extend([was, is]);
-            }
-            if let Some((id, peer)) = was {
-                let now = after.get(id).map(|peer| peer.addresses()).unwrap_or_default();
-                released.extend(peer.addresses().iter().filter(|at| !now.contains(at)).map(|at| (*at, id)));
-            }
-            let Some((id, peer)) = is else { continue };
-            let Some(old) = before.get(id) else { continue };
-            let (had, has) = (before.live_addresses(id), after.live_addresses(id));
-            if had != has {
-                self.alone.insert(id);
-                if !had.is_empty() && !has.is_empty() {
-                    self.odd.insert(id);
-                }
-            }
-            if old.key() != peer.key() {
-                self.alone.insert(id);
-            }
-        }
-        for (_, id, peer) in
-            touched.peers.iter().filter_map(|slot| Some((slot, after.in_slot(*slot)?.0, after.in_slot(*slot)?.1)))
-        {
-            for at in peer.addresses() {
-                if let Some(from) = released.get(at).filter(|from| **from != id) {
-                    self.odd.extend([*from, id]);
-                }
-            }
-        }
-        self.alone.extend(&self.odd);
-    }
-
-    fn note_rows(&mut self, touched: &Touched) {
-        for state in self.states.into_iter().flatten() {
-            let rules = touched.policies.iter().filter_map(|slot| state.access().rule(slot.index() as u32));
-            for (_, _, side) in rules.flat_map(|rule| rule.sides()) {
-                self.rows.add(state.access().members(side));
-            }
-        }
-        self.rows.subtract(&self.touched);
-    }
-
-    /// Whoever meets a peer whose prefixes are compared with everybody compares theirs with it.
-    fn add_partners_of_odd(&mut self) {
-        for state in self.states.into_iter().flatten() {
-            for slot in self.odd.iter().filter_map(|id| state.intent().slot(*id)) {
-                for toward in [Toward::Here, Toward::There] {
-                    self.others.union(&state.access().partners(slot, toward));
-                }
-            }
-        }
-    }
-
-    fn groups(&self) -> Vec<Group> {
-        let mut grouping = Grouping::new(self.states, &self.alone);
-        self.touched.iter().for_each(|slot| grouping.put(slot, true, true));
-        self.rows.iter().for_each(|slot| grouping.put(slot, false, true));
-        let mut others = self.others.clone();
-        others.subtract(&self.touched);
-        others.subtract(&self.rows);
-        others.iter().for_each(|slot| grouping.put(slot, false, false));
-        grouping.finish().collect()
-    }
-}
-
-struct Finding<'a> {
-    base: &'a Base,
-    after: &'a Desired,
-    atoms: &'a Atoms,
-    scope: &'a Scope<'a>,
+pub(super) struct Finding<'a> {
+    pub(super) base: &'a Base,
+    pub(super) after: &'a Desired,
+    pub(super) atoms: &'a Atoms,
+    pub(super) scope: &'a Scope<'a>,
     scratch: Scratch,
     /// What the bearers of gateways do about each other, which both ends find.
     twice: BTreeSet<(Stage, Reason, Deed, PeerId, PeerId)>,
-    found: Vec<Bundle>,
+    pub(super) found: Vec<Bundle>,
 }
 
 /// What rules lead to around a group, in one state.
@@ -247,7 +113,7 @@ impl Finding<'_> {
     }
 
     /// The others in the parts in which they are compared: with what was and what is there, with what was, and with what is.
-    fn split(&self, others: Bitmap) -> [(Bitmap, [bool; 2]); 3] {
+    pub(super) fn split(&self, others: Bitmap) -> [(Bitmap, [bool; 2]); 3] {
         let mut swapped = others.clone();
         swapped.intersect(&self.scope.swapped);
         let mut same = others;
@@ -353,7 +219,7 @@ impl Finding<'_> {
         self.found.extend(bundle);
     }
 
-    fn because(&self, id: impl Into<ObjectId>) -> Reason {
+    pub(super) fn because(&self, id: impl Into<ObjectId>) -> Reason {
         let id = id.into();
         let known = self.after.intent().name_of(id).is_some();
         let before = self.base.intent().filter(|_| !known);
@@ -477,113 +343,6 @@ impl Finding<'_> {
         who.subtract(&self.scope.swapped);
         self.found.extend(Bundle::new(stage, reason, deed, &who, &group.members));
     }
-
-    /// What gateways let pass to routes.
-    fn forwards(&mut self, touched: Option<&Touched>) {
-        let all = self.scope.states[0].is_none() || !self.scope.others.is_empty();
-        let mut routes: BTreeSet<RouteId> = BTreeSet::new();
-        for state in self.scope.states.into_iter().flatten() {
-            if all || touched.is_none() {
-                routes.extend(state.intent().routes().map(|(id, _)| id));
-                continue;
-            }
-            routes.extend(self.scope.touched.iter().flat_map(|slot| state.access().routes_from(slot)));
-            let policies = touched.into_iter().flat_map(|touched| &touched.policies);
-            routes.extend(policies.filter_map(|slot| state.access().rule(slot.index() as u32)?.route()));
-        }
-        let entangled = self.entangled();
-        for route in routes.difference(&entangled).copied() {
-            let granted = self.scope.states.map(|state| state.map(|state| granted(state, route)).unwrap_or_default());
-            let hops: BTreeSet<PeerId> =
-                self.scope.states.into_iter().flatten().flat_map(|state| hops(state, route)).collect();
-            for hop in hops {
-                self.forward(hop, route, &granted);
-            }
-        }
-    }
-
-    /// The routes that have other ranges to themselves than before, which gateways compare range by range.
-    fn entangled(&self) -> BTreeSet<RouteId> {
-        let all = self.scope.states.into_iter().flatten().flat_map(|state| state.intent().routes().map(|(id, _)| id));
-        let differ = |route: &RouteId| {
-            let [was, is] = [0, 1].map(|state| self.atoms.of(state, *route));
-            let others = |state: usize, atoms: &[Cidr]| {
-                atoms.iter().any(|atom| self.atoms.owner(state, atom).is_some_and(|owner| owner != *route))
-            };
-            let apart = was.is_empty() || is.is_empty();
-            (!apart && was != is) || others(0, is) || others(1, was)
-        };
-        all.filter(differ).collect()
-    }
-
-    fn forward(&mut self, hop: PeerId, route: RouteId, granted: &[Lets; 2]) {
-        let Some(at) = self.after.intent().slot(hop) else { return };
-        let who: Bitmap = [at].into_iter().collect();
-        let here = [0, 1].map(|n| {
-            let Some(state) = self.scope.states[n] else { return Lets::new() };
-            let clients = clients(state, route, hop);
-            let mut lets = granted[n].clone();
-            lets.values_mut().for_each(|set| set.intersect(&clients));
-            lets
-        });
-        let none = Lets::new();
-        let to = Destination::Route(route);
-        let others = everybody(here.iter().flat_map(BTreeMap::values));
-        for (others, [old, new]) in self.split(others) {
-            let (was, before) = if old { (&here[0], &granted[0]) } else { (&none, &none) };
-            let (is, after) = if new { (&here[1], &granted[1]) } else { (&none, &none) };
-            let deed = |stage, services| match (stage, services) {
-                (_, None) => Deed::Attribute(Some(to)),
-                (Stage::Tighten | Stage::Retire, Some(services)) => Deed::StopForwarding(to, services),
-                (_, Some(services)) => Deed::Forward(to, services),
-            };
-            let mut found = Vec::new();
-            Rewrite { was, is, before, after }.each(&others, deed, |changes, part| found.push((changes, part.clone())));
-            for ((stage, policy, deed), part) in
-                found.into_iter().flat_map(|(all, part)| all.into_iter().map(move |change| (change, part.clone())))
-            {
-                let reason = self.because(policy);
-                self.found.extend(Bundle::new(stage, reason, deed, &who, &part));
-            }
-        }
-    }
-}
-
-/// What is granted on a route, by policy and what is left of its services.
-fn granted(state: &Desired, route: RouteId) -> Lets {
-    let mut lets = Lets::new();
-    state.access().expand_route(route, |peers, rule, services| {
-        lets.entry((rule.policy, services.clone())).or_default().union(peers);
-    });
-    lets
-}
-
-/// The peers that bear the gateways of the ways to a route.
-fn hops(state: &Desired, route: RouteId) -> Vec<PeerId> {
-    state.ways_to(route).iter().flat_map(|way| bearers(state.intent(), way)).collect()
-}
-
-/// The clients of a route that a peer carries, and that have an address of a family that the route leads to.
-fn clients(state: &Desired, route: RouteId, hop: PeerId) -> Bitmap {
-    let by = |way: &Way| bearers(state.intent(), way).any(|bearer| bearer == hop);
-    let ways: Vec<bool> = state.ways_to(route).iter().map(by).collect();
-    let mut clients = Bitmap::default();
-    if !ways.contains(&true) {
-        return clients;
-    }
-    state.each_client(route, |slot, number| {
-        if ways[number] {
-            clients.insert(slot);
-        }
-    });
-    let mut families = Bitmap::default();
-    for v4 in [true, false] {
-        if state.territory(route).iter().any(|range| range.is_ipv4() == v4) {
-            families.add(state.access().family(v4));
-        }
-    }
-    clients.intersect(&families);
-    clients
 }
 
 /// The peers that carry anything for a group.
@@ -621,10 +380,4 @@ fn carrying(state: &Desired, carried: &Carried, group: &Group) -> Bitmap {
         intent.slot(from).into_iter().for_each(|slot| found.insert(slot));
     }
     found
-}
-
-impl Bitmap {
-    fn extend(&mut self, slots: impl IntoIterator<Item = Slot<PeerId>>) {
-        slots.into_iter().for_each(|slot| self.insert(slot));
-    }
 }

@@ -22,9 +22,10 @@ use crate::touched::Touched;
 pub(crate) mod bundle;
 pub(crate) mod difference;
 mod find;
+mod forwards;
 mod group;
-
 mod need;
+mod scope;
 
 use bundle::{Bundle, Deed};
 use difference::{Difference, Needs, tunnels};

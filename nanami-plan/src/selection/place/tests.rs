@@ -257,3 +257,19 @@ fn who_has_too_many_clients_sheds_its_excess_in_small_parts() {
     let shed = world.place(&[], Some(&noticed), seconds(71));
     assert_eq!(shed.load().values().copied().collect::<Vec<_>>(), [25, 15], "a quarter above 20 may stay");
 }
+
+#[test]
+fn nobody_is_placed_where_they_would_soon_leave() {
+    // 160 and 248 ms are of one class, and yet the one is clearly nearer.
+    let world = World {
+        gateways: vec![(0, None, None), (1, None, None), (0, None, None)],
+        clients: 4,
+        mode: RouteMode::Nearest,
+        redundancy: 1,
+        nearest: vec![0, 248, 160],
+    };
+    let first = world.place(&[], None, seconds(0));
+    let second = world.place(&[0], Some(&first), seconds(0));
+    assert_eq!(world.place(&[0], Some(&second), seconds(0)), second);
+    assert_eq!(world.ranks(&world.place(&[0], Some(&second), seconds(61))), world.ranks(&second));
+}
