@@ -70,15 +70,11 @@ pub enum RecordingError {
     },
 }
 
-impl RecordingError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Format { .. } => "recording.format",
-            Self::Refused(_) => "recording.refused",
-            Self::Report { .. } | Self::Encoding { .. } => "recording.report",
-        }
-    }
+crate::coded! { RecordingError: Caller;
+    Self::Format { .. } => ("recording.format", "read it with the release that wrote it, or record the workspace again");
+    Self::Refused(refused) => (of refused);
+    Self::Report { .. } => ("recording.report", "record the workspace again; whoever changed the file broke the report");
+    Self::Encoding { .. } => ("recording.encoding", "record the workspace again; whoever changed the file broke the report");
 }
 
 const FORMAT: u8 = 1;

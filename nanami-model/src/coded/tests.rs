@@ -55,6 +55,7 @@ fn rows() -> Vec<Row> {
         ParseServiceError,
         ParseVersionError,
         Problem,
+        RecordingError,
         Refused,
         StaleReport,
         TokenRefused,
