@@ -293,6 +293,11 @@ impl Intent {
         id.object_in(&self.tables)
     }
 
+    /// The ids of all objects, kind by kind, by name.
+    pub fn ids(&self) -> impl Iterator<Item = ObjectId> {
+        self.tables.ids()
+    }
+
     /// The flow from the peer `from` to `to`, which is the name of a peer or of a route, or an address.
     ///
     /// # Errors

@@ -148,16 +148,7 @@ impl From<Recording> for Form {
 
 /// Everything but join keys and sessions.
 fn recorded(intent: &Intent) -> impl Iterator<Item = ObjectId> {
-    std::iter::once(intent.workspace().into())
-        .chain(intent.users().map(|(id, _)| id.into()))
-        .chain(intent.groups().map(|(id, _)| id.into()))
-        .chain(intent.networks().map(|(id, _)| id.into()))
-        .chain(intent.regions().map(|(id, _)| id.into()))
-        .chain(intent.peers().map(|(id, _)| id.into()))
-        .chain(intent.gateways().map(|(id, _)| id.into()))
-        .chain(intent.routes().map(|(id, _)| id.into()))
-        .chain(intent.policies().map(|(id, _)| id.into()))
-        .chain(intent.assertions().map(|(id, _)| id.into()))
+    intent.ids().filter(|id| !matches!(id, ObjectId::JoinKey(_) | ObjectId::Session(_)))
 }
 
 impl TryFrom<Form> for Recording {
@@ -184,6 +175,7 @@ impl TryFrom<Form> for Recording {
 mod tests {
     use super::*;
     use crate::generation::Epoch;
+    use crate::{Actor, JoinKey, JoinSecret, NetworkId, PrivateKey, Redemption, name};
 
     fn recording() -> Recording {
         let acme = Intent::from_toml(include_str!("sample/acme.toml")).unwrap();
@@ -203,6 +195,26 @@ mod tests {
         let objects = |r: &Recording| recorded(r.intent()).filter_map(|id| r.intent().object(id)).collect::<Vec<_>>();
         assert_eq!(objects(&is), objects(&was));
         assert_eq!(objects(&is).len(), 34);
+    }
+
+    #[test]
+    fn who_came_by_a_join_key_is_recorded_without_it() {
+        let (acme, secret) = (Intent::from_toml(include_str!("sample/acme.toml")).unwrap(), [3; 20]);
+        let mut draft = acme.draft();
+        let build = acme.id::<NetworkId>("build").unwrap();
+        let key = JoinKey::one_off(name!("fleet")).with_networks([build]);
+        let id = draft.add_join_key(key, |id| JoinSecret::new(id, secret).hash());
+        let acme = acme.apply(acme.owner(), &draft.into_changes()).unwrap();
+        let (key, now) = (PrivateKey::from_bytes([5; 32]).public(), Timestamp::from_millis(1));
+        let Ok(Redemption::Admit { peer, changes, .. }) = acme.redeem(&JoinSecret::new(id, secret), key, now) else {
+            panic!("the key is good");
+        };
+        let acme = acme.apply(Actor::Control, &changes).unwrap();
+        assert_eq!(acme.get(peer).unwrap().join_key(), Some(id));
+        let text = serde_json::to_string(&Recording::new(&acme, Observed::none(), BTreeMap::new(), now)).unwrap();
+        let is: Recording = serde_json::from_str(&text).unwrap();
+        assert_eq!((is.intent().get(peer), is.intent().join_keys().len()), (acme.get(peer), 0));
+        assert!(!text.contains("hash"), "{text}");
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub(crate) fn between(before: Option<&Intent>, after: &Intent) -> Vec<Edit> {
     let mut edits: Vec<Edit> = Vec::new();
     match before {
         None => {
-            let all = objects(after).filter(|id| Some(*id) != owner);
+            let all = after.ids().filter(|id| is_listed(id) && Some(*id) != owner);
             edits.extend(all.filter_map(|id| edit(EditKind::Add, &id, after)));
         }
         Some(before) => {
@@ -89,18 +89,6 @@ pub(crate) fn between(before: Option<&Intent>, after: &Intent) -> Vec<Edit> {
     }
     edits.sort_by_cached_key(|edit| (edit.kind, edit.rank(), edit.name.clone()));
     edits
-}
-
-fn objects(intent: &Intent) -> impl Iterator<Item = ObjectId> {
-    std::iter::empty()
-        .chain(intent.users().map(|(id, _)| ObjectId::from(id)))
-        .chain(intent.groups().map(|(id, _)| id.into()))
-        .chain(intent.networks().map(|(id, _)| id.into()))
-        .chain(intent.peers().map(|(id, _)| id.into()))
-        .chain(intent.gateways().map(|(id, _)| id.into()))
-        .chain(intent.routes().map(|(id, _)| id.into()))
-        .chain(intent.policies().map(|(id, _)| id.into()))
-        .chain(intent.assertions().map(|(id, _)| id.into()))
 }
 
 fn is_listed(id: &ObjectId) -> bool {

@@ -149,17 +149,20 @@ fn rewritten([old, new, before, after]: &[Rules; 4], deed: &impl Fn(Stage, Optio
     changes
 }
 
-fn all(rules: &Rules) -> Option<Services> {
+/// All services of some rules, whichever policy lets them through.
+pub(crate) fn all<P>(rules: &BTreeSet<(P, Services)>) -> Option<Services> {
     Services::new(rules.iter().flat_map(|(_, services)| services.iter().copied())).ok()
 }
 
-fn minus(a: Option<&Services>, b: Option<&Services>) -> Option<Services> {
+/// What is in the one and not in the other; `None` is nothing.
+pub(crate) fn minus(a: Option<&Services>, b: Option<&Services>) -> Option<Services> {
     match (a, b) {
         (Some(a), Some(b)) => a.minus(b),
         (a, _) => a.cloned(),
     }
 }
 
-fn both(a: Option<&Services>, b: Option<&Services>) -> Option<Services> {
+/// What is in both; `None` is nothing.
+pub(crate) fn both(a: Option<&Services>, b: Option<&Services>) -> Option<Services> {
     a?.intersection(b?)
 }

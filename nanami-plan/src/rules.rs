@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nanami_model::{Cidr, Destination, PeerId, PolicyId, Services};
 
 use crate::access::union;
+use crate::lets::{all, both, minus};
 use crate::places::Places;
 use crate::share::Share;
 use crate::stage::Stage;
@@ -164,19 +165,4 @@ impl Difference<'_> {
         let mut giving = rules.iter().filter(|(_, own)| own.intersection(services).is_some());
         giving.find_map(|(policy, _)| *policy).map_or_else(|| self.because(self.peer), |policy| self.because(policy))
     }
-}
-
-fn all(rules: &Rules) -> Option<Services> {
-    Services::new(rules.iter().flat_map(|(_, services)| services.iter().copied())).ok()
-}
-
-fn minus(a: Option<&Services>, b: Option<&Services>) -> Option<Services> {
-    match (a, b) {
-        (Some(a), Some(b)) => a.minus(b),
-        (a, _) => a.cloned(),
-    }
-}
-
-fn both(a: Option<&Services>, b: Option<&Services>) -> Option<Services> {
-    a?.intersection(b?)
 }
