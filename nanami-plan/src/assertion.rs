@@ -10,6 +10,7 @@ use crate::blocker::Blocker;
 use crate::desired::Desired;
 use crate::effect::{Effect, Passage};
 use crate::names::Names;
+use crate::paths::Way;
 
 /// An assertion that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -178,6 +179,12 @@ fn direct(desired: &Desired, flow: &Flow) -> Option<String> {
     Some(format!("{text} directly, by {}", desired.intent().label(grant.policy)))
 }
 
+/// How many gateways can die, whichever these are, so that a way is left: all ranks but one, and none before which a single one
+/// stands.
+fn survives(way: &Way) -> usize {
+    if way.near().is_some() { 0 } else { way.gateways().len().saturating_sub(1) }
+}
+
 /// Any so many gateways can die and one is left exactly if there are more ranks than that; client by client, by name.
 fn lost_with(desired: &Desired, route: RouteId, loss: u8) -> Vec<(Option<Flow>, String)> {
     let to = Destination::Route(route);
@@ -185,13 +192,13 @@ fn lost_with(desired: &Desired, route: RouteId, loss: u8) -> Vec<(Option<Flow>, 
     let mut clients: Vec<PeerId> = Vec::new();
     let ways = desired.ways_to(route);
     desired.each_client(route, |slot, number| {
-        if ways[number].gateways().len() <= usize::from(loss) {
+        if survives(&ways[number]) < usize::from(loss) {
             clients.extend(desired.intent().in_slot(slot).map(|(id, _)| id));
         }
     });
     clients.sort_by_cached_key(|id| names.of(*id));
     let cut_off = |from: PeerId| {
-        let ranks = desired.way(from, to).gateways();
+        let ranks = desired.way(from, to).entries();
         let (from_name, route) = (names.of(from), names.of(route));
         let text = match ranks {
             [] => format!("{from_name} has no way to {route}"),

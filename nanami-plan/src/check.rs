@@ -2,12 +2,12 @@
 //!
 //! **Invariant**: trusts nothing that compiled them but access and ways. What it lists: a prefix with two owners or a peer that
 //! neighbors itself (I5), a source that a third party may carry (I6), a rule without a flow and a flow without a way (I7, I8), a
-//! neighbor that nothing needs (I9), a default route for one family alone (I13).
+//! neighbor that nothing needs (I9), a circle or more hops than a way has (I12), a default route for one family alone (I13).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use nanami_model::{Cidr, Destination, Label, NetworkMap, PeerId, PolicyId, Protocol, Service, Services};
+use nanami_model::{Cidr, Destination, GatewayId, Label, NetworkMap, PeerId, PolicyId, Protocol, Service, Services};
 
 use crate::access::{Grant, union};
 use crate::desired::Desired;
@@ -103,6 +103,16 @@ pub enum Finding {
         /// Which revision.
         revision: nanami_model::Revision,
     },
+    /// Something takes more hops than a way has.
+    #[error("what {from} sends to {to} takes {hops} hops, and {MAX_HOPS} are the most")]
+    TooFar {
+        /// Who begins.
+        from: Label,
+        /// What would be reached.
+        to: Label,
+        /// How many hops it takes, the end included.
+        hops: usize,
+    },
     /// Something is allowed and does not arrive.
     #[error("{service} from {from} to {to} is allowed and stops at {at}: {why}")]
     Stopped {
@@ -133,10 +143,14 @@ impl Finding {
             Self::Stuck { .. } => "check.stuck",
             Self::Unannounced { .. } => "check.unannounced",
             Self::Restless { .. } => "check.restless",
+            Self::TooFar { .. } => "check.too_far",
             Self::Stopped { .. } => "check.stopped",
         }
     }
 }
+
+/// How many hops a way has at most, the end included: two gateways and a peer (PLANNING.md I12).
+const MAX_HOPS: usize = 3;
 
 /// Everything that a check found; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -166,7 +180,7 @@ impl Desired {
     }
 
     pub(crate) fn check_maps(&self, maps: &Maps) -> Result<(), Findings> {
-        let check = Check { desired: self, maps, addresses: addresses(self), found: Vec::new() };
+        let check = Check { desired: self, maps, addresses: addresses(self), links: links(self), found: Vec::new() };
         let found = check.run();
         if found.is_empty() { Ok(()) } else { Err(Findings(found)) }
     }
@@ -176,10 +190,28 @@ fn addresses(desired: &Desired) -> BTreeMap<IpAddr, PeerId> {
     desired.intent().peers().flat_map(|(id, peer)| peer.addresses().iter().map(move |at| (*at, id))).collect()
 }
 
+/// For each two gateways that follow each other, by the peers that bear them: to whom or what the first one sends by the other.
+type Links = BTreeMap<(PeerId, PeerId), BTreeSet<Destination>>;
+
+fn links(desired: &Desired) -> Links {
+    let mut links = Links::new();
+    let bearer = |id: GatewayId| desired.intent().get(id).map(|gateway| gateway.peer());
+    for (from, to, _) in desired.access().iter() {
+        let way = desired.way(from, to);
+        let Some(near) = way.near().and_then(bearer) else { continue };
+        for far in way.gateways().iter().filter_map(|id| bearer(*id)) {
+            links.entry((near, far)).or_default().insert(to);
+            links.entry((far, near)).or_default().insert(Destination::Peer(from));
+        }
+    }
+    links
+}
+
 struct Check<'a> {
     desired: &'a Desired,
     maps: &'a Maps,
     addresses: BTreeMap<IpAddr, PeerId>,
+    links: Links,
     found: Vec<Finding>,
 }
 
@@ -234,7 +266,9 @@ impl Check<'_> {
                     Some(peer) => Some(Destination::Peer(peer)),
                     None => crate::territory::owner(self.desired.intent(), &prefix).map(Destination::Route),
                 };
-                if !destination.is_some_and(|to| self.bears(from, self.desired.way(at, to).gateways())) {
+                let handed_on = |to| self.links.get(&(at, from)).is_some_and(|by| by.contains(&to));
+                let carries = |to| self.bears(from, self.desired.way(at, to).entries()) || handed_on(to);
+                if !destination.is_some_and(carries) {
                     let (at, from) = (self.label(at), self.label(from));
                     self.found.push(Finding::Stranger { at, prefix, from });
                 }
@@ -242,7 +276,7 @@ impl Check<'_> {
         }
     }
 
-    fn bears(&self, peer: PeerId, gateways: &[nanami_model::GatewayId]) -> bool {
+    fn bears(&self, peer: PeerId, gateways: &[GatewayId]) -> bool {
         gateways.iter().filter_map(|id| self.desired.intent().get(*id)).any(|gateway| gateway.peer() == peer)
     }
 
@@ -255,12 +289,14 @@ impl Check<'_> {
             match to {
                 Destination::Peer(to) if way.is_direct() => tunnel(from, to),
                 _ => {
+                    let near = way.near().and_then(|id| self.desired.intent().get(id)).map(|gateway| gateway.peer());
                     for gateway in way.gateways().iter().filter_map(|id| self.desired.intent().get(*id)) {
-                        tunnel(from, gateway.peer());
+                        tunnel(near.unwrap_or(from), gateway.peer());
                         if let Destination::Peer(to) = to {
                             tunnel(to, gateway.peer());
                         }
                     }
+                    near.into_iter().for_each(|near| tunnel(from, near));
                 }
             }
         }
@@ -313,9 +349,10 @@ impl Check<'_> {
     fn flows(&mut self) {
         for (from, to, grants) in self.desired.access().iter() {
             let way = self.desired.way(from, to);
-            let carried = way.gateways().iter().filter_map(|id| self.desired.intent().get(*id));
-            let ready = way.is_direct() || carried.clone().any(|g| self.maps.key(g.peer()).is_some());
             let there = |id| self.maps.key(id).is_some();
+            let bears = |id: &GatewayId| self.desired.intent().get(*id).is_some_and(|gateway| there(gateway.peer()));
+            let carried = way.near().is_none_or(|near| bears(&near)) && way.gateways().iter().any(bears);
+            let ready = way.is_direct() || carried;
             let ends = there(from) && !matches!(to, Destination::Peer(to) if !there(to));
             if !ready || !ends {
                 continue;
@@ -341,9 +378,16 @@ impl Check<'_> {
         for (source, target) in common_family(&sources, &targets.unwrap_or_default()) {
             let protocol = service.protocol().unwrap_or(Protocol::Udp);
             let packet = Packet { from: source.address(), to: target, protocol, port: service.ports().1 };
-            if let Err(stop) = self.maps.follow(from, &packet) {
-                let (from, at, why) = (self.label(from), self.label(stop.at()), stop.to_string());
-                self.found.push(Finding::Stopped { from, to: label.clone(), service, at, why });
+            match self.maps.follow(from, &packet) {
+                Ok(hops) if hops.len() <= MAX_HOPS => {}
+                Ok(hops) => {
+                    let (from, hops) = (self.label(from), hops.len());
+                    self.found.push(Finding::TooFar { from, to: label.clone(), hops });
+                }
+                Err(stop) => {
+                    let (from, at, why) = (self.label(from), self.label(stop.at()), stop.to_string());
+                    self.found.push(Finding::Stopped { from, to: label.clone(), service, at, why });
+                }
             }
         }
     }

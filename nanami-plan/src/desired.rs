@@ -186,13 +186,13 @@ impl Desired {
         let Some((gateway, _)) = bears.and_then(|peer| self.intent().gateway_of(peer)) else { return Vec::new() };
         let mut carried = Vec::new();
         for (route, _) in self.intent().routes() {
-            if !self.ways_to(route).iter().any(|way| way.gateways().contains(&gateway)) {
+            if !self.ways_to(route).iter().any(|way| way.passes(gateway)) {
                 continue;
             }
             let to = Destination::Route(route);
             let clients = self.access().sources(route);
             let clients = clients.iter().filter_map(|slot| Some(self.intent().in_slot(slot)?.0));
-            carried.extend(clients.filter(|id| self.way(*id, to).gateways().contains(&gateway)).map(|from| (from, to)));
+            carried.extend(clients.filter(|id| self.way(*id, to).passes(gateway)).map(|from| (from, to)));
         }
         carried.extend(self.pairs_carried_by(gateway));
         carried
@@ -202,6 +202,38 @@ impl Desired {
     pub(crate) fn pairs_carried_by(&self, gateway: GatewayId) -> Vec<(PeerId, Destination)> {
         let both = self.0.ways.carried_by(gateway).flat_map(|(a, b)| [(a, b), (b, a)]);
         both.map(|(from, to)| (from, Destination::Peer(to))).collect()
+    }
+
+    /// What a gateway carries together with another one, near or far: who begins, and what is reached.
+    pub(crate) fn chained_by(&self, gateway: GatewayId) -> Vec<(PeerId, Destination)> {
+        let chained = |way: &Way| way.near().is_some() && way.passes(gateway);
+        let pairs = self.pairs_carried_by(gateway);
+        let mut all: Vec<_> = pairs.into_iter().filter(|(from, to)| chained(self.way(*from, *to))).collect();
+        for (route, _) in self.intent().routes() {
+            let ways: Vec<bool> = self.ways_to(route).iter().map(chained).collect();
+            if ways.contains(&true) {
+                self.each_client(route, |slot, number| {
+                    let client = self.intent().in_slot(slot).filter(|_| ways[number]);
+                    all.extend(client.map(|(from, _)| (from, Destination::Route(route))));
+                });
+            }
+        }
+        all
+    }
+
+    /// The other gateways' peers to whom a peer has a tunnel because a chain leads by both, each with what goes by it.
+    pub(crate) fn links_of(&self, peer: PeerId) -> BTreeMap<PeerId, Vec<(PeerId, Destination)>> {
+        let mut links: BTreeMap<PeerId, Vec<_>> = BTreeMap::new();
+        let bears = Some(peer).filter(|peer| self.access().bears(*peer));
+        let Some((gateway, _)) = bears.and_then(|peer| self.intent().gateway_of(peer)) else { return links };
+        for (from, to) in self.chained_by(gateway) {
+            let way = self.way(from, to);
+            let others = if way.near() == Some(gateway) { way.gateways() } else { way.entries() };
+            for other in others.iter().filter_map(|id| self.intent().get(*id)) {
+                links.entry(other.peer()).or_default().push((from, to));
+            }
+        }
+        links
     }
 
     /// Which of the ways to a route is a client's, among [`Desired::ways_to`].

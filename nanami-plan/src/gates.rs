@@ -9,7 +9,7 @@ use nanami_model::{Destination, PeerId};
 
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
-use crate::paths::bearers;
+use crate::paths::{Way, bearers};
 use crate::stage::Stage;
 use crate::step::{Action, Gate};
 use crate::steps::bundle::{Bundle, Deed};
@@ -49,7 +49,7 @@ pub(crate) fn gates(
         let now = |slot| after.intent().slot(state.in_slot(slot)?.0);
         let stages: &[Stage] = match &bundle.deed {
             Deed::Only(action) => {
-                for gate in waits(at, action, after) {
+                for gate in waits(at, action, before, after) {
                     after.intent().slot(gate.peer).into_iter().for_each(|slot| waiting.at(gate.stage).insert(slot));
                 }
                 continue;
@@ -63,11 +63,18 @@ pub(crate) fn gates(
         for stage in stages {
             bundle.whom.iter().filter_map(now).for_each(|slot| waiting.at(*stage).insert(slot));
         }
-        if let Deed::Forward(to, _) = bundle.deed {
-            let ways: BTreeSet<_> =
-                bundle.whom.iter().filter_map(|slot| Some(after.way(state.in_slot(slot)?.0, to))).collect();
-            let hops = ways.into_iter().flat_map(|way| bearers(after.intent(), way));
-            hops.filter_map(|id| after.intent().slot(id)).for_each(|slot| waiting.at(Stage::Prepare).insert(slot));
+        let (Deed::Forward(to, _) | Deed::StopForwarding(to, _)) = bundle.deed else { continue };
+        let whose = bundle.state(before, after);
+        let ways: BTreeSet<_> =
+            bundle.whom.iter().filter_map(|slot| Some(whose.way(state.in_slot(slot)?.0, to))).collect();
+        let here = |id| after.intent().slot(id);
+        for way in ways {
+            if matches!(bundle.deed, Deed::Forward(..)) {
+                let hops = bearers(whose.intent(), way).filter_map(here);
+                hops.for_each(|slot| waiting.at(Stage::Prepare).insert(slot));
+            }
+            let sends = senders(whose, way, to).into_iter().filter_map(here);
+            sends.for_each(|slot| waiting.at(Stage::Move).insert(slot));
         }
     }
     let mut gates = BTreeSet::new();
@@ -80,38 +87,71 @@ pub(crate) fn gates(
     gates.into_iter().collect()
 }
 
-fn waits(at: PeerId, action: &Action, after: &Desired) -> Vec<Gate> {
+fn waits(at: PeerId, action: &Action, before: Option<&Desired>, after: &Desired) -> Vec<Gate> {
     let gate = |peer, stage| Gate { peer, stage };
-    let hops = |from: PeerId, to: Destination| -> Vec<PeerId> {
-        let carriers = after.way(from, to).gateways().iter().filter_map(|id| after.intent().get(*id)).map(|g| g.peer());
-        carriers.collect()
-    };
+    let hops =
+        |from: PeerId, to: Destination| -> Vec<PeerId> { bearers(after.intent(), after.way(from, to)).collect() };
     match action {
         // The new hop must forward, and the far end take what it forwards, before anything goes there.
         Action::Move { to, by, .. } => {
             let far = if let Destination::Peer(to) = to { Some(gate(*to, Stage::Prepare)) } else { None };
-            [gate(*by, Stage::Prepare)].into_iter().chain(far).collect()
+            let beyond = Some(after.way(at, *to)).filter(|way| way.near().is_some());
+            let beyond = beyond.into_iter().flat_map(|way| bearers(after.intent(), way));
+            let beyond = beyond.filter(|hop| hop != by).map(|hop| gate(hop, Stage::Prepare));
+            [gate(*by, Stage::Prepare)].into_iter().chain(far).chain(beyond).collect()
         }
         // A hop stops once nobody sends there any more.
         Action::StopForwarding { from, to, .. } => {
             let far = if let Destination::Peer(to) = to { Some(gate(*to, Stage::Move)) } else { None };
-            [gate(*from, Stage::Move)].into_iter().chain(far).collect()
+            let others = before.into_iter().flat_map(|before| senders(before, before.way(*from, *to), *to));
+            let others = others.map(|hop| gate(hop, Stage::Move));
+            [gate(*from, Stage::Move)].into_iter().chain(far).chain(others).collect()
         }
         Action::Disconnect { to } => vec![gate(*to, Stage::Move)],
         // Nobody sends to the old addresses any more once the peer has the new ones, and not before.
         Action::Renumber => after.share(at).ties.keys().map(|tie| gate(*tie, Stage::Prepare)).collect(),
-        Action::Unroute { to: Destination::Peer(to) } => vec![gate(*to, Stage::Move)],
+        Action::Unroute { to } => {
+            let far = if let Destination::Peer(to) = to { Some(*to) } else { None };
+            let senders = before.into_iter().flat_map(|before| sending_by(before, at, *to));
+            far.into_iter().chain(senders).map(|peer| gate(peer, Stage::Move)).collect()
+        }
         // What is granted works from the first packet on.
-        Action::Accept { from, .. } => opens(*from, &hops(*from, Destination::Peer(at))),
+        Action::Accept { from, .. } => {
+            let to = Destination::Peer(at);
+            opens(*from, &hops(*from, to), &senders(after, after.way(*from, to), to))
+        }
         Action::Forward { from, to, .. } => {
             let far = if let Destination::Peer(to) = to { Some(*to) } else { None };
-            opens(*from, &[hops(*from, *to), far.into_iter().collect()].concat())
+            let all = [hops(*from, *to), far.into_iter().collect()].concat();
+            opens(*from, &all, &senders(after, after.way(*from, *to), *to))
         }
         _ => Vec::new(),
     }
 }
 
-fn opens(from: PeerId, hops: &[PeerId]) -> Vec<Gate> {
+/// Of two gateways that follow each other, the peers of those that send to the other one: the first, and back to it, from a peer,
+/// the second.
+fn senders(desired: &Desired, way: &Way, to: Destination) -> Vec<PeerId> {
+    let both = if way.near().is_some() { usize::MAX } else { 0 };
+    let some = if matches!(to, Destination::Peer(_)) { both } else { both.min(1) };
+    bearers(desired.intent(), way).take(some).collect()
+}
+
+/// Who sends to a gateway what it hands on to a destination by another one, or by whom it takes that from there.
+fn sending_by(desired: &Desired, at: PeerId, to: Destination) -> Vec<PeerId> {
+    let chained = desired.intent().gateway_of(at).map(|(gateway, _)| desired.chained_by(gateway)).unwrap_or_default();
+    let about = chained.into_iter().filter(|(from, end)| *end == to || to == Destination::Peer(*from));
+    let all = about.flat_map(|(from, end)| {
+        let far = if let Destination::Peer(end) = end { Some(end) } else { None };
+        let hops = senders(desired, desired.way(from, end), end);
+        [from].into_iter().chain(far).chain(hops)
+    });
+    all.collect()
+}
+
+fn opens(from: PeerId, hops: &[PeerId], senders: &[PeerId]) -> Vec<Gate> {
     let begins = [Stage::Prepare, Stage::Move].map(|stage| Gate { peer: from, stage });
-    begins.into_iter().chain(hops.iter().map(|hop| Gate { peer: *hop, stage: Stage::Prepare })).collect()
+    let hops = hops.iter().map(|hop| Gate { peer: *hop, stage: Stage::Prepare });
+    let moves = senders.iter().map(|hop| Gate { peer: *hop, stage: Stage::Move });
+    begins.into_iter().chain(hops).chain(moves).collect()
 }

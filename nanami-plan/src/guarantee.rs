@@ -149,7 +149,7 @@ fn enforcers(base: &Base, passage: &Passage) -> Vec<PeerId> {
         Destination::Peer(to) => vec![to],
         _ => {
             let bearer = |id| base.intent()?.get(id).map(nanami_model::Gateway::peer);
-            passage.way.gateways().iter().filter_map(|id| bearer(*id)).collect()
+            passage.way.all().filter_map(bearer).collect()
         }
     }
 }

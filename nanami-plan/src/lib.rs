@@ -23,6 +23,7 @@ mod base;
 mod bitmap;
 mod blocker;
 pub mod board;
+mod chain;
 mod changes;
 mod check;
 mod comparison;

@@ -37,13 +37,14 @@ impl Names {
         ids.iter().map(|id| self.of(*id)).collect::<Vec<_>>().join(", ")
     }
 
-    /// `direct`, or `via us-east, standby eu-west`.
+    /// `direct`, or `via us-east, standby eu-west`; by two that follow each other `via ap-south then us-east`.
     pub(crate) fn way(&self, way: &crate::paths::Way) -> String {
+        let to = way.near().map(|near| format!("{} then ", self.of(near))).unwrap_or_default();
         match way.gateways() {
             [] if way.is_nowhere() => "no way".to_owned(),
             [] => "direct".to_owned(),
-            [only] => format!("via {}", self.of(*only)),
-            [first, rest @ ..] => format!("via {}, standby {}", self.of(*first), self.list(rest)),
+            [only] => format!("via {to}{}", self.of(*only)),
+            [first, rest @ ..] => format!("via {to}{}, standby {}", self.of(*first), self.list(rest)),
         }
     }
 

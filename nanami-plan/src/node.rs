@@ -4,12 +4,12 @@
 //! are left out as they are there. Walking a node in memory that was used before allocates nothing, unless
 //! denies speak of routes or the peer bears a gateway.
 
-use nanami_model::{Cidr, Destination, NetworkId, PeerId, PolicyId, PublicKey, RouteId, Services, Slot};
+use nanami_model::{Cidr, Destination, GatewayId, NetworkId, PeerId, PolicyId, PublicKey, RouteId, Services, Slot};
 
 use crate::access::expand::{Scratch, Toward};
 use crate::bitmap::{Bitmap, bits};
 use crate::desired::Desired;
-use crate::paths::{Way, bearers};
+use crate::paths::{Way, first_hops};
 
 /// A view of what one peer must know.
 #[derive(Debug, Clone, Copy)]
@@ -107,10 +107,20 @@ impl Node<'_> {
         }
     }
 
-    /// Whether one of the gateways on the way has joined.
+    /// Whether one of the gateways on the way has joined; of two that follow each other, both.
     fn is_open(&self, way: &Way) -> bool {
         let intent = self.desired.intent();
-        bearers(intent, way).any(|id| intent.get(id).is_some_and(|p| p.key().is_some() && p.status().is_effective()))
+        let there = |id: GatewayId| {
+            let bearer = intent.get(id).and_then(|gateway| intent.get(gateway.peer()));
+            bearer.is_some_and(|p| p.key().is_some() && p.status().is_effective())
+        };
+        way.near().is_none_or(there) && way.gateways().iter().any(|id| there(*id))
+    }
+
+    /// Whether an end of a way by two gateways is the one that this peer hands to and takes from.
+    fn is_nearest(&self, end: PeerId, from: PeerId, way: &Way) -> bool {
+        let near = self.desired.intent().gateway_of(self.id).is_some_and(|(own, _)| way.near() == Some(own));
+        near == (end == from)
     }
 
     /// Puts the gateways that carry something for the peer, or that it carries for, in the places of those whom they lead to.
@@ -120,21 +130,34 @@ impl Node<'_> {
         let joined =
             |id: PeerId| intent.get(id).is_some_and(|peer| peer.key().is_some() && peer.status().is_effective());
         self.desired.ways_of(self.id).filter_map(|(other, _)| slot(other)).for_each(|slot| neighbors.remove(slot));
-        for (_, way) in self.desired.ways_of(self.id).filter(|(other, _)| joined(*other)) {
-            bearers(intent, way).filter_map(slot).for_each(|slot| neighbors.insert(slot));
+        for (_, way) in self.desired.ways_of(self.id).filter(|(other, way)| joined(*other) && self.is_open(way)) {
+            first_hops(intent, way).filter_map(slot).for_each(|slot| neighbors.insert(slot));
         }
         for route in routes {
-            let way = self.desired.way(self.id, Destination::Route(*route));
-            bearers(intent, way).filter_map(slot).for_each(|slot| neighbors.insert(slot));
+            let way = Some(self.desired.way(self.id, Destination::Route(*route))).filter(|way| self.is_open(way));
+            way.into_iter()
+                .flat_map(|way| first_hops(intent, way))
+                .filter_map(slot)
+                .for_each(|slot| neighbors.insert(slot));
         }
         for (from, to) in self.desired.carried_by(self.id) {
             let far = if let Destination::Peer(to) = to { Some(to) } else { None };
             let ends = [Some(from), far].into_iter().flatten();
-            if !ends.clone().all(joined) {
+            let way = self.desired.way(from, to);
+            if !ends.clone().all(joined) || !self.is_open(way) {
                 continue;
             }
+            let ends = ends.filter(|end| way.near().is_none() || self.is_nearest(*end, from, way));
             ends.filter_map(slot).for_each(|slot| neighbors.insert(slot));
         }
+        let links = self.desired.links_of(self.id);
+        let open = links.iter().filter(|(_, by)| {
+            let ends = |(from, to): &(PeerId, Destination)| {
+                joined(*from) && !matches!(to, Destination::Peer(to) if !joined(*to))
+            };
+            by.iter().any(|(from, to)| ends(&(*from, *to)) && self.is_open(self.desired.way(*from, *to)))
+        });
+        open.filter_map(|(other, _)| slot(*other)).for_each(|slot| neighbors.insert(slot));
         neighbors.remove(self.slot);
     }
 }

@@ -13,6 +13,7 @@
 //! next wider route's, if it says so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use nanami_model::{Cidr, Destination, GatewayId, Intent, OnAllDown, Path, PeerId, PolicyId, Route, RouteId, Slot};
@@ -20,14 +21,17 @@ use nanami_model::{Cidr, Destination, GatewayId, Intent, OnAllDown, Path, PeerId
 use crate::access::Access;
 use crate::access::expand::{Scratch, Toward};
 use crate::bitmap::{Bitmap, bits};
+use crate::chain::{self, Obstacle};
 use crate::demand::Demands;
 use crate::selection::Selection;
 use crate::selection::candidates;
 use crate::selection::roster::Roster;
 
 /// The gateways on the way of a pair, ranked; none of them means that the two have a tunnel of their own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Way {
+    /// What the one tunnel of a plain device leads to, where that hands on to one of the ranks.
+    near: Option<GatewayId>,
     ranks: Vec<GatewayId>,
     /// Whether a gateway is needed and none may serve.
     nowhere: bool,
@@ -44,9 +48,14 @@ impl Way {
         self.ranks.get(1..).unwrap_or_default()
     }
 
-    /// The path while everything is well.
+    /// The gateway before those, which hands on to them; `None` unless two gateways are on the way.
+    pub fn near(&self) -> Option<GatewayId> {
+        self.near
+    }
+
+    /// The path to the first hop while everything is well.
     pub fn path(&self) -> Path {
-        self.ranks.first().map_or(Path::Direct, |id| Path::Gateway(*id))
+        self.entries().first().map_or(Path::Direct, |id| Path::Gateway(*id))
     }
 
     /// Whether there is no gateway on the way.
@@ -59,8 +68,39 @@ impl Way {
         self.nowhere
     }
 
-    fn by(ranks: Vec<GatewayId>) -> Self {
-        Self { nowhere: ranks.is_empty(), ranks }
+    /// Those whom the peer that begins has a tunnel to, the one in use first.
+    pub(crate) fn entries(&self) -> &[GatewayId] {
+        if self.near.is_some() { self.near.as_slice() } else { &self.ranks }
+    }
+
+    /// Everyone on the way, in use or standing by, the nearest first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = GatewayId> + '_ {
+        self.near.into_iter().chain(self.ranks.iter().copied())
+    }
+
+    /// Whether a gateway is on the way, in use or standing by.
+    pub(crate) fn passes(&self, gateway: GatewayId) -> bool {
+        self.all().any(|id| id == gateway)
+    }
+
+    pub(crate) fn by(ranks: Vec<GatewayId>) -> Self {
+        Self { nowhere: ranks.is_empty(), near: None, ranks }
+    }
+
+    /// By a gateway that hands on to one of others.
+    pub(crate) fn chained(near: GatewayId, ranks: Vec<GatewayId>) -> Self {
+        Self { near: Some(near), ..Self::by(ranks) }
+    }
+}
+
+impl fmt::Debug for Way {
+    /// Ids of plans are made of this, so that a way by one gateway does not speak of another one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut way = f.debug_struct("Way");
+        if let Some(near) = self.near {
+            way.field("near", &near);
+        }
+        way.field("ranks", &self.ranks).field("nowhere", &self.nowhere).finish()
     }
 }
 
@@ -71,6 +111,8 @@ pub(crate) struct Ways {
     routes: BTreeMap<RouteId, RouteWays>,
     /// Only the pairs that a gateway carries, the smaller id first.
     carried: BTreeMap<(PeerId, PeerId), Way>,
+    /// Of those that two gateways carry, the same from the larger id to the smaller one.
+    back: BTreeMap<(PeerId, PeerId), Way>,
     direct: Way,
     /// Whether single peers ask to be reached by a gateway, whoever may reach them.
     demanding: bool,
@@ -138,33 +180,47 @@ impl RouteWays {
         Self { ways: std::iter::once(everybody).chain(own).collect(), of }
     }
 
-    /// Those who ask for one gateway go by that one, or by none.
+    /// Those who ask for one gateway go by that one, or by none; a plain device whose gateway does not stand before the route goes on
+    /// from there as that gateway's own peer would.
     fn demand(&mut self, intent: &Intent, id: RouteId, demands: &Demands) {
-        let limited = demands.limited.iter().map(|(peer, gateway)| (peer, gateway, true));
-        let pinned = demands.egress.iter().map(|(peer, gateway)| (peer, gateway, false));
         let listed = intent.gateways_of(id);
+        let serves = |gateway: GatewayId| match candidates::may_serve(intent, id, gateway) {
+            true => Way::by(vec![gateway]),
+            false => Way::by(Vec::new()),
+        };
         // A pinned gateway says nothing about routes that it does not stand before; the one tunnel of a device does.
-        let all = limited.chain(pinned).filter(|(_, gateway, limited)| *limited || listed.contains(gateway));
-        let mut of: Option<Vec<u32>> = None;
-        for (peer, gateway, _) in all {
-            let Some(slot) = intent.slot(*peer) else { continue };
-            let serves = listed.contains(gateway) && candidates::may_serve(intent, id, *gateway);
-            let way = Way::by(if serves { vec![*gateway] } else { Vec::new() });
+        let pinned = demands.egress.iter().filter(|(_, gateway)| listed.contains(gateway));
+        self.assign(intent, pinned.map(|(peer, gateway)| (*peer, serves(*gateway))).collect());
+        let device = |(peer, gateway): (&PeerId, &GatewayId)| {
+            let way = match listed.contains(gateway) {
+                true => serves(*gateway),
+                false => {
+                    let bearer = intent.get(*gateway).and_then(|gateway| intent.slot(gateway.peer()));
+                    chain::to_route(intent, *gateway, &self.ways[self.number(bearer)]).unwrap_or_else(Obstacle::way)
+                }
+            };
+            (*peer, way)
+        };
+        self.assign(intent, demands.limited.iter().map(device).collect());
+    }
+
+    /// Gives these clients these ways.
+    fn assign(&mut self, intent: &Intent, ways: Vec<(PeerId, Way)>) {
+        if ways.is_empty() {
+            return;
+        }
+        let mut of = self.of.to_vec();
+        of.resize(intent.slot_bound::<PeerId>(), 0);
+        for (client, way) in ways {
+            let Some(slot) = intent.slot(client) else { continue };
             let known = self.ways.iter().position(|known| *known == way);
             let number = known.unwrap_or_else(|| {
                 self.ways.push(way);
                 self.ways.len() - 1
             });
-            let of = of.get_or_insert_with(|| {
-                let mut of = self.of.to_vec();
-                of.resize(intent.slot_bound::<PeerId>(), 0);
-                of
-            });
             of[slot.index()] = u32::try_from(number).expect("there are no more ways than peers");
         }
-        if let Some(of) = of {
-            self.of = of.into();
-        }
+        self.of = of.into();
     }
 
     fn number(&self, client: Option<Slot<PeerId>>) -> usize {
@@ -177,8 +233,8 @@ impl Ways {
         let demands = Demands::of(intent);
         let routes = RouteWays::all(intent, selection, &demands);
         let demanding = !demands.ingress.is_empty() || !demands.limited.is_empty();
-        let (carried, direct) = (BTreeMap::new(), Way::default());
-        let mut ways = Self { intent: intent.clone(), routes, carried, direct, demanding };
+        let (carried, back, direct) = (BTreeMap::new(), BTreeMap::new(), Way::default());
+        let mut ways = Self { intent: intent.clone(), routes, carried, back, direct, demanding };
         let lists = demanded(intent, access);
         for (pair, listed) in &lists {
             ways.carried.insert(*pair, Way::by(selection.rank(intent, listed)));
@@ -187,6 +243,7 @@ impl Ways {
         ways.limit(intent, access, &demands, &lists);
         let served = ways.served(intent, access);
         ways.carried.retain(|pair, _| !served.contains(pair));
+        ways.part();
         ways
     }
 
@@ -220,7 +277,7 @@ impl Ways {
     }
 
     /// A plain device goes by its gateway alone: directly to that gateway's own peer, and through it to everybody else. Between two
-    /// that stand behind different gateways there is no way: nobody hands on from one gateway to another.
+    /// that stand behind different gateways, the one hands on to the other.
     fn limit(
         &mut self,
         intent: &Intent,
@@ -238,12 +295,47 @@ impl Ways {
                     self.carried.remove(&pair);
                     continue;
                 }
-                let same = demands.limited.get(&other).is_none_or(|own| own == gateway);
-                let agreed = lists.get(&pair).is_none_or(|list| list.contains(gateway));
-                let serves = same && agreed && candidates::may_let_in(intent, *gateway);
+                let list = lists.get(&pair).map(Vec::as_slice);
+                if let Some(far) = demands.limited.get(&other).filter(|far| *far != gateway) {
+                    self.chain((*device, *gateway), (other, *far), list);
+                    continue;
+                }
+                let agreed = list.is_none_or(|list| list.contains(gateway));
+                let serves = agreed && candidates::may_let_in(intent, *gateway);
                 self.carried.insert(pair, Way::by(if serves { vec![*gateway] } else { Vec::new() }));
             }
         }
+    }
+
+    /// Two plain devices behind different gateways, of which a `via` asks for at least one.
+    fn chain(&mut self, one: (PeerId, GatewayId), other: (PeerId, GatewayId), list: Option<&[GatewayId]>) {
+        let (first, last) = if one.0 <= other.0 { (one, other) } else { (other, one) };
+        let pair = (first.0, last.0);
+        match chain::between(&self.intent, first.1, last.1, list) {
+            Ok(way) => {
+                self.carried.insert(pair, way);
+                self.back.insert(pair, Way::chained(last.1, vec![first.1]));
+            }
+            Err(obstacle) => {
+                self.carried.insert(pair, obstacle.way());
+                self.back.remove(&pair);
+            }
+        }
+    }
+
+    /// Two gateways of which the one reaches the other's peer by a third one alone do not follow each other.
+    fn part(&mut self) {
+        let Self { intent, routes, carried, back, .. } = self;
+        let apart: BTreeSet<_> = carried.keys().copied().collect();
+        let parted = |way: &Way| {
+            let mut hops = bearers(intent, way);
+            let near = hops.next().filter(|_| way.near.is_some());
+            near.is_some_and(|near| hops.any(|far| apart.contains(&ordered(near, far))))
+        };
+        let nowhere = |way: &mut Way| *way = Way::by(Vec::new());
+        routes.values_mut().flat_map(|ways| &mut ways.ways).filter(|way| parted(way)).for_each(nowhere);
+        carried.values_mut().filter(|way| parted(way)).for_each(nowhere);
+        back.retain(|pair, _| carried.get(pair).is_some_and(|way| way.near.is_some()));
     }
 
     /// The way between a peer and what it reaches.
@@ -283,20 +375,24 @@ impl Ways {
         self.carried.keys().copied()
     }
 
+    /// The way from the one to the other. That back is the same, seen from there.
     pub(crate) fn between(&self, a: PeerId, b: PeerId) -> &Way {
-        self.carried.get(&ordered(a, b)).unwrap_or(&self.direct)
+        let pair = ordered(a, b);
+        let back = if pair.0 == a { None } else { self.back.get(&pair) };
+        back.or_else(|| self.carried.get(&pair)).unwrap_or(&self.direct)
     }
 
     /// The carried pairs of which one end has a tunnel to the other anyway, because that one carries something for it.
     fn served(&self, intent: &Intent, access: &Access) -> BTreeSet<(PeerId, PeerId)> {
-        let bears = |way: &Way, peer: PeerId| bearers(intent, way).any(|bearer| bearer == peer);
+        let bears = |way: &Way, peer: PeerId| first_hops(intent, way).any(|bearer| bearer == peer);
         let by_route = |client: PeerId, bearer: PeerId| {
             let routes = intent.slot(client).map(|slot| access.routes_from(slot)).unwrap_or_default();
             let mut reached = routes.into_iter().map(Destination::Route);
             reached.any(|to| bears(self.way(client, to), bearer) && !access.grants(client, to).is_empty())
         };
         let mut served = BTreeSet::new();
-        for ((a, b), way) in &self.carried {
+        // Each gateway of a chain serves its own device alone, and that one goes there directly anyway.
+        for ((a, b), way) in self.carried.iter().filter(|(_, way)| way.near.is_none()) {
             for bearer in bearers(intent, way) {
                 served.extend([ordered(*a, bearer), ordered(*b, bearer)]);
             }
@@ -326,18 +422,23 @@ impl Ways {
     pub(crate) fn carried_of(&self, peer: PeerId) -> impl Iterator<Item = (PeerId, &Way)> {
         let other = move |(a, b): (PeerId, PeerId)| if a == peer { Some(b) } else { (b == peer).then_some(a) };
         let carried = self.carried.iter().filter(|(_, way)| !way.is_direct());
-        carried.filter_map(move |(pair, way)| Some((other(*pair)?, way)))
+        carried.filter_map(move |(pair, _)| other(*pair)).map(move |other| (other, self.between(peer, other)))
     }
 
     /// The pairs of peers that a gateway carries, in use or standing by.
     pub(crate) fn carried_by(&self, gateway: GatewayId) -> impl Iterator<Item = (PeerId, PeerId)> {
-        self.carried.iter().filter(move |(_, way)| way.ranks.contains(&gateway)).map(|(pair, _)| *pair)
+        self.carried.iter().filter(move |(_, way)| way.passes(gateway)).map(|(pair, _)| *pair)
     }
 }
 
-/// The peers that bear the gateways of a way, the one in use first.
+/// The peers that bear the gateways of a way, the nearest first, then the one in use.
 pub(crate) fn bearers<'a>(intent: &'a Intent, way: &'a Way) -> impl Iterator<Item = PeerId> + 'a {
-    way.ranks.iter().filter_map(|id| intent.get(*id)).map(|gateway| gateway.peer())
+    way.all().filter_map(|id| intent.get(id)).map(|gateway| gateway.peer())
+}
+
+/// The peers that bear the gateways to whom whoever begins has a tunnel, the one in use first.
+pub(crate) fn first_hops<'a>(intent: &'a Intent, way: &'a Way) -> impl Iterator<Item = PeerId> + 'a {
+    way.entries().iter().filter_map(|id| intent.get(*id)).map(|gateway| gateway.peer())
 }
 
 fn ordered(a: PeerId, b: PeerId) -> (PeerId, PeerId) {

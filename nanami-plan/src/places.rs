@@ -49,7 +49,9 @@ impl Places {
 
     /// What a prefix of a neighbor leads to.
     pub(crate) fn destination(&self, prefix: &Cidr) -> Option<Destination> {
-        let route = || self.routes.get(prefix).copied().map(Destination::Route);
+        // A gateway that hands on to another one sends there what the route has to itself, range by range.
+        let route =
+            || self.routes.get(prefix).or_else(|| self.territories.get(prefix)).copied().map(Destination::Route);
         self.peer(prefix).map(Destination::Peer).or_else(route)
     }
 

@@ -15,6 +15,7 @@ use nanami_model::{
 
 use crate::access::Grant;
 use crate::desired::Desired;
+use crate::paths::Way;
 
 /// All that one peer must do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,7 +108,7 @@ impl<'a> Sharing<'a> {
                 Destination::Route(id) => {
                     let prefixes = self.desired.intent().get(id).map(|r| r.prefixes().to_vec()).unwrap_or_default();
                     let way = self.desired.way(self.peer, to);
-                    let carriers = self.carriers(way.gateways());
+                    let carriers = self.carriers_of(way);
                     self.send(&prefixes, &carriers);
                     // What nobody may carry goes into the tunnel all the same: refused there and at once, and not leaked.
                     if !carriers.is_empty() || way.is_nowhere() {
@@ -170,7 +171,8 @@ impl<'a> Sharing<'a> {
                 _ => continue,
             };
             let far = if let Destination::Peer(other) = to { Some(other) } else { None };
-            for end in std::iter::once(from).chain(far) {
+            let Some(ends) = self.stretch(from, to, far, &targets) else { continue };
+            for end in ends {
                 if self.among.is_none_or(|among| among.ties.contains(&end)) {
                     self.tie_to(end);
                 }
@@ -194,12 +196,33 @@ impl<'a> Sharing<'a> {
         }
     }
 
+    /// The ends of a way to which this peer hands on by tunnels of their own. Where another gateway stands between, that one is sent what
+    /// goes there. `None` if nobody can: what is to be handed on must not leave here.
+    fn stretch(&mut self, from: PeerId, to: Destination, far: Option<PeerId>, targets: &[Cidr]) -> Option<Vec<PeerId>> {
+        let way = self.desired.way(from, to);
+        let Some(near) = way.near() else { return Some(std::iter::once(from).chain(far).collect()) };
+        let own = self.desired.intent().gateway_of(self.peer).is_some_and(|(own, _)| own == near);
+        let others = self.carriers(if own { way.gateways() } else { way.entries() });
+        if others.is_empty() {
+            return None;
+        }
+        if own {
+            self.send(targets, &others);
+            return Some(vec![from]);
+        }
+        let back = hosts(&self.addresses(from));
+        self.tie_to(others[0]).prefixes.extend(back.into_iter().map(|host| (host, 0)));
+        Some(far.into_iter().collect())
+    }
+
     /// What this peer carries as a gateway, as far as it is asked about.
     fn carried(&self) -> Vec<(PeerId, Destination)> {
         let Some(among) = self.among else { return self.desired.carried_by(self.peer) };
         let Some((gateway, _)) = self.desired.intent().gateway_of(self.peer) else { return Vec::new() };
-        let goes = |from, to| self.desired.way(from, to).gateways().contains(&gateway);
+        let goes = |from, to| self.desired.way(from, to).passes(gateway);
         let mut carried = self.desired.pairs_carried_by(gateway);
+        carried
+            .extend(self.desired.chained_by(gateway).into_iter().filter(|(_, to)| matches!(to, Destination::Route(_))));
         for route in &among.routes {
             let clients = self.desired.access().sources(*route);
             let clients = clients.iter().filter_map(|slot| Some(self.desired.intent().in_slot(slot)?.0));
@@ -247,7 +270,7 @@ impl<'a> Sharing<'a> {
         if way.is_direct() {
             self.tie_to(other);
         } else {
-            let carriers = self.carriers(way.gateways());
+            let carriers = self.carriers_of(way);
             self.send(&hosts(&self.addresses(other)), &carriers);
         }
     }
@@ -255,7 +278,7 @@ impl<'a> Sharing<'a> {
     /// Whether the other is there and, if gateways carry the pair, one of them is.
     fn may_meet(&self, other: PeerId) -> bool {
         let way = self.desired.between(self.peer, other);
-        self.is_there(other) && (way.is_direct() || !self.carriers(way.gateways()).is_empty())
+        self.is_there(other) && (way.is_direct() || !self.carriers_of(way).is_empty())
     }
 
     /// Sends prefixes by these carriers, the first of which owns them.
@@ -275,6 +298,11 @@ impl<'a> Sharing<'a> {
         let tie = self.share.ties.entry(other).or_default();
         tie.prefixes.extend(own.into_iter().map(|host| (host, 0)));
         tie
+    }
+
+    /// The peers that this one sends to, to go a way, in order; nobody where a chain breaks off behind them.
+    fn carriers_of(&self, way: &Way) -> Vec<PeerId> {
+        if self.carriers(way.gateways()).is_empty() { Vec::new() } else { self.carriers(way.entries()) }
     }
 
     /// The peers behind these gateways that are there, in order.

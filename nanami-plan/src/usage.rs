@@ -46,9 +46,9 @@ impl Evidence {
     }
 }
 
-/// Who sees what goes there: the gateways on the way, or else the peer at the end.
+/// Who sees what goes there: the gateways on the way that whoever begins has tunnels to, or else the peer at the end.
 fn witnesses(passage: &Passage, intent: &Intent) -> Vec<PeerId> {
-    let carriers: Vec<_> = passage.way.gateways().iter().filter_map(|id| Some(intent.get(*id)?.peer())).collect();
+    let carriers: Vec<_> = passage.way.entries().iter().filter_map(|id| Some(intent.get(*id)?.peer())).collect();
     match passage.to {
         Destination::Peer(to) if carriers.is_empty() => vec![to],
         _ => carriers,

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use common::world;
 use everything::{everything, strokes};
 use fabric::Fabric;
-use nanami_model::{Cidr, Intent, PeerId, Protocol, Service};
+use nanami_model::{Cidr, Destination, Intent, OnAllDown, PeerId, Protocol, Service};
 use nanami_plan::{Selection, compile};
 use proptest::prelude::*;
 
@@ -112,6 +112,51 @@ proptest! {
                     next = fabric.hands_on(hop, to);
                 }
                 prop_assert!(visited.len() <= 1 + 3, "{} takes {} hops", to, visited.len() - 1);
+            }
+        }
+    }
+
+    /// Of two plain devices behind different gateways each sends to its own gateway, that to the other one, and that to the device:
+    /// three hops. To a route that its gateway does not stand before a device goes by that gateway and by one that does.
+    #[test]
+    fn i12_two_gateways_at_most_follow_each_other_and_each_hands_on_to_its_own_end(
+        world in world(),
+        strokes in strokes(),
+        chain in any::<(u8, u8, u8)>(),
+    ) {
+        let intent = common::joined(&everything(&common::joined(&world.intent()), &strokes));
+        let mut draft = intent.draft();
+        common::chain(&intent, &mut draft, 99, chain);
+        let intent = intent.apply(intent.owner(), &draft.into_changes()).unwrap_or(intent);
+        let desired = compile(&intent, &Selection::default());
+        prop_assert!(desired.check().is_ok(), "{}", desired.check().unwrap_err());
+        let fabric = Fabric::new(&desired);
+        for (from, peer) in intent.peers() {
+            let Some(near) = peer.mode().gateway() else { continue };
+            let bearer = intent.get(near).unwrap().peer();
+            for (to, source) in targets(&intent).into_iter().flat_map(|to| peer.addresses().iter().map(move |source| (to, *source))) {
+                let allowed = PROBES.into_iter().filter(|(protocol, port)| reference::allows(&intent, from, source, to, *protocol, *port));
+                for (protocol, port) in allowed {
+                    let hops = fabric.hops(from, None, (source, to, protocol, port));
+                    match reference::destination(&intent, to) {
+                        Some(Destination::Peer(end)) if !reference::asks_for_via(&intent, from, end) => {
+                            if let Some([near, far]) = reference::chain(&intent, from, end) {
+                                // Two that reach each other by a third one do not follow each other.
+                                let expected = desired.way(near, far.into()).is_direct().then(|| vec![near, far, end]);
+                                prop_assert_eq!(hops, expected, "{} -> {}\n{}", source, to, intent.to_toml());
+                            }
+                        }
+                        Some(Destination::Route(route)) => {
+                            let entity = intent.get(route).unwrap();
+                            let by: Vec<_> = intent.gateways_of(route);
+                            let last = |hop: &PeerId| by.iter().any(|id| intent.get(*id).unwrap().peer() == *hop);
+                            let Some(hops) = hops.filter(|_| entity.on_all_down() != OnAllDown::FallBack) else { continue };
+                            prop_assert_eq!(hops[0], bearer);
+                            prop_assert!(hops.len() == if by.contains(&near) { 1 } else { 2 } && last(&hops[hops.len() - 1]), "{:?}", hops);
+                        }
+                        _ => {}
+                    }
+                }
             }
         }
     }

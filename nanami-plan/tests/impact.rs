@@ -33,6 +33,12 @@ fn chosen(world: &World, bits: usize) -> Desired {
         });
     }
     let intent = intent.apply(intent.owner(), &draft.into_changes()).unwrap();
+    let mut draft = intent.draft();
+    let [.., a, b, c] = bits.to_le_bytes();
+    if c % 2 == 0 {
+        common::chain(&intent, &mut draft, 0, (a, b, c / 2));
+    }
+    let intent = intent.apply(intent.owner(), &draft.into_changes()).unwrap_or(intent);
     let selection = select(&intent, Observed::none(), &Selection::default(), NOW);
     compile(&intent, &selection)
 }
@@ -61,7 +67,10 @@ proptest! {
     fn i27_an_impact_is_what_a_compilation_without_the_dead_says(world in world(), bits in any::<usize>(), dies in 1u8..8) {
         let desired = chosen(&world, bits);
         let intent = desired.intent();
-        let dead: BTreeSet<_> = intent.gateways().enumerate().filter(|(n, _)| dies >> n & 1 == 1).map(|(_, (id, _))| id).collect();
+        // Plain devices that stand behind it keep a gateway from being switched off; what becomes of them has a test of its own.
+        let has_devices = |id| intent.peers().any(|(_, peer)| peer.mode().gateway() == Some(id));
+        let dies = intent.gateways().enumerate().filter(|(n, _)| dies >> n & 1 == 1).map(|(_, (id, _))| id);
+        let dead: BTreeSet<_> = dies.filter(|id| !has_devices(*id)).collect();
         let failure = dead.iter().fold(Failure::default(), |all, id| all.and(Failure::gateway(*id)));
         let after = without(&desired, &dead);
         let fates = fates(&desired, &failure);
@@ -97,6 +106,25 @@ proptest! {
                     other => prop_assert!(false, "{:?}", other),
                 }
             }
+        }
+    }
+
+    /// A gateway that dies takes the plain devices behind it along, and nobody else who has another way.
+    #[test]
+    fn i27_of_two_gateways_that_follow_each_other_either_one_stops_what_goes_by_both(world in world(), bits in any::<usize>()) {
+        let desired = chosen(&world, bits & !(1 << 56));
+        for (from, to, _) in desired.access().iter() {
+            let way = desired.way(from, to);
+            let Some(near) = way.near() else { continue };
+            let fate = |dead: GatewayId| fates(&desired, &Failure::gateway(dead)).remove(&(from, to));
+            prop_assert!(matches!(fate(near), Some(Fate::Lost(Loss::OnlyTunnel(_)))), "{:?}", fate(near));
+            let far = way.gateways()[0];
+            let expected = match (way.standbys().first(), to) {
+                (Some(standby), _) => matches!(fate(far), Some(Fate::LocalFailover { to, .. }) if to == *standby),
+                (None, Destination::Peer(_)) => matches!(fate(far), Some(Fate::Lost(Loss::OnlyTunnel(_)))),
+                (None, _) => matches!(fate(far), Some(Fate::Lost(_) | Fate::NeedsControl { .. })),
+            };
+            prop_assert!(expected, "{:?} {:?}", way, fate(far));
         }
     }
 

@@ -26,22 +26,24 @@ fn maps(desired: &Desired) -> Maps {
     joined.filter_map(|(id, key): (PeerId, _)| Some((key, desired.map_for(id)?))).collect()
 }
 
-/// Whom a map sends an address to: the neighbor with the longest prefix around it.
-fn egress(map: &NetworkMap, to: IpAddr) -> Option<PublicKey> {
-    let owners = map.neighbors().iter().flat_map(|n| n.allowed_ips().iter().map(move |prefix| (prefix, n.key())));
+/// Whom a map sends an address to: the neighbor with the longest prefix around it, and that prefix.
+fn egress(map: &NetworkMap, to: IpAddr) -> Option<(Cidr, PublicKey)> {
+    let owners = map.neighbors().iter().flat_map(|n| n.allowed_ips().iter().map(move |prefix| (*prefix, n.key())));
     let around = owners.filter(|(prefix, _)| prefix.contains(to));
-    around.max_by_key(|(prefix, _)| prefix.length()).map(|(_, key)| key)
+    around.max_by_key(|(prefix, _)| prefix.length())
 }
 
 /// How many tunnels a packet goes through, if nobody filters: it ends with who has the address, or with a gateway that stands
-/// before it.
+/// before it and has no tunnel that leads to just what it forwards.
 fn tunnels(maps: &Maps, from: PublicKey, to: IpAddr) -> usize {
     let (mut at, mut tunnels) = (from, 0);
     while let Some(map) = maps.get(&at) {
+        let onward = egress(map, to);
+        let mut rules = map.forward().iter().filter(|rule| !rule.to.is_host() && rule.to.contains(to)).peekable();
         let stands_before =
-            |map: &NetworkMap| map.forward().iter().any(|rule| !rule.to.is_host() && rule.to.contains(to));
-        let ends = map.addresses().contains(&to) || (tunnels > 0 && stands_before(map));
-        let Some(next) = egress(map, to).filter(|_| !ends) else { break };
+            rules.peek().is_some() && !rules.any(|rule| onward.is_some_and(|(prefix, _)| rule.to.covers(&prefix)));
+        let ends = map.addresses().contains(&to) || (tunnels > 0 && stands_before);
+        let Some((_, next)) = onward.filter(|_| !ends) else { break };
         (at, tunnels) = (next, tunnels + 1);
         assert!(tunnels <= maps.len(), "a packet to {to} goes round in a circle");
     }
@@ -78,8 +80,8 @@ proptest! {
         let peers = intent.peers().flat_map(|(_, peer)| peer.addresses().to_vec());
         for to in peers.chain(behind.iter().map(|text| text.parse().unwrap())) {
             for from in maps.keys() {
-                // To a gateway and from it to the other end; nobody hands on from one gateway to another.
-                prop_assert!(tunnels(&maps, *from, to) <= 2, "{}", to);
+                // To a gateway, from there to another one, and from that to the end; nobody hands on further.
+                prop_assert!(tunnels(&maps, *from, to) <= 3, "{}", to);
             }
         }
     }

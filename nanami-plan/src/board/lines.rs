@@ -28,7 +28,14 @@ impl Picture<'_> {
     pub(super) fn ways(&self, strand: &Strand<'_>) -> Option<Vec<Vec<Wire>>> {
         let (from, to) = (self.card(strand.from)?, self.card(strand.to)?);
         let lanes = Lanes::between(&from, &to);
+        let near = strand.near().and_then(|near| self.gateway_card(near));
         let by = |gateway: &GatewayId| match self.gateway_card(*gateway) {
+            Some(gateway) if near.is_some() => {
+                let stops = [Some(from), near, Some(gateway), Some(to)];
+                let stops: Vec<Card> = stops.into_iter().flatten().collect();
+                let lanes = |leg: usize| if leg == 0 { lanes } else { Lanes::middle() };
+                stops.windows(2).enumerate().map(|(n, leg)| wire(&self.layout, &leg[0], &leg[1], lanes(n))).collect()
+            }
             // A gateway that begins a flow itself is its own first hop.
             Some(gateway) if gateway.rect != from.rect => {
                 vec![wire(&self.layout, &from, &gateway, lanes), wire(&self.layout, &gateway, &to, Lanes::middle())]

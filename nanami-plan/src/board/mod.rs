@@ -73,6 +73,8 @@ pub struct Link {
     from: PeerId,
     to: Destination,
     services: Services,
+    /// The gateway before those, if two follow each other.
+    near: Option<GatewayId>,
     via: Vec<GatewayId>,
     state: State,
     /// The rank of the gateway that carries it, 0 where there is none, and what says so.
@@ -83,12 +85,17 @@ pub struct Link {
 impl Link {
     /// A planned, direct link.
     pub fn new(from: PeerId, to: Destination, services: Services) -> Self {
-        Self { from, to, services, via: Vec::new(), state: State::Planned, live: None, explanation: None }
+        Self { from, to, services, near: None, via: Vec::new(), state: State::Planned, live: None, explanation: None }
     }
 
     /// Sets the gateways on the way: the one in use first, then the standbys.
     pub fn with_via(self, gateways: impl IntoIterator<Item = GatewayId>) -> Self {
         Self { via: gateways.into_iter().collect(), ..self }
+    }
+
+    /// Sets the gateway before those, which hands on to them.
+    pub fn with_near(self, gateway: Option<GatewayId>) -> Self {
+        Self { near: gateway, ..self }
     }
 
     /// Sets the state.

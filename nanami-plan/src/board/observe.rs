@@ -32,7 +32,8 @@ impl Board {
 
     /// The rank of the gateway that carries the link: a standby where its sender says that one has taken over.
     fn carrier(&self, link: &Link, observed: &Observed, now: Timestamp) -> usize {
-        let Some(sighting) = observed.believed(link.from, now) else { return 0 };
+        let near = link.near.and_then(|id| self.intent.get(id)).map(|gateway| gateway.peer());
+        let Some(sighting) = observed.believed(near.unwrap_or(link.from), now) else { return 0 };
         let key = |gateway: &GatewayId| self.intent.get(self.intent.get(*gateway)?.peer())?.key();
         let ranks: Vec<Option<PublicKey>> = link.via.iter().map(key).collect();
         let taken = sighting.report.taken_over.iter().filter(|taken| self.leads_to(&taken.prefix, link.to));
@@ -54,13 +55,14 @@ impl Board {
 
     /// The peers on the way. What is behind a route is no peer.
     fn stops(&self, link: &Link, carrier: usize) -> Vec<PeerId> {
-        let gateway = link.via.get(carrier).and_then(|id| self.intent.get(*id)).map(|gateway| gateway.peer());
+        let gateways = [link.near.as_ref(), link.via.get(carrier)].into_iter().flatten();
+        let gateways = gateways.filter_map(|id| self.intent.get(*id)).map(|gateway| gateway.peer());
         let end = match link.to {
             Destination::Peer(id) => Some(id),
             Destination::Route(_) | Destination::Address(_) => None,
         };
         let mut stops = vec![link.from];
-        stops.extend(gateway.into_iter().chain(end));
+        stops.extend(gateways.chain(end));
         stops.dedup();
         stops
     }

@@ -11,13 +11,15 @@ impl Board {
     pub fn of(desired: &Desired) -> Self {
         let access = desired.access();
         let links = access.iter().filter_map(|(from, to, grants)| {
-            let via = desired.way(from, to).gateways().to_vec();
+            let way = desired.way(from, to);
+            let via = way.gateways().to_vec();
             // A gateway on the way to itself, or to what is behind it, is no stop.
             let own = |id: &nanami_model::GatewayId| {
                 let peer = desired.intent().get(*id).map(|gateway| gateway.peer());
                 peer == Some(from) && !matches!(to, Destination::Route(_))
             };
-            Some(Link::new(from, to, services(&grants)?).with_via(via.into_iter().filter(|id| !own(id))))
+            let link = Link::new(from, to, services(&grants)?).with_near(way.near());
+            Some(link.with_via(via.into_iter().filter(|id| !own(id))))
         });
         links.fold(Self::new(desired.intent()), Self::with_link)
     }

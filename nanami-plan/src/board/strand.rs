@@ -50,6 +50,15 @@ impl<'a> Strand<'a> {
         self.links.first().map(|link| link.via.as_slice()).unwrap_or_default()
     }
 
+    pub(super) fn near(&self) -> Option<GatewayId> {
+        self.links.first().and_then(|link| link.near)
+    }
+
+    /// The gateways on the way, the nearest first.
+    fn all(&self) -> Vec<GatewayId> {
+        self.near().into_iter().chain(self.via().iter().copied()).collect()
+    }
+
     /// The state that most wants to be looked at.
     pub(super) fn state(&self) -> State {
         worst(self.links.iter().map(|link| link.state))
@@ -84,10 +93,10 @@ impl Board {
                 Destination::Address(_) => continue,
             };
             let from = if bundled { self.hub(link.from) } else { End::Peer(link.from) };
-            strands.entry((from, to, link.via.as_slice())).or_default().push(link);
+            strands.entry((from, to, link.near, link.via.as_slice())).or_default().push(link);
         }
         let mut strands: Vec<_> =
-            strands.into_iter().map(|((from, to, _), links)| Strand { from, to, links }).collect();
+            strands.into_iter().map(|((from, to, ..), links)| Strand { from, to, links }).collect();
         strands.sort_by_cached_key(|strand| (std::cmp::Reverse(strand.len()), self.strand_id(strand)));
         let left_out = strands.len().saturating_sub(MOST_STRANDS);
         strands.truncate(MOST_STRANDS);
@@ -136,7 +145,7 @@ impl Board {
         let (from, to) = (self.end_id(strand.from), self.end_id(strand.to));
         match strand.single() {
             Some(_) => format!("link.{}.{to}", from.trim_start_matches("peer.")),
-            None => format!("bundle.{from}.{to}.{}", self.via_names(strand.via()).join(".")),
+            None => format!("bundle.{from}.{to}.{}", self.via_names(&strand.all()).join(".")),
         }
     }
 
@@ -149,7 +158,12 @@ impl Board {
         let in_state = |state: State| (strand.links().filter(|link| link.state == state).count(), state);
         let states: Vec<_> = State::ALL.into_iter().map(in_state).filter(|(n, _)| *n > 0).collect();
         let states: Vec<_> = states.into_iter().map(|(n, state)| format!("{n} {state}")).collect();
-        format!("{from} to {to}, {} links {}: {}", strand.len(), self.way(strand.via()), states.join(", "))
+        format!(
+            "{from} to {to}, {} links {}: {}",
+            strand.len(),
+            self.way(strand.near(), strand.via()),
+            states.join(", ")
+        )
     }
 
     /// A link in words.
@@ -168,14 +182,15 @@ impl Board {
                 format!("live by standby {by}: {evidence}")
             }
         };
-        format!("{from} to {to}, {}, {}, {}, {live}", link.services, self.way(&link.via), link.state)
+        format!("{from} to {to}, {}, {}, {}, {live}", link.services, self.way(link.near, &link.via), link.state)
     }
 
-    fn way(&self, via: &[GatewayId]) -> String {
+    fn way(&self, near: Option<GatewayId>, via: &[GatewayId]) -> String {
+        let to = near.and_then(|id| self.intent.name_of(id)).map(|near| format!("{near} then ")).unwrap_or_default();
         match self.via_names(via).as_slice() {
             [] => "direct".to_owned(),
-            [used] => format!("via {used}"),
-            [used, standbys @ ..] => format!("via {used}, standby {}", standbys.join(", ")),
+            [used] => format!("via {to}{used}"),
+            [used, standbys @ ..] => format!("via {to}{used}, standby {}", standbys.join(", ")),
         }
     }
 
@@ -188,7 +203,7 @@ impl Board {
         let (from, to) = (self.end_id(strand.from), self.end_id(strand.to));
         let path = if strand.via().is_empty() { "direct" } else { "gateway" };
         let stops: String = strand
-            .via()
+            .all()
             .iter()
             .filter_map(|id| self.intent.get(*id))
             .map(|gateway| format!("{} ", self.end_id(End::Peer(gateway.peer()))))

@@ -1,4 +1,4 @@
-use nanami_model::{AcceptRule, Intent, Neighbor, PeerId, PrivateKey};
+use nanami_model::{AcceptRule, Entity as _, ForwardRule, Intent, Neighbor, PeerId, PrivateKey};
 
 use super::*;
 use crate::{Selection, compile};
@@ -69,4 +69,33 @@ fn each_broken_promise_is_found() {
         m.with_routes(routes)
     };
     assert_eq!(codes("k8s-ingress", leaks), BTreeSet::from(["check.one_family"]));
+}
+
+/// From api-gateway to db-cluster by one gateway after the other, each of which forwards it.
+fn by_every_gateway(acme: &Desired, at: &str, map: NetworkMap) -> NetworkMap {
+    let (from, to) = (host(acme, "api-gateway"), host(acme, "db-cluster"));
+    let sends = |map: NetworkMap, by: &str, what: &[Cidr]| {
+        map.with_neighbor(Neighbor::new(key(acme, by), what.iter().copied()))
+    };
+    let hops = ["api-gateway", "us-east", "eu-west", "ap-south", "db-cluster"];
+    let Some(n) = hops.iter().position(|hop| *hop == at) else { return map };
+    let map = match n {
+        0 => sends(map, "db-cluster", &[]),
+        4 => sends(map, "api-gateway", &[]),
+        _ => map.with_forward(ForwardRule { from, to, services: Service::ANY.into(), policy: None }),
+    };
+    let map = if n > 0 { sends(map, hops[n - 1], &[from]) } else { map };
+    if n < 4 { sends(map, hops[n + 1], &[to]) } else { map }
+}
+
+#[test]
+fn what_takes_more_hops_than_a_way_has_is_found() {
+    let acme = acme();
+    let maps = acme.intent().peers().map(|(id, peer)| {
+        let map = acme.map_for(id).unwrap();
+        (id, peer.key().unwrap(), by_every_gateway(&acme, peer.name().as_str(), map))
+    });
+    let findings = acme.check_maps(&Maps::new(maps)).unwrap_err();
+    let far = findings.iter().find(|finding| finding.code() == "check.too_far").unwrap();
+    assert_eq!(far.to_string(), "what peer api-gateway sends to peer db-cluster takes 4 hops, and 3 are the most");
 }

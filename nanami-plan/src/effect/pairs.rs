@@ -191,14 +191,16 @@ impl<'a> Comparison<'a> {
     fn disturbance(&self, passage: &Passage, before: &Way) -> Option<Disturbance> {
         let old = self.before?.intent();
         let new = self.after.intent();
-        let carrier =
-            |intent: &Intent, way: &Way| way.gateways().first().and_then(|id| intent.get(*id)).map(|g| g.peer());
-        let (was, is) = (carrier(old, before), carrier(new, &passage.way));
+        let carriers = |intent: &Intent, way: &Way| {
+            let in_use = [way.near(), way.gateways().first().copied()];
+            in_use.map(|id| id.and_then(|id| intent.get(id)).map(|gateway| gateway.peer()))
+        };
+        let (was, is) = (carriers(old, before), carriers(new, &passage.way));
         if was != is {
             return Some(Disturbance::Moves);
         }
         let end = if let Destination::Peer(to) = passage.to { Some(to) } else { None };
-        for peer in [Some(passage.from), end, is].into_iter().flatten() {
+        for peer in [Some(passage.from), end].into_iter().chain(is).flatten() {
             let (Some(was), Some(is)) = (old.get(peer), new.get(peer)) else { continue };
             if was.addresses() != is.addresses() {
                 return Some(Disturbance::Renumbered(peer));

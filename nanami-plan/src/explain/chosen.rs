@@ -7,12 +7,21 @@ use crate::desired::Desired;
 use crate::names::Names;
 use crate::paths::Way;
 
-/// Why the gateway in use is in use, in words; nothing for what goes directly.
+/// Why the first of two gateways is on the way, in words; `None` unless there are two.
+pub(super) fn why_near(desired: &Desired, flow: &Flow, way: &Way) -> Option<String> {
+    way.near()?;
+    limited(desired, flow, &Names::new(desired.intent(), None))
+}
+
+/// Why the gateway in use is in use, in words; nothing for what goes directly. Of two gateways this is about the last, which
+/// the first chooses as its own peer would.
 pub(super) fn why(desired: &Desired, flow: &Flow, way: &Way) -> String {
     let Some(first) = way.gateways().first().copied() else { return String::new() };
     let names = Names::new(desired.intent(), None);
-    let reason = limited(desired, flow, &names).or_else(|| pinned(desired, flow, first, &names));
-    let reason = reason.unwrap_or_else(|| ranked(desired, flow, first, &names));
+    let near = way.near().and_then(|near| desired.intent().get(near));
+    let sent = Flow { from: near.map_or(flow.from, |near| near.peer()), ..*flow };
+    let reason = limited(desired, &sent, &names).or_else(|| pinned(desired, &sent, first, &names));
+    let reason = reason.unwrap_or_else(|| ranked(desired, &sent, first, &names));
     match traffic(desired, flow, &names) {
         Some(traffic) => format!("{reason}; {traffic}"),
         None => reason,

@@ -3,12 +3,13 @@
 use std::fmt;
 
 use nanami_model::{
-    Activity, Destination, Duty, Entity, Flow, GatewayId, Intent, Mode, Policy, PolicyId, RoutingMode, Verdict,
+    Activity, Destination, Duty, Entity, Flow, GatewayId, Intent, Mode, PeerId, Policy, PolicyId, RoutingMode, Verdict,
 };
 
 use super::address_pairs;
 use crate::access::speaks_of;
 use crate::blocker::{Blocker, absence};
+use crate::chain::{self, Obstacle};
 use crate::desired::Desired;
 use crate::effect::Passage;
 use crate::names::Names;
@@ -196,10 +197,11 @@ fn path(view: &View<'_>, flow: &Flow) -> Ground {
     if way.is_nowhere() {
         return Ground::new("path", false, nowhere(desired, flow));
     }
-    let carriers = way.gateways().iter().filter_map(|id| Some(intent.get(*id)?.peer()));
+    let carriers: Vec<_> = way.gateways().iter().filter_map(|id| Some(intent.get(*id)?.peer())).collect();
+    let near = way.near().and_then(|id| intent.get(id)).map(|gateway| gateway.peer());
     let far = if let Destination::Peer(to) = flow.to { Some(to) } else { None };
     let ends: Vec<_> = [Some(flow.from), far].into_iter().flatten().collect();
-    let pending = |id: &nanami_model::PeerId| intent.get(*id).is_some_and(|peer| peer.key().is_none());
+    let pending = |id: &PeerId| intent.get(*id).is_some_and(|peer| peer.key().is_none());
     let absent: Vec<_> = ends.iter().copied().filter(pending).collect();
     let way = match flow.to {
         Destination::Route(_) => names.way(way),
@@ -211,10 +213,9 @@ fn path(view: &View<'_>, flow: &Flow) -> Ground {
         let verb = if absent.len() == 1 { "has" } else { "have" };
         return Ground::new("path", true, format!("planned: {} {verb} not joined; {way}", names.list(&absent)));
     }
-    let carriers: Vec<_> = carriers.collect();
     // Of several gateways one that is heard of is enough.
     let carried = carriers.is_empty() || carriers.iter().any(|id| view.believed(*id).is_some());
-    let silent: Vec<_> = ends.into_iter().filter(|id| view.believed(*id).is_none()).collect();
+    let silent: Vec<_> = ends.into_iter().chain(near).filter(|id| view.believed(*id).is_none()).collect();
     let silent = if carried { silent } else { [silent, carriers].concat() };
     let ever = silent.iter().any(|id| view.observed().last(*id).is_some());
     match (silent.is_empty(), ever) {
@@ -237,7 +238,9 @@ fn nowhere(desired: &Desired, flow: &Flow) -> String {
     for end in [Some(flow.from), far].into_iter().flatten() {
         if let Some(Mode::Limited { gateway }) = intent.get(end).map(nanami_model::Peer::mode) {
             let to = names.of(gateway);
-            return format!("the one tunnel of {} leads to {to}, which does not lead there", names.of(end));
+            let why = obstacle(desired, flow, end, gateway).map(|why| format!(": {}", why.describe(&names)));
+            let why = why.unwrap_or_default();
+            return format!("the one tunnel of {} leads to {to}, which does not lead there{why}", names.of(end));
         }
     }
     let Destination::Route(route) = flow.to else { return "no gateway that is asked for may carry it".to_owned() };
@@ -271,6 +274,31 @@ fn nowhere(desired: &Desired, flow: &Flow) -> String {
     }
 }
 
+/// What keeps the gateway of a plain device from handing on to another one.
+fn obstacle(desired: &Desired, flow: &Flow, device: PeerId, near: GatewayId) -> Option<Obstacle> {
+    let intent = desired.intent();
+    match flow.to {
+        Destination::Peer(to) => {
+            let other = if device == to { flow.from } else { to };
+            let far = intent.get(other)?.mode().gateway().filter(|far| *far != near)?;
+            let kept = chain::between(intent, near, far, None).err().or_else(|| apart(desired, near, far));
+            Some(kept.unwrap_or(Obstacle::NotAsked(near, far)))
+        }
+        Destination::Route(route) if !intent.gateways_of(route).contains(&near) => {
+            let bearer = intent.get(near)?.peer();
+            let own = desired.way(bearer, flow.to);
+            let parted = || own.gateways().iter().find_map(|far| apart(desired, near, *far));
+            chain::to_route(intent, near, own).err().or_else(parted)
+        }
+        _ => None,
+    }
+}
+
+fn apart(desired: &Desired, near: GatewayId, far: GatewayId) -> Option<Obstacle> {
+    let bearer = |id: GatewayId| desired.intent().get(id).map(|gateway| gateway.peer());
+    (!desired.between(bearer(near)?, bearer(far)?).is_direct()).then_some(Obstacle::Apart(near, far))
+}
+
 /// What was seen of the flow where it would arrive, and whether that agrees with the verdict.
 fn observed(view: &View<'_>, flow: &Flow, denied: bool) -> Ground {
     let seen = |text: String| Ground { topic: "observed", verdict: Judged::Seen, text };
@@ -279,7 +307,7 @@ fn observed(view: &View<'_>, flow: &Flow, denied: bool) -> Ground {
     let witness = match flow.to {
         Destination::Peer(to) if desired.way(flow.from, flow.to).is_direct() => Some(to),
         _ => {
-            let first = desired.way(flow.from, flow.to).gateways().first();
+            let first = desired.way(flow.from, flow.to).entries().first();
             first.and_then(|id| desired.intent().get(*id)).map(|gateway| gateway.peer())
         }
     };

@@ -59,15 +59,20 @@ pub(super) fn of(view: &View<'_>, flow: &Flow, literal: Destination, way: &Way) 
             does,
         }
     };
-    let carrier = carrying(view, flow, way).and_then(|id| intent.get(id)).map(|gateway| gateway.peer());
-    let sends = carrier.map_or_else(|| "sends directly".to_owned(), |peer| format!("sends by {}", names.of(peer)));
+    let bearer = |id: GatewayId| intent.get(id).map(|gateway| gateway.peer());
+    let carrier = carrying(view, flow, way).and_then(bearer);
+    let near = way.near().and_then(bearer);
+    let sends = near.or(carrier);
+    let sends = sends.map_or_else(|| "sends directly".to_owned(), |peer| format!("sends by {}", names.of(peer)));
     let mut hops = vec![hop(None, flow.from, sends)];
-    if let Some(carrier) = carrier {
-        hops.push(hop(Some(flow.from), carrier, format!("forwards {services} in plaintext")));
+    let mut before = flow.from;
+    for gateway in [near, carrier].into_iter().flatten() {
+        hops.push(hop(Some(before), gateway, format!("forwards {services} in plaintext")));
+        before = gateway;
     }
     match flow.to {
         Destination::Peer(to) => {
-            hops.push(hop(Some(carrier.unwrap_or(flow.from)), to, format!("accepts {services}")));
+            hops.push(hop(Some(before), to, format!("accepts {services}")));
         }
         to => {
             let prefix = |p: &&Cidr| p.is_ipv4() == v4;
@@ -87,16 +92,23 @@ pub(super) fn of(view: &View<'_>, flow: &Flow, literal: Destination, way: &Way) 
     hops
 }
 
-/// The gateway that carries the flow now: the first, or the standby that its client says has taken over.
+/// The gateway that carries the flow now, the last one of two: the first rank, or the standby that whoever sends there says has
+/// taken over.
 pub(super) fn carrying(view: &View<'_>, flow: &Flow, way: &Way) -> Option<GatewayId> {
     let intent = view.desired().intent();
     let key = |id: &GatewayId| intent.get(intent.get(*id)?.peer())?.key();
     let leads = |prefix: &Cidr| match flow.to {
         Destination::Peer(to) => intent.get(to).is_some_and(|p| p.addresses().iter().any(|a| prefix.contains(*a))),
-        Destination::Route(to) => intent.get(to).is_some_and(|route| route.prefixes().contains(prefix)),
+        Destination::Route(to) => {
+            intent.get(to).is_some_and(|route| route.prefixes().contains(prefix))
+                || view.desired().territory(to).contains(prefix)
+        }
         Destination::Address(at) => prefix.contains(at),
     };
-    let taken = view.believed(flow.from).map(|sighting| sighting.report.taken_over.as_slice()).unwrap_or_default();
+    let taken = view
+        .believed(sender(view, flow.from, way))
+        .map(|sighting| sighting.report.taken_over.as_slice())
+        .unwrap_or_default();
     let by: Vec<_> = taken.iter().filter(|taken| leads(&taken.prefix)).map(|taken| taken.by).collect();
     let standby = way.standbys().iter().find(|id| key(id).is_some_and(|key| by.contains(&key)));
     standby.or_else(|| way.gateways().first()).copied()
@@ -117,10 +129,16 @@ fn family(view: &View<'_>, flow: &Flow, literal: Destination) -> bool {
         }
 }
 
-/// What is known of each standby, as its client sees it.
+/// Who sends to the last gateway: whoever begins, or the gateway before it.
+fn sender(view: &View<'_>, from: PeerId, way: &Way) -> PeerId {
+    way.near().and_then(|near| view.desired().intent().get(near)).map_or(from, |near| near.peer())
+}
+
+/// What is known of each standby, as whoever sends there sees it.
 pub(super) fn standbys(view: &View<'_>, from: PeerId, way: &Way) -> Vec<String> {
     let intent = view.desired().intent();
     let names = Names::new(intent, None);
+    let from = sender(view, from, way);
     let told = |id: &GatewayId| {
         let peer = intent.get(*id)?.peer();
         let state = match view.link(from, peer) {

@@ -43,6 +43,8 @@ pub struct Why {
     pub(crate) standbys: Vec<String>,
     /// Why the first gateway is the first.
     pub(crate) chosen: String,
+    /// Why a gateway is before that one, if one is.
+    pub(crate) chosen_near: Option<String>,
 }
 
 /// Why a flow does not pass.
@@ -124,8 +126,8 @@ impl View<'_> {
         let hops = hops::of(self, &asked, flow.to, &way);
         let carrying = hops::carrying(self, &asked, &way);
         let standbys = hops::standbys(self, asked.from, &way);
-        let chosen = chosen::why(desired, &asked, &way);
-        Explanation::Allowed(Why { subject, chain, hops, way, carrying, standbys, chosen })
+        let (chosen, chosen_near) = (chosen::why(desired, &asked, &way), chosen::why_near(desired, &asked, &way));
+        Explanation::Allowed(Why { subject, chain, hops, way, carrying, standbys, chosen, chosen_near })
     }
 }
 

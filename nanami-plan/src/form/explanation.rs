@@ -76,6 +76,9 @@ pub(super) struct WhyForm<'a> {
     flow: FlowForm,
     way: WayForm,
     chosen: Option<&'a str>,
+    /// Why the gateway before that one is on the way; left out unless there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chosen_near: Option<&'a str>,
     standbys: &'a [String],
     chain: Vec<GroundForm<'a>>,
     hops: Vec<HopForm<'a>>,
@@ -128,6 +131,7 @@ impl Serialize for Why {
             flow: FlowForm::of(&self.subject),
             way: WayForm::of(&self.way, &self.subject.names),
             chosen: (!self.way.is_direct()).then_some(self.chosen.as_str()),
+            chosen_near: self.chosen_near.as_deref(),
             standbys: &self.standbys,
             chain: grounds(&self.chain),
             hops: self.hops.iter().map(HopForm::of).collect(),

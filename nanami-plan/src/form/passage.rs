@@ -34,6 +34,9 @@ impl End {
 pub(super) struct WayForm {
     /// `direct`, `gateway` or `none`.
     path: &'static str,
+    /// The gateway before those, which hands on to them; left out unless two gateways are on the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    near: Option<String>,
     /// The gateways, the one in use first.
     gateways: Vec<String>,
 }
@@ -45,7 +48,8 @@ impl WayForm {
             () if way.is_direct() => "direct",
             () => "gateway",
         };
-        Self { path, gateways: way.gateways().iter().map(|id| names.of(*id)).collect() }
+        let near = way.near().map(|id| names.of(id));
+        Self { path, near, gateways: way.gateways().iter().map(|id| names.of(*id)).collect() }
     }
 }
 

@@ -237,7 +237,10 @@ impl View<'_> {
     /// How much longer the standby's round trip is than that of the gateway in use.
     fn with_latency(&self, from: PeerId, way: &Way, fate: Fate) -> Fate {
         let Fate::LocalFailover { to, name, .. } = fate else { return fate };
-        let rtt = |id: GatewayId| self.link(from, self.desired().intent().get(id)?.peer())?.rtt;
+        let bearer = |id: GatewayId| self.desired().intent().get(id).map(|gateway| gateway.peer());
+        // Of two gateways that follow each other, it is the first one that sends by the other.
+        let sender = way.near().and_then(bearer).unwrap_or(from);
+        let rtt = |id: GatewayId| self.link(sender, bearer(id)?)?.rtt;
         let before = way.gateways().first().and_then(|id| rtt(*id));
         let slower = before.and_then(|before| Some(rtt(to)?.saturating_sub(before)));
         Fate::LocalFailover { to, name, slower }
@@ -326,6 +329,9 @@ impl<'a> After<'a> {
 
     /// What becomes of what goes this way, whoever its ends are, if they live.
     fn carried(&self, to: Destination, way: &Way) -> Fate {
+        if way.near().is_some_and(|near| self.dead.contains(&near)) {
+            return Fate::Lost(Loss::NoGateway);
+        }
         let ranks = way.gateways();
         let live = |id: &&GatewayId| !self.dead.contains(id);
         match ranks.iter().find(live) {
@@ -335,8 +341,16 @@ impl<'a> After<'a> {
                 Some(name) => Fate::LocalFailover { to: *id, name: name.clone(), slower: None },
                 None => Fate::Lost(Loss::NoGateway),
             },
-            None => self.instead(to),
+            None => match self.instead(to) {
+                Fate::NeedsControl { to, .. } if !self.leads_on(way, to) => Fate::Lost(Loss::NoGateway),
+                instead => instead,
+            },
         }
+    }
+
+    /// Whether what goes a way can go by this gateway instead of its last one.
+    fn leads_on(&self, way: &Way, gateway: GatewayId) -> bool {
+        way.near() != Some(gateway)
     }
 
     /// Who could carry it, were the maps made anew. For a pair of peers nobody: a draining gateway that their policies name might,

@@ -97,6 +97,7 @@ impl View<'_> {
             let after = After::without(desired, dead.clone(), false);
             for (to, way, count) in classes.iter().copied() {
                 let whole = way.gateways().iter().all(|id| dead.contains(id));
+                let whole = whole || way.near().is_some_and(|near| dead.contains(&near));
                 if !whole || !matches!(after.carried(to, way), Fate::Lost(_)) {
                     continue;
                 }

@@ -196,7 +196,7 @@ fn detour(desired: &Desired, to: Destination, way: &Way) -> (GatewayId, Option<G
 
 impl Toll {
     fn count(&mut self, after: &After<'_>, to: Destination, way: &Way, n: usize, with: impl Fn(usize, usize) -> usize) {
-        let touched = way.gateways().iter().any(|id| after.dead.contains(id));
+        let touched = way.all().any(|id| after.dead.contains(&id));
         let fate = if touched { after.carried(to, way) } else { Fate::Unaffected };
         let goes_on = matches!(fate, Fate::Unaffected | Fate::LocalFailover { .. });
         if touched && goes_on && after.standbys(way) == 0 && !way.standbys().is_empty() {

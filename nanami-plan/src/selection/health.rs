@@ -8,9 +8,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use nanami_model::{GatewayId, Intent, LinkReport, Observed, PeerId, PublicKey, Timestamp};
+use nanami_model::{GatewayId, Intent, LinkReport, Observed, PeerId, PublicKey, Route, Timestamp};
 
 use super::Selection;
+use crate::territory;
 use crate::view::LIVE;
 
 /// What is known of a gateway that failed; one that never did has none.
@@ -118,8 +119,14 @@ fn opinions(
     // Who sends by a standby has asked those before it in vain.
     for taken in &sighting.report.taken_over {
         let Some(by) = bearers.get(&taken.by) else { continue };
-        let routes = intent.routes().filter(|(_, route)| route.prefixes().contains(&taken.prefix));
-        for (id, _) in routes {
+        // A gateway that hands on to others sends there what a route has to itself, range by range.
+        let leads = |route: &Route| {
+            let prefixes = route.prefixes();
+            prefixes.contains(&taken.prefix)
+                || (prefixes.iter().any(|prefix| prefix.covers(&taken.prefix))
+                    && territory::of(intent, route).contains(&taken.prefix))
+        };
+        for (id, _) in intent.routes().filter(|(_, route)| leads(route)) {
             let ranks = previous.ranks(intent, id, observer);
             if let Some(at) = ranks.iter().position(|rank| rank == by) {
                 opinions.extend(ranks[..at].iter().map(|dead| (*dead, false)));

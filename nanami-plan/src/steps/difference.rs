@@ -45,11 +45,15 @@ pub(crate) fn tunnels(desired: &Desired) -> Tunnels {
             }
         };
         let way = desired.way(from, to);
-        for gateway in way.gateways().iter().filter_map(|id| desired.intent().get(*id)) {
+        for gateway in way.entries().iter().filter_map(|id| desired.intent().get(*id)) {
             need(from, gateway.peer());
+        }
+        for gateway in way.gateways().iter().filter_map(|id| desired.intent().get(*id)) {
             if let Destination::Peer(to) = to {
                 need(to, gateway.peer());
             }
+            let near = way.near().and_then(|id| desired.intent().get(id));
+            near.into_iter().for_each(|near| need(near.peer(), gateway.peer()));
         }
         if let (true, Destination::Peer(to)) = (way.is_direct(), to) {
             need(from, to);
@@ -215,7 +219,18 @@ impl Difference<'_> {
             };
             first.or_else(back)
         };
-        let policy = between(self.after).or_else(|| between(self.base.desired.as_ref()?))?;
-        Some(self.because(policy))
+        let policy = between(self.after).or_else(|| between(self.base.desired.as_ref()?));
+        let policy = policy.or_else(|| self.handed_on(self.after, to));
+        let policy = policy.or_else(|| self.handed_on(self.base.desired.as_ref()?, to));
+        Some(self.because(policy?))
+    }
+
+    /// The first policy by name for which this peer, as a gateway between others, sends there.
+    fn handed_on(&self, desired: &Desired, to: Destination) -> Option<PolicyId> {
+        let (gateway, _) = desired.intent().gateway_of(self.peer)?;
+        let chained =
+            desired.chained_by(gateway).into_iter().filter(|(from, end)| *end == to || to == Destination::Peer(*from));
+        let first = |(from, end)| desired.access().grants(from, end).first().map(|grant| grant.policy);
+        chained.filter_map(first).min_by(|a, b| desired.intent().name_of(*a).cmp(&desired.intent().name_of(*b)))
     }
 }

@@ -20,7 +20,7 @@ use crate::base::Base;
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
 use crate::lets::{Lets, Rewrite, everybody, lets};
-use crate::paths::{Way, bearers};
+use crate::paths::{Way, first_hops};
 use crate::places::Places;
 use crate::share::Among;
 use crate::stage::Stage;
@@ -239,9 +239,15 @@ impl Finding<'_> {
         }
         among.rules.extend(&self.scope.odd);
         among.ties.extend(&among.rules);
+        // What changes between a gateway and its own end is found there; what goes on by another one instead is found here.
+        let bears = self.scope.bearers.contains(&group.id);
+        let states = self.scope.states.into_iter().flatten().filter(|_| bears);
+        let chained: BTreeSet<PeerId> = states.flat_map(|state| chained_ends(state, group.id)).collect();
+        let found_there: BTreeSet<PeerId> = chained.difference(&among.ties).copied().collect();
+        among.ties.extend(&found_there);
         among.ties.remove(&group.id);
         among.rules.remove(&group.id);
-        if self.scope.bearers.contains(&group.id) {
+        if bears {
             among.routes = self.entangled();
         }
         let mut everybody: BTreeSet<PeerId> = among.ties.iter().chain([&group.id]).copied().collect();
@@ -266,7 +272,9 @@ impl Finding<'_> {
             found: BTreeMap::new(),
         };
         difference.run(&was, &is);
-        let found = difference.found;
+        let mut found = difference.found;
+        let there = |action: &Action| matches!(action, Action::Connect { to } | Action::Disconnect { to } if found_there.contains(to));
+        found.values_mut().for_each(|actions| actions.retain(|action| !there(action)));
         for ((stage, reason), action) in
             found.into_iter().flat_map(|(key, actions)| actions.into_iter().map(move |action| (key.clone(), action)))
         {
@@ -345,18 +353,26 @@ impl Finding<'_> {
     }
 }
 
+/// The ends of the chains that a peer is a gateway of.
+fn chained_ends(state: &Desired, peer: PeerId) -> Vec<PeerId> {
+    let chained = state.intent().gateway_of(peer).map(|(gateway, _)| state.chained_by(gateway));
+    let ends = |(from, to)| [Some(from), if let Destination::Peer(to) = to { Some(to) } else { None }];
+    chained.into_iter().flatten().flat_map(ends).flatten().collect()
+}
+
 /// The peers that carry anything for a group.
 fn by_bearers(state: &Desired, carried: &Carried, group: &Group) -> BTreeSet<PeerId> {
     let mut found = BTreeSet::new();
     let Some(slot) = state.intent().slot(group.id) else { return found };
     for to in state.access().routes_from(slot).into_iter().map(Destination::Route) {
         if !state.access().grants(group.id, to).is_empty() {
-            found.extend(bearers(state.intent(), state.way(group.id, to)));
+            found.extend(first_hops(state.intent(), state.way(group.id, to)));
         }
     }
     for other in carried.get(&group.id).into_iter().flatten() {
-        found.extend(bearers(state.intent(), state.between(group.id, *other)));
+        found.extend(first_hops(state.intent(), state.between(group.id, *other)));
     }
+    found.extend(state.links_of(group.id).into_keys());
     found
 }
 
@@ -365,7 +381,8 @@ fn carrying(state: &Desired, carried: &Carried, group: &Group) -> Bitmap {
     let intent = state.intent();
     let mut found: Bitmap = by_bearers(state, carried, group).into_iter().filter_map(|id| intent.slot(id)).collect();
     let Some((gateway, _)) = intent.gateway_of(group.id) else { return found };
-    let by = |way: &Way, gateway: GatewayId| way.gateways().contains(&gateway);
+    // Of two gateways that follow each other each has tunnels to its own end alone.
+    let by = |way: &Way, gateway: GatewayId| way.entries().contains(&gateway);
     for (route, _) in intent.routes() {
         let ways: Vec<bool> = state.ways_to(route).iter().map(|way| by(way, gateway)).collect();
         if ways.contains(&true) {
@@ -376,7 +393,8 @@ fn carrying(state: &Desired, carried: &Carried, group: &Group) -> Bitmap {
             });
         }
     }
-    for (from, _) in state.pairs_carried_by(gateway) {
+    for (from, _) in state.pairs_carried_by(gateway).into_iter().filter(|(from, to)| by(state.way(*from, *to), gateway))
+    {
         intent.slot(from).into_iter().for_each(|slot| found.insert(slot));
     }
     found

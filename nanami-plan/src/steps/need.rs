@@ -32,12 +32,16 @@ pub(crate) fn need(desired: &Desired, carried: &Carried, a: PeerId, b: PeerId) -
         let Some((gateway, _)) = desired.intent().gateway_of(bearer) else { continue };
         found.extend(sent_by(desired, carried, client, gateway).into_iter().map(|(from, to)| first(from, to)));
     }
+    if desired.intent().gateway_of(a).is_some() && desired.intent().gateway_of(b).is_some() {
+        let by_both = desired.links_of(a).remove(&b).unwrap_or_default();
+        found.extend(by_both.into_iter().map(|(from, to)| first(from, to)));
+    }
     found.into_iter().flatten().min_by(|a, b| desired.intent().name_of(*a).cmp(&desired.intent().name_of(*b)))
 }
 
 /// What a peer sends, or is sent, by a gateway.
 fn sent_by(desired: &Desired, carried: &Carried, client: PeerId, gateway: GatewayId) -> Vec<(PeerId, Destination)> {
-    let goes = |to: Destination| desired.way(client, to).gateways().contains(&gateway);
+    let goes = |to: Destination| desired.way(client, to).entries().contains(&gateway);
     let slot = desired.intent().slot(client);
     let routes = slot.map(|slot| desired.access().routes_from(slot)).unwrap_or_default();
     let routes = routes.into_iter().map(|route| (client, Destination::Route(route))).filter(|(_, to)| goes(*to));

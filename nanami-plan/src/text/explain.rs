@@ -25,7 +25,11 @@ impl fmt::Display for Why {
         lines.push(String::new());
         let mut rest: Vec<(&str, String)> = Vec::new();
         if let Some(first) = self.way.gateways().first() {
-            rest.push(("chosen", format!("{}: {}", self.subject.names.of(*first), self.chosen)));
+            let names = &self.subject.names;
+            let near = self.way.near().map(|near| names.of(near)).zip(self.chosen_near.as_ref());
+            let topic = if near.is_some() { "then" } else { "chosen" };
+            rest.extend(near.map(|(near, why)| ("chosen", format!("{near}: {why}"))));
+            rest.push((topic, format!("{}: {}", names.of(*first), self.chosen)));
             if let Some(now) = self.carrying.filter(|now| now != first) {
                 rest.push(("now", format!("{}: a standby, which took over", self.subject.names.of(now))));
             }

@@ -8,7 +8,7 @@ use nanami_model::{
 };
 use proptest::prelude::*;
 
-use super::common::key;
+use super::common::{chain, key};
 
 /// What happens, to which of those that there are, with what.
 pub(crate) type Edit = (u8, u8, u8, u8);
@@ -55,7 +55,7 @@ fn change(intent: &Intent, draft: &mut Draft, n: usize, (what, a, b, c): Edit) -
         let manual = RoutingMode::Manual { ingress: by(c), egress: by(c / 16) };
         Some(if b % 3 == 0 { preference.with_routing(manual) } else { preference })
     };
-    match what % 24 {
+    match what % 26 {
         0 | 1 => draft.update(pick(&peers, a)?, |peer| peer.with_groups(some(b))),
         2 => draft.update(pick(&peers, a)?, |peer| peer.with_key(key(1000 + n))),
         3 => draft.update(pick(&peers, a)?, |peer| {
@@ -123,6 +123,7 @@ fn change(intent: &Intent, draft: &mut Draft, n: usize, (what, a, b, c): Edit) -
             let mode = if c % 3 == 0 { Mode::Managed } else { Mode::Limited { gateway } };
             draft.update(pick(&peers, a)?, |peer| peer.with_mode(mode));
         }
+        23 | 24 => chain(intent, draft, n, (a, b, c))?,
         _ => {
             let preference = preference()?;
             draft.update(pick(&peers, a)?, |peer| peer.with_preference(preference));

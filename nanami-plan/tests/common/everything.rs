@@ -37,7 +37,7 @@ fn paint(intent: &Intent, draft: &mut Draft, n: usize, (what, a, b, c): Stroke) 
     let routes: Vec<RouteId> = intent.routes().map(|(id, _)| id).collect();
     let groups: Vec<GroupId> = intent.groups().map(|(id, _)| id).collect();
     let named = |kind: &str| -> Name { format!("{kind}-{n}").parse().unwrap() };
-    match what % 17 {
+    match what % 19 {
         0 | 1 => {
             let gateway = pick(&gateways, b)?;
             draft.update(pick(&peers, a)?, |peer| peer.with_mode(Mode::Limited { gateway }));
@@ -109,6 +109,7 @@ fn paint(intent: &Intent, draft: &mut Draft, n: usize, (what, a, b, c): Stroke) 
             let route = draft.add(Route::new(named("half"), network, prefix, vec![gateway]));
             draft.add(Policy::allow(named("out"), side(&peers, &groups, b)?, route, Service::ANY));
         }
+        16 | 17 => super::common::chain(intent, draft, n, (a, b, c))?,
         _ => {
             let preference = preference(&gateways, b, c);
             draft.update(intent.workspace(), |workspace| workspace.with_preference(preference));

@@ -67,10 +67,10 @@ impl Fabric {
                 return rules.any(|rule| covers(&rule.from, &rule.services)).then_some(hops);
             }
             let rule = map.forward().iter().find(|rule| rule.to.contains(to) && covers(&rule.from, &rule.services))?;
-            if !rule.to.is_host() || self.egress(hop, to).is_none() {
-                return Some(hops);
-            }
-            (at, next) = (hop, self.egress(hop, to));
+            // A tunnel takes it on that leads to just what the rule speaks of.
+            let onward = self.longest(hop, to).filter(|(prefix, _)| rule.to.covers(prefix));
+            let Some((_, onward)) = onward else { return Some(hops) };
+            (at, next) = (hop, Some(onward));
         }
         panic!("a packet goes round in a circle")
     }

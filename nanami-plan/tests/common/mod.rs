@@ -2,8 +2,8 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "test helpers; each binary uses a part")]
 
 use nanami_model::{
-    Cidr, Gateway, GatewayId, Group, GroupId, Intent, Name, Network, NetworkId, Peer, PeerId, Policy, PrivateKey,
-    Region, Route, RouteId, Selector, Service, Services, User, name,
+    Cidr, Draft, Gateway, GatewayId, Group, GroupId, Intent, Mode, Name, Network, NetworkId, Peer, PeerId, Policy,
+    PrivateKey, Region, Route, RouteId, Selector, Service, Services, User, name,
 };
 use proptest::prelude::*;
 
@@ -24,6 +24,34 @@ pub(crate) fn joined(intent: &Intent) -> Intent {
         }
     }
     intent.apply(intent.owner(), &draft.into_changes()).unwrap()
+}
+
+/// Two plain devices behind different gateways that may reach each other, and one of them a route.
+pub(crate) fn chain(intent: &Intent, draft: &mut Draft, n: usize, (a, b, c): (u8, u8, u8)) -> Option<()> {
+    let gateways: Vec<GatewayId> = intent.gateways().map(|(id, _)| id).collect();
+    let plain = |id: &PeerId| intent.gateway_of(*id).is_none();
+    let devices: Vec<PeerId> = intent.peers().map(|(id, _)| id).filter(plain).collect();
+    let routes: Vec<RouteId> = intent.routes().map(|(id, _)| id).collect();
+    if gateways.len() < 2 || devices.len() < 2 {
+        return None;
+    }
+    let two =
+        |len: usize, at: u8| [usize::from(at) % len, (usize::from(at) + 1 + usize::from(at / 16) % (len - 1)) % len];
+    let (by, ends) = (two(gateways.len(), a), two(devices.len(), b));
+    for (device, gateway) in ends.into_iter().zip(by) {
+        draft.update(devices[device], |peer| {
+            let peer = if peer.key().is_none() { peer.with_key(key(3000 + 2 * n + gateway)) } else { peer };
+            peer.with_mode(Mode::Limited { gateway: gateways[gateway] })
+        });
+    }
+    let named = |kind: &str| -> Name { format!("{kind}-{n}").parse().unwrap() };
+    let policy = Policy::allow(named("chain"), devices[ends[0]], devices[ends[1]], Service::tcp(443));
+    let policy = if c % 8 == 0 { policy.with_via([gateways[by[usize::from(c / 8 % 2)]]]) } else { policy };
+    draft.add(if c % 2 == 0 { policy.both_ways() } else { policy });
+    if let Some(route) = routes.get(usize::from(c) % routes.len().max(1)) {
+        draft.add(Policy::allow(named("chained"), devices[ends[0]], *route, Service::ANY));
+    }
+    Some(())
 }
 
 pub(crate) fn key(n: usize) -> nanami_model::PublicKey {

@@ -1,10 +1,13 @@
 //! The reference: naive, and meant to be obviously right. It shares no code with the planner.
 
-#![allow(clippy::unwrap_used, reason = "test helpers")]
+#![allow(dead_code, clippy::unwrap_used, reason = "test helpers; each binary uses a part")]
 
 use std::net::IpAddr;
 
-use nanami_model::{Destination, Direction, GroupId, Intent, Lifecycle, PeerId, Policy, Protocol, Selector, Verdict};
+use nanami_model::{
+    Activity, Destination, Direction, Duty, GatewayId, GroupId, Intent, Lifecycle, PeerId, Policy, Protocol, Selector,
+    Verdict,
+};
 
 /// What an address is, in this workspace.
 pub(crate) fn destination(intent: &Intent, at: IpAddr) -> Option<Destination> {
@@ -60,6 +63,28 @@ pub(crate) fn allows(intent: &Intent, from: PeerId, source: IpAddr, to: IpAddr, 
         })
     };
     says(Verdict::Allow) && !says(Verdict::Deny)
+}
+
+/// The peers whom a flow between two plain devices passes that stand behind different gateways, if these let them in.
+pub(crate) fn chain(intent: &Intent, from: PeerId, to: PeerId) -> Option<[PeerId; 2]> {
+    let gateway = |peer: PeerId| intent.get(peer)?.mode().gateway();
+    let (near, far) = (gateway(from)?, gateway(to)?);
+    let bearer = |id: GatewayId| {
+        let gateway = intent.get(id)?;
+        let lets_in = gateway.activity() != Activity::Disabled && gateway.duties().contains(Duty::Ingress);
+        let there = intent.get(gateway.peer())?.status().is_effective();
+        (lets_in && there).then_some(gateway.peer())
+    };
+    (near != far).then_some([bearer(near)?, bearer(far)?])
+}
+
+/// Whether a policy that speaks of two peers, either way, asks for a gateway on the way.
+pub(crate) fn asks_for_via(intent: &Intent, a: PeerId, b: PeerId) -> bool {
+    let speaks = |policy: &Policy, from: PeerId, to: PeerId| {
+        let to = Destination::Peer(to);
+        names(intent, policy, from, to) || mirrored(intent, policy, from, to)
+    };
+    intent.policies().any(|(_, policy)| !policy.via().is_empty() && (speaks(policy, a, b) || speaks(policy, b, a)))
 }
 
 /// Whether the network that an address belongs to is in use; one of no network is somewhere behind a route.

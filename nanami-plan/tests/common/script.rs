@@ -11,6 +11,7 @@
 //! | `$ plan`, `$ explain FROM TO SERVICE`, `$ reach to X`, `$ reach from X` | the texts of these names |
 //! | `$ impact [gateway G] [region R] [host H] [control]`, `$ sweep`, `$ single points` | the same |
 //! | `$ map PEER` | the map of a peer in lines |
+//! | `$ file PEER` | the file of a plain device |
 //! | `$ check`, `$ assertions`, `$ notices` | what they find |
 #![allow(clippy::unwrap_used, reason = "test helpers")]
 
@@ -202,6 +203,10 @@ impl Script {
                 if points.is_empty() { "none".to_owned() } else { points.join("\n") }
             }
             ["map", peer] => self.map(&desired, peer),
+            ["file", peer] => match desired.wg_quick_for(self.intent.id(peer).unwrap()) {
+                Some(file) => marked(file.to_string().trim_end()),
+                None => "none".to_owned(),
+            },
             ["check"] => {
                 desired.check().map_or_else(|findings| findings.to_string(), |()| "every promise holds".to_owned())
             }

@@ -144,3 +144,33 @@ fn the_fill_of_a_standby_is_a_line_of_its_own() {
     assert_eq!(other_fill.len(), 2);
     assert!(other_fill.iter().all(|path| !outline.contains(path)));
 }
+
+#[test]
+fn a_link_by_two_gateways_is_live_where_all_its_tunnels_are_and_the_first_says_by_which_standby() {
+    let acme = joined();
+    let ap_south = acme.intent().id("ap-south").unwrap();
+    let mut draft = acme.intent().draft();
+    draft.update(peer(&acme, "ci-runner"), |peer| peer.with_mode(nanami_model::Mode::Limited { gateway: ap_south }));
+    // A plain device stands behind a gateway of one of its networks.
+    let prod = acme.intent().id("prod").unwrap();
+    draft.update(peer(&acme, "ci-runner"), |peer| peer.with_networks([prod]));
+    let intent = acme.intent().apply(acme.intent().owner(), &draft.into_changes()).unwrap();
+    let desired = compile(&intent, acme.selection());
+    let from = |name: &str, to: &[&str]| {
+        let links = to.iter().map(|to| tunnel(&desired, to, 4)).collect();
+        (name.to_owned(), Report { links, ..Report::default() })
+    };
+    let said = |reports: Vec<(String, Report)>| {
+        let reports = reports.iter().map(|(name, report)| (name.as_str(), report.clone())).collect();
+        let states: Vec<_> = MATCHING.into_iter().chain([("ap-south", State::Matching)]).collect();
+        label(&desired, reports, &states, 1, VPC)
+    };
+    let way = "ci-runner to vpc, tcp/443, via ap-south then us-east, standby eu-west, matching";
+    assert_eq!(said(vec![from("ap-south", &["us-east"])]), format!("{way}, not live"));
+    let both = vec![from("ap-south", &["us-east", "ci-runner"])];
+    assert_eq!(said(both), format!("{way}, live: handshake 5 s ago, 6.8 ms"));
+    let (name, mut report) = from("ap-south", &["eu-west", "ci-runner"]);
+    let prefix = "10.60.0.0/16".parse().unwrap();
+    report.taken_over = vec![TakenOver { prefix, by: key(&desired, "eu-west") }];
+    assert_eq!(said(vec![(name, report)]), format!("{way}, live by standby eu-west: handshake 5 s ago, 6.8 ms"));
+}
