@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use common::world;
 use everything::{everything, strokes};
 use fabric::Fabric;
-use nanami_model::{Cidr, Destination, Intent, OnAllDown, PeerId, Protocol, Service};
+use nanami_model::{Cidr, Destination, Intent, Mode, OnAllDown, PeerId, Policy, Protocol, RouteId, Service};
 use nanami_plan::{Selection, compile};
 use proptest::prelude::*;
 
@@ -170,4 +170,27 @@ proptest! {
             prop_assert_eq!(has(Cidr::ALL_V4), has(Cidr::ALL_V6), "at {}", at);
         }
     }
+}
+
+/// What is to be handed on to a gateway that has not joined would otherwise leave at the one before it.
+#[test]
+fn a_gateway_forwards_nothing_that_nobody_is_there_to_take_from_it() {
+    let acme = common::acme();
+    let vpc: IpAddr = "10.60.0.1".parse().unwrap();
+    let forwards = |joined: &[&str]| {
+        let mut draft = acme.draft();
+        for (n, name) in joined.iter().enumerate() {
+            draft.update(acme.id::<PeerId>(name).unwrap(), |peer| peer.with_key(common::key(n)));
+        }
+        let gateway = acme.id("ap-south").unwrap();
+        let edge: PeerId = acme.id("edge-router").unwrap();
+        draft.update(edge, |peer| peer.with_mode(Mode::Limited { gateway }));
+        let route: RouteId = acme.id("vpc").unwrap();
+        draft.add(Policy::allow("edge-to-vpc".parse().unwrap(), edge, route, Service::tcp(443)));
+        let intent = acme.apply(acme.owner(), &draft.into_changes()).unwrap();
+        let map = compile(&intent, &Selection::default()).map_for(acme.id("ap-south").unwrap()).unwrap();
+        map.forward().iter().any(|rule| rule.to.contains(vpc))
+    };
+    assert!(!forwards(&["edge-router", "ap-south"]));
+    assert!(forwards(&["edge-router", "ap-south", "eu-west"]), "a standby is enough");
 }
