@@ -10,8 +10,8 @@ mod reversed;
 use common::{World, world};
 use edits::{edited, edits};
 use nanami_model::{
-    GatewayId, Intent, Mode, NetworkId, Observed, PeerId, RouteId, RoutingMode, RoutingPreference, Timestamp,
-    TrafficMode, User, name,
+    GatewayId, Intent, Mode, NetworkId, Observed, PeerId, Policy, RouteId, RoutingMode, RoutingPreference, Service,
+    Timestamp, TrafficMode, User, name,
 };
 use nanami_plan::{Base, Desired, Plan, Selection, Stage, Step, compile, plan};
 use proptest::prelude::*;
@@ -114,4 +114,30 @@ proptest! {
         let wrong = found.iter().find(|s| !wanted.contains(s)).or(wanted.iter().find(|s| !found.contains(s)));
         prop_assert_eq!(&found, &wanted, "above all {:#?}", wrong);
     }
+}
+
+/// Where a gateway hands on to another one, the client moves nothing when that is replaced: the gateway does, and is waited for.
+#[test]
+fn a_gateway_stops_once_the_one_that_hands_on_to_it_has_moved_to_another() {
+    let acme = common::joined(&common::acme());
+    let [us_east, eu_west, ap_south] =
+        ["us-east", "eu-west", "ap-south"].map(|name| acme.id::<GatewayId>(name).unwrap());
+    let edge: PeerId = acme.id("edge-router").unwrap();
+    let vpc: RouteId = acme.id("vpc").unwrap();
+    let by = |gateway: GatewayId| {
+        let mut draft = acme.draft();
+        draft.update(edge, |peer| peer.with_mode(Mode::Limited { gateway: ap_south }));
+        draft.update(vpc, |route| route.with_gateways([gateway]).with_redundancy(1));
+        draft.add(Policy::allow(name!("edge-to-vpc"), edge, vpc, Service::tcp(443)));
+        acme.apply(acme.owner(), &draft.into_changes()).unwrap()
+    };
+    let (before, after) = (desired(&by(us_east)), desired(&by(eu_west)));
+    let peer = |gateway: GatewayId| acme.get(gateway).unwrap().peer();
+    let all = steps(&planned(&before, &after));
+    let gates = |gateway: GatewayId, stage: Stage| -> Vec<(PeerId, Stage)> {
+        let own = all.iter().filter(|step| step.peer() == peer(gateway) && step.stage() == stage);
+        own.flat_map(|step| step.gates()).map(|gate| (gate.peer, gate.stage)).collect()
+    };
+    assert!(gates(ap_south, Stage::Move).contains(&(peer(eu_west), Stage::Prepare)));
+    assert!(gates(us_east, Stage::Retire).contains(&(peer(ap_south), Stage::Move)));
 }
