@@ -1,6 +1,6 @@
 //! Keeps docs/GUARANTEES.md honest: every promise there names what proves it, and the proof exists.
 //!
-//! A row of the table is `| promise | proofs |`. A proof stands in backquotes: `path/to/file.rs::test_name`, a step of
+//! A row of the table is `| promise | proofs |`. A proof stands in backquotes: `path/to/file.rs::test_name` (or `.py`), a step of
 //! the quickstart as `quickstart:step`, or a command of ours as `xtask:command`.
 
 use std::fs;
@@ -89,6 +89,9 @@ fn problem(proof: &str) -> Option<String> {
         }
         Some(Proof::Test { file, name }) => match fs::read_to_string(shell::root().join(Path::new(file))) {
             Err(error) => Some(format!("{file}: {error}")),
+            Ok(source) if file.ends_with(".py") => {
+                (!is_python_test(&source, name)).then(|| format!("{file} has no test {name}"))
+            }
             Ok(source) => (!has_test(&source, name) && !is_made_by_a_macro(&source, name))
                 .then(|| format!("{file} has no test {name}")),
         },
@@ -103,7 +106,7 @@ fn parse(proof: &str) -> Option<Proof<'_>> {
         return Some(Proof::Command(command));
     }
     let (file, name) = proof.split_once("::")?;
-    file.ends_with(".rs").then_some(Proof::Test { file, name })
+    (file.ends_with(".rs") || file.ends_with(".py")).then_some(Proof::Test { file, name })
 }
 
 /// Whether the source defines a function of this name right below a test attribute, other attributes aside.
@@ -125,6 +128,12 @@ fn has_test(source: &str, name: &str) -> bool {
         is_test = false;
     }
     false
+}
+
+/// Whether the source defines a function of this name that pytest runs.
+fn is_python_test(source: &str, name: &str) -> bool {
+    let defined = source.lines().filter_map(|line| line.strip_prefix("def "));
+    name.starts_with("test_") && defined.filter_map(|rest| rest.strip_prefix(name)).any(|rest| rest.starts_with('('))
 }
 
 /// Whether a macro of the source makes tests and is given this name first on a line. That it made this test is seen when
@@ -155,6 +164,14 @@ mod tests {
         assert!(!has_test(SOURCE, "helper"));
         assert!(!has_test(SOURCE, "it_hold"));
         assert!(!has_test("// #[test]\nfn it_holds() {}", "it_holds"));
+    }
+
+    #[test]
+    fn a_test_of_python_is_a_function_that_pytest_runs() {
+        let source = "def test_it_holds(acme: int) -> None:\n    pass\ndef helper() -> None:\n    pass\n";
+        assert!(is_python_test(source, "test_it_holds"));
+        assert!(!is_python_test(source, "test_it_hold"));
+        assert!(!is_python_test(source, "helper"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod alone;
 mod guarantees;
 mod libtest;
 mod purity;
+mod python;
 mod quickstart;
 mod shell;
 mod suites;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 usage: cargo xtask COMMAND
 
-  test [SUITE]   every test, or one suite: workspace, alone, interop, soak, quickstart
+  test [SUITE]   every test, or one suite: workspace, alone, interop, soak, python, quickstart
   purity         model and plan read no clock, socket, file or randomness; crates know only whom they may
   guarantees     every test that docs/GUARANTEES.md names exists
   help           this text

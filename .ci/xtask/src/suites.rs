@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::tally::Tally;
 use crate::tools::{self, Tool};
-use crate::{alone, guarantees, libtest, quickstart, shell};
+use crate::{alone, guarantees, libtest, python, quickstart, shell};
 
 struct Suite {
     name: &'static str,
@@ -32,6 +32,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "alone", tools: alone::TOOLS, runs: Runs::Everywhere, run: alone::run },
     Suite { name: "interop", tools: INTEROP, runs: Runs::AsRoot, run: |tally| ignored("interop", tally) },
     Suite { name: "soak", tools: &[CC], runs: Runs::InCi, run: |tally| ignored("soak", tally) },
+    Suite { name: "python", tools: python::TOOLS, runs: Runs::Everywhere, run: python::run },
     Suite { name: "quickstart", tools: &[CC], runs: Runs::Everywhere, run: quickstart::run },
 ];
 

@@ -43,6 +43,21 @@ pub(crate) fn ensure(tools: &[Tool]) -> Result<(), String> {
     Err(format!("{programs} missing, {why}: apt-get install {}", packages(&still).join(" ")))
 }
 
+/// Installs a package that brings no program by which one would know that it is there.
+///
+/// # Errors
+/// Why it was not installed.
+pub(crate) fn install_package(package: &'static str) -> Result<(), String> {
+    let tool = Tool { program: package, package };
+    match is_root() {
+        true => match apt(&[tool]) {
+            true => Ok(()),
+            false => Err(format!("apt-get could not install {package}")),
+        },
+        false => Err(format!("only root may install it: apt-get install {package}")),
+    }
+}
+
 /// Whether we run as root, and so may install.
 pub(crate) fn is_root() -> bool {
     shell::capture(shell::program("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0")
@@ -50,6 +65,14 @@ pub(crate) fn is_root() -> bool {
 
 /// Installs with apt; the answer says what to think if the tools are still missing.
 fn install(missing: &[Tool]) -> String {
+    match apt(missing) {
+        true => "although apt-get installed its package".to_owned(),
+        false => "apt-get could not install it".to_owned(),
+    }
+}
+
+/// Whether apt installed the packages of these tools.
+fn apt(missing: &[Tool]) -> bool {
     let apt = |arguments: &[&str]| {
         let mut command = shell::program("apt-get");
         command.args(APT).args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
@@ -58,15 +81,11 @@ fn install(missing: &[Tool]) -> String {
     };
     let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
     arguments.extend(packages(missing));
-    let installed = apt(&arguments)
+    apt(&arguments)
         || PAUSES.iter().any(|pause| {
             std::thread::sleep(*pause);
             apt(&["update"]) && apt(&arguments)
-        });
-    match installed {
-        true => "although apt-get installed its package".to_owned(),
-        false => "apt-get could not install it".to_owned(),
-    }
+        })
 }
 
 /// Another apt-get may be at work on a machine that has just started; a mirror may stumble.
