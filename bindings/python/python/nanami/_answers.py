@@ -130,6 +130,8 @@ class Allowed(Answer):
     standbys: tuple[str, ...]
     chain: tuple[Ground, ...]
     hops: tuple[Hop, ...]
+    chosen_near: str | None = None
+    """Why the gateway before that one is on the way; ``None`` unless there is one."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -31,6 +31,8 @@ class Way:
 
     path: Literal["direct", "gateway", "none"]
     gateways: tuple[str, ...]
+    near: str | None = None
+    """The gateway before those, which hands on to them; ``None`` unless two gateways are on the way."""
 
 
 @dataclass(frozen=True, slots=True)
