@@ -122,12 +122,15 @@ fn a_gateway_stops_once_the_one_that_hands_on_to_it_has_moved_to_another() {
     let acme = common::joined(&common::acme());
     let [us_east, eu_west, ap_south] =
         ["us-east", "eu-west", "ap-south"].map(|name| acme.id::<GatewayId>(name).unwrap());
-    let edge: PeerId = acme.id("edge-router").unwrap();
+    let [edge, db] = ["edge-router", "db-cluster"].map(|name| acme.id::<PeerId>(name).unwrap());
     let vpc: RouteId = acme.id("vpc").unwrap();
     let by = |gateway: GatewayId| {
         let mut draft = acme.draft();
         draft.update(edge, |peer| peer.with_mode(Mode::Limited { gateway: ap_south }));
         draft.update(vpc, |route| route.with_gateways([gateway]).with_redundancy(1));
+        // Something else goes by the same two, so that the tunnel between them stays and no end of it is waited for.
+        draft.update(db, |peer| peer.with_mode(Mode::Limited { gateway: us_east }));
+        draft.add(Policy::allow(name!("db-to-edge"), db, edge, Service::tcp(22)));
         draft.add(Policy::allow(name!("edge-to-vpc"), edge, vpc, Service::tcp(443)));
         acme.apply(acme.owner(), &draft.into_changes()).unwrap()
     };
