@@ -154,6 +154,13 @@ impl Desired {
         }
     }
 
+    /// The pairs of peers, as they begin flows, that do not go directly, with the way, which may be none.
+    pub(crate) fn detours(&self) -> impl Iterator<Item = (PeerId, PeerId, &Way)> {
+        let both = self.0.ways.carried().flat_map(|(a, b)| [(a, b), (b, a)]);
+        let meet = both.filter(|(from, to)| !self.access().grants(*from, (*to).into()).is_empty());
+        meet.map(|(from, to)| (from, to, self.between(from, to))).filter(|(_, _, way)| !way.is_direct())
+    }
+
     /// The pairs of peers, as they begin flows, that gateways carry.
     pub(crate) fn carried_peers(&self) -> impl Iterator<Item = (PeerId, Destination)> + '_ {
         let both = self.0.ways.carried().flat_map(|(a, b)| [(a, b), (b, a)]);

@@ -14,7 +14,7 @@ use axum::{
 };
 use http::{StatusCode, header, request::Parts};
 use nanami_model::{Actor, Intent, JoinKey, JoinKeyId, Name, PeerId, Revision, UserId};
-use nanami_plan::Explanation;
+use nanami_plan::{Explanation, board::Detail};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::time::timeout;
 
@@ -70,7 +70,8 @@ async fn record(State(shared): State<Arc<Shared>>, Path(workspace): Path<String>
 
 async fn board_svg(State(shared): State<Arc<Shared>>, Path(workspace): Path<String>, request: Request) -> Answer {
     let live = caller(&shared, &workspace, request.into_parts().0).await?;
-    let svg = live.snapshot().view(shared.clock.now()).board().to_svg();
+    let picture = Detail::default().unexplained();
+    let svg = live.snapshot().view(shared.clock.now()).board_in(picture).to_svg();
     Ok(([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response())
 }
 

@@ -5,9 +5,12 @@ use std::fmt::{self, Write as _};
 use nanami_model::{Entity, PeerId, Role};
 
 use super::Board;
-use super::layout::{Frame, FrameKind, LEFT, LEGEND_H, Layout, Rect, Spot};
+use super::end::End;
+use super::layout::{Frame, FrameKind, LEFT, LEGEND_H, Layout, Rect};
 use super::mark::{mark, meaning};
+use super::observe::worst;
 use super::state::State;
+use super::strand::Strands;
 use super::wire::{Lanes, wire};
 use super::xml::{Escaped, shortened};
 
@@ -21,19 +24,18 @@ pub(super) enum Audience {
 }
 
 /// The whole picture.
-pub(super) fn svg(board: &Board, audience: Audience) -> String {
-    let layout = Layout::of(&board.intent);
+pub(super) fn svg(board: &Board, strands: &Strands<'_>, audience: Audience) -> String {
+    let layout = Layout::of(board);
     let mut picture = Picture { board, layout, audience, out: String::new() };
-    picture.open();
+    picture.open(strands.links());
     picture.control_plane();
     picture.frames();
     picture.serves();
-    let (strands, left_out) = board.strands();
-    let drawn: Vec<_> = strands.iter().filter_map(|strand| Some((strand, picture.ways(strand)?))).collect();
+    let drawn: Vec<_> = strands.drawn.iter().filter_map(|strand| Some((strand, picture.ways(strand)?))).collect();
     drawn.iter().for_each(|(strand, ways)| picture.strand(strand, ways));
     picture.cards();
     drawn.iter().for_each(|(strand, ways)| picture.tag(strand, ways));
-    picture.left_out(left_out);
+    picture.left_out(strands.left_out);
     picture.legend();
     picture.line(format_args!("</svg>"));
     picture.out
@@ -52,7 +54,7 @@ impl Picture<'_> {
         self.out.push('\n');
     }
 
-    fn open(&mut self) {
+    fn open(&mut self, links: usize) {
         let intent = &self.board.intent;
         let (width, height) = (self.layout.width, self.layout.height);
         let (name, dense) = (intent.name(), if self.layout.roomy { "" } else { " dense" });
@@ -67,7 +69,7 @@ impl Picture<'_> {
         let time = time.map_or_else(|| "planned from the document".to_owned(), |now| now.to_string());
         self.line(format_args!("<text class=\"sub count\" x=\"32\" y=\"80\">revision {revision}, {time}</text>"));
         let right = width - 32;
-        let counts = self.board.counts();
+        let counts = self.board.counts(links);
         self.line(format_args!(
             "<text class=\"sub count\" x=\"{right}\" y=\"54\" text-anchor=\"end\">{}</text>",
             Escaped(counts)
@@ -91,8 +93,8 @@ impl Picture<'_> {
             "<g class=\"plane\"><rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"10\"/>"
         ));
         let boxes = [
-            ("Policy engine", format!("{}, everything else denied", many(policies, "policy", "policies"))),
-            ("Assertions", format!("{} checked on every change", many(assertions, "claim", "claims"))),
+            ("Policy engine", format!("{}, default deny", many(policies, "policy", "policies"))),
+            ("Assertions", format!("{assertions} checked on every change")),
             ("Maps", format!("{ours} of {maps} acknowledged")),
             ("People", format!("{}, {}", many(intent.users().len(), "user", "users"), many(owners, "owner", "owners"))),
         ];
@@ -134,6 +136,9 @@ impl Picture<'_> {
 
     fn frames(&mut self) {
         for Frame { kind, title, note, rect } in self.layout.frames.clone() {
+            if title.is_empty() {
+                continue;
+            }
             let Rect { x, y, w, h } = rect;
             let (class, baseline, radius) = match kind {
                 FrameKind::Region(_) => ("region", y + 22, 8),
@@ -167,8 +172,8 @@ impl Picture<'_> {
         let intent = &self.board.intent;
         let mut lines = Vec::new();
         for (id, _) in intent.routes() {
-            let Some(to) = self.layout.cards.get(&Spot::Route(id)) else { continue };
-            let gateways = intent.gateways_of(id).into_iter().filter_map(|id| self.gateway_card(id));
+            let Some(to) = self.layout.cards.get(&End::Route(id)) else { continue };
+            let gateways = self.board.ends_of(&intent.gateways_of(id)).into_iter().filter_map(|end| self.card(end));
             lines.extend(gateways.map(|from| wire(&self.layout, &from, to, Lanes::middle()).path));
         }
         for path in lines {
@@ -177,14 +182,52 @@ impl Picture<'_> {
     }
 
     fn cards(&mut self) {
-        let mut cards: Vec<_> = self.layout.cards.iter().map(|(spot, card)| (*spot, card.rect)).collect();
+        let mut cards: Vec<_> = self.layout.cards.iter().map(|(end, card)| (*end, card.rect)).collect();
         cards.sort_by_key(|(_, rect)| (rect.y, rect.x));
-        for (spot, rect) in cards {
-            match spot {
-                Spot::Peer(id) => self.peer(id, rect),
-                Spot::Route(id) => self.route(id, rect),
+        let members = self.board.members();
+        for (end, rect) in cards {
+            match end {
+                End::Peer(id) => self.peer(id, rect),
+                End::Route(id) => self.route(id, rect),
+                End::Hub(..) | End::Network(_) | End::Region(_) => {
+                    self.many(end, members.get(&end).map(Vec::as_slice).unwrap_or_default(), rect);
+                }
             }
         }
+    }
+
+    /// A card that stands for several peers: their number, and how many are in the state that most wants to be looked at.
+    fn many(&mut self, end: End, peers: &[PeerId], rect: Rect) {
+        let states = self.board.states_of(peers);
+        let state = worst(states.iter().map(|(_, state)| *state));
+        let count = states.iter().find(|(_, other)| *other == state).map_or(0, |(count, _)| *count);
+        let others = if states.len() > 1 { format!(", {} others", peers.len() - count) } else { String::new() };
+        let Rect { x, y, w, h } = rect;
+        let data = match self.audience {
+            Audience::Page => self.board.members_data(end, peers),
+            Audience::Picture => String::new(),
+        };
+        // Within its network's frame a group needs no other name.
+        let name = match end {
+            End::Hub(_, Some(group)) => self.board.word(group),
+            _ => self.board.end_name(end),
+        };
+        let (label, left) = (Escaped(self.board.members_label(end, peers)).to_string(), x + 31);
+        let (mark, count_word) = (mark(state, x + 17, y + 19), many(peers.len(), "peer", "peers"));
+        let text = format!(
+            "<g class=\"card many {state}\"{data} aria-label=\"{label}\"><title>{label}</title>\
+             <rect class=\"pile\" x=\"{}\" y=\"{}\" width=\"{w}\" height=\"{h}\" rx=\"7\"/>\
+             <rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"7\"/>{mark}\
+             <text class=\"name\" x=\"{left}\" y=\"{}\">{}</text><text class=\"soft part\" x=\"{left}\" y=\"{}\">{count_word}</text>\
+             <text class=\"word\" x=\"{left}\" y=\"{}\">{count} {state}<tspan class=\"soft\">{others}</tspan></text></g>",
+            x + 4,
+            y + 4,
+            y + 24,
+            Escaped(shortened(&name, 18)),
+            y + 41,
+            y + 57,
+        );
+        self.line(format_args!("{text}"));
     }
 
     fn peer(&mut self, id: PeerId, rect: Rect) {

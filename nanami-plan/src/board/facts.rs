@@ -1,9 +1,9 @@
 //! What the picture and the page say about nodes and links, in words and as data for filters.
 
-use nanami_model::{Entity, GroupId, PeerId, RouteId};
+use nanami_model::{Entity, GroupId, Peer, PeerId, RouteId};
 
 use super::Board;
-use super::state::State;
+use super::end::End;
 
 impl Board {
     /// A peer in words.
@@ -44,12 +44,13 @@ impl Board {
     pub(super) fn peer_data(&self, id: PeerId) -> String {
         let Some(peer) = self.intent.get(id) else { return String::new() };
         let name = Entity::name(peer);
-        let groups: String = self.intent.groups_of(id).into_iter().map(|id: GroupId| self.word(id)).collect();
-        let networks: String = peer.networks().iter().map(|id| self.word(*id)).collect();
+        let groups: Vec<_> = self.intent.groups_of(id).into_iter().map(|id: GroupId| self.word(id)).collect();
+        let networks: Vec<_> = peer.networks().iter().map(|id| self.word(*id)).collect();
+        let (groups, networks, owners) = (groups.join(" "), networks.join(" "), self.owners(peer));
         let addresses: String = peer.addresses().iter().map(|address| format!(" {address}")).collect();
         format!(
-            " id=\"peer.{name}\" data-hub=\"{}\" data-names=\"{name}{addresses}\" data-groups=\"{groups} \" data-networks=\"{networks} \" data-status=\"{}\"",
-            self.end_id(self.hub(id)),
+            " id=\"peer.{name}\" data-hub=\"{}\" data-names=\"{name}{addresses}\" data-groups=\"{groups}\" data-networks=\"{networks}\" data-owners=\"{owners}\" data-status=\"{}\"",
+            self.end_id(self.hub(End::Peer(id))),
             self.state(id)
         )
     }
@@ -61,17 +62,37 @@ impl Board {
         let network = self.word(route.network());
         let prefixes: String = route.prefixes().iter().map(|prefix| format!(" {prefix}")).collect();
         format!(
-            " id=\"route.{name}\" data-names=\"{name}{prefixes}\" data-groups=\"{owner} \" data-networks=\"{network} \" \
+            " id=\"route.{name}\" data-names=\"{name}{prefixes}\" data-groups=\"{owner}\" data-networks=\"{network}\" data-owners=\"{owner}\" \
              data-status=\"\""
         )
     }
 
-    fn word(&self, id: impl Into<nanami_model::ObjectId>) -> String {
-        self.intent.name_of(id).map(|name| format!(" {name}")).unwrap_or_default()
+    /// What filters ask of a card that stands for several peers.
+    pub(super) fn members_data(&self, end: End, peers: &[PeerId]) -> String {
+        let (id, name) = (self.end_id(end), self.end_name(end));
+        let states: Vec<_> = self.states_of(peers).into_iter().map(|(_, state)| state.to_string()).collect();
+        format!(
+            " id=\"{id}\" tabindex=\"0\" role=\"button\" data-hub=\"{id}\" data-names=\"{name}\" data-status=\"{}\"",
+            states.join(" ")
+        )
+    }
+
+    /// Such a card in words.
+    pub(super) fn members_label(&self, end: End, peers: &[PeerId]) -> String {
+        let states: Vec<_> = self.states_of(peers).into_iter().map(|(n, state)| format!("{n} {state}")).collect();
+        let peers_word = if peers.len() == 1 { "peer" } else { "peers" };
+        format!("{}, {} {peers_word}: {}", self.end_name(end), peers.len(), states.join(", "))
+    }
+
+    /// The groups that own a peer's networks.
+    pub(super) fn owners(&self, peer: &Peer) -> String {
+        let networks = peer.networks().iter().filter_map(|id| self.intent.get(*id));
+        let owners: std::collections::BTreeSet<_> = networks.map(|network| self.word(network.owner())).collect();
+        owners.into_iter().collect::<Vec<_>>().join(" ")
     }
 
     /// How many there are of everything.
-    pub(super) fn counts(&self) -> String {
+    pub(super) fn counts(&self, links: usize) -> String {
         let count = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
         let intent = &self.intent;
         [
@@ -79,16 +100,15 @@ impl Board {
             count(intent.gateways().len(), "gateway"),
             count(intent.networks().len(), "network"),
             count(intent.routes().len(), "route"),
-            count(self.shown_links().count(), "link"),
+            count(links, "link"),
         ]
         .join(", ")
     }
 
     /// How many peers are in which state, those states that occur.
     pub(super) fn summary(&self) -> String {
-        let in_state = |state: State| self.intent.peers().filter(|(id, _)| self.state(*id) == state).count();
-        let counts = State::ALL.into_iter().map(|state| (in_state(state), state)).filter(|(n, _)| *n > 0);
-        let text: Vec<_> = counts.map(|(n, state)| format!("{n} {state}")).collect();
+        let peers: Vec<_> = self.intent.peers().map(|(id, _)| id).collect();
+        let text: Vec<_> = self.states_of(&peers).into_iter().map(|(n, state)| format!("{n} {state}")).collect();
         format!("peers: {}", text.join(", "))
     }
 }

@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use nanami_model::{GroupId, Intent, NetworkId, PeerId, RegionId, RouteId};
+use nanami_model::{GroupId, NetworkId, RegionId, RouteId};
 
+use super::Board;
+use super::end::End;
 use clusters::{Band, Cluster, NetworkBox, bands, networks, regions};
 
 mod clusters;
@@ -32,13 +34,6 @@ impl Rect {
     pub(super) fn bottom(&self) -> i32 {
         self.y + self.h
     }
-}
-
-/// What has a card.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Spot {
-    Peer(PeerId),
-    Route(RouteId),
 }
 
 /// A card in its row; a frame with several rows of cards counts as a card too, where lines end at it.
@@ -93,7 +88,7 @@ pub(super) struct Layout {
     pub(super) control: Rect,
     pub(super) tiers: Vec<Tier>,
     pub(super) frames: Vec<Frame>,
-    pub(super) cards: BTreeMap<Spot, Card>,
+    pub(super) cards: BTreeMap<End, Card>,
     pub(super) rows: Vec<Row>,
     /// The frames of groups, each by its network and itself.
     pub(super) hubs: BTreeMap<(Option<NetworkId>, Option<GroupId>), Card>,
@@ -102,7 +97,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn of(intent: &Intent) -> Self {
+    pub(super) fn of(board: &Board) -> Self {
+        let intent = &board.intent;
         let mut layout = Self {
             width: 0,
             height: 0,
@@ -114,27 +110,27 @@ impl Layout {
             hubs: BTreeMap::new(),
             roomy: intent.peers().len() <= ROOMY_PEERS,
         };
-        let regions = regions(intent);
-        let networks = networks(intent);
+        let regions = regions(board);
+        let networks = networks(board);
         let regions_width = regions.iter().map(|cluster| cluster.width() + REGION_GAP).sum::<i32>() - REGION_GAP;
         let bands = bands(networks);
         let content = bands.iter().map(Band::width).chain([regions_width.min(WIDEST), NARROWEST]).max().unwrap_or(0);
         layout.control.w = content;
         layout.width = LEFT + content + MARGIN;
         let mut y = HEAD + CONTROL_H + 56;
-        y = layout.place_routes_and_gateways(intent, &regions, content, y);
+        y = layout.place_routes_and_gateways(board, &regions, content, y);
         y = layout.place_peers(&bands, y);
         layout.height = y + LEGEND_H;
         layout
     }
 
     /// Routes stand above the gateways that they are behind.
-    fn place_routes_and_gateways(&mut self, intent: &Intent, regions: &[Cluster], content: i32, top: i32) -> i32 {
+    fn place_routes_and_gateways(&mut self, board: &Board, regions: &[Cluster], content: i32, top: i32) -> i32 {
         if regions.is_empty() {
             return top;
         }
         let per_row = usize::try_from(content / PITCH).unwrap_or(1).max(1);
-        let route_rows = intent.routes().len().div_ceil(per_row) as i32;
+        let route_rows = board.intent.routes().len().div_ceil(per_row) as i32;
         let gateway_top = top + route_rows * (ROUTE_H + ROUTE_CHANNEL);
         let (mut x, mut y, mut end) = (0, gateway_top, 0);
         let mut lines: Vec<Vec<(&Cluster, i32)>> = vec![Vec::new()];
@@ -154,9 +150,9 @@ impl Layout {
             for (cluster, x) in line {
                 let rect = Rect { x: left + x, y, w: cluster.width(), h: TITLE + CARD_H + PAD };
                 self.frames.push(Frame { kind: cluster.kind, title: cluster.title.clone(), note: String::new(), rect });
-                for (i, peer) in cluster.peers.iter().enumerate() {
+                for (i, end) in cluster.cards.iter().enumerate() {
                     let card = Rect { x: rect.x + PAD + i as i32 * PITCH, y: y + TITLE, w: CARD_W, h: CARD_H };
-                    self.put(Spot::Peer(*peer), card, first_row + rows.len(), &mut row);
+                    self.put(*end, card, first_row + rows.len(), &mut row);
                 }
                 end = rect.bottom();
             }
@@ -168,22 +164,22 @@ impl Layout {
         self.tiers.push(Tier { title: "Gateways by region", y: gateway_top + 22 });
         if route_rows > 0 {
             self.tiers.push(Tier { title: "Routes", y: top + 22 });
-            let rows = self.place_routes(intent, content, top, route_rows as usize);
+            let rows = self.place_routes(board, content, top, route_rows as usize);
             self.rows.extend(rows);
         }
         self.rows.extend(rows);
         y
     }
 
-    fn place_routes(&mut self, intent: &Intent, content: i32, top: i32, count: usize) -> Vec<Row> {
+    fn place_routes(&mut self, board: &Board, content: i32, top: i32, count: usize) -> Vec<Row> {
         let center = |layout: &Self, route: RouteId| {
-            let gateways = intent.gateways_of(route).into_iter().filter_map(|id| intent.get(id));
-            let cards = gateways.filter_map(|gateway| layout.cards.get(&Spot::Peer(gateway.peer())));
+            let gateways = board.ends_of(&board.intent.gateways_of(route));
+            let cards = gateways.iter().filter_map(|end| layout.cards.get(end));
             let centers: Vec<i32> = cards.map(|card| card.rect.center()).collect();
             centers.iter().sum::<i32>() / i32::try_from(centers.len().max(1)).unwrap_or(1)
         };
-        let mut routes: Vec<_> = intent.routes().map(|(id, _)| (center(self, id), id)).collect();
-        routes.sort_by_key(|(center, id)| (*center, intent.name_of(*id).cloned()));
+        let mut routes: Vec<_> = board.intent.routes().map(|(id, _)| (center(self, id), id)).collect();
+        routes.sort_by_key(|(center, id)| (*center, board.intent.name_of(*id).cloned()));
         let mut rows = Vec::new();
         for line in 0..count {
             // Neighbors go into different rows, so that each row is spread over its gateways.
@@ -193,7 +189,7 @@ impl Layout {
             for (center, id) in routes {
                 let x = (center - CARD_W / 2).min(room).max(left);
                 let rect = Rect { x, y, w: CARD_W, h: ROUTE_H };
-                self.put(Spot::Route(*id), rect, self.rows.len() + line, &mut row);
+                self.put(End::Route(*id), rect, self.rows.len() + line, &mut row);
                 (left, room) = (x + PITCH, room + PITCH);
             }
             row.channel = (y + ROUTE_H, y + ROUTE_H + ROUTE_CHANNEL);
@@ -233,7 +229,7 @@ impl Layout {
             for group in shelf {
                 let rect = Rect { x: left, y, w: group.width(), h: height };
                 self.frames.push(Frame { kind: group.kind, title: group.title.clone(), note: String::new(), rect });
-                for (i, peer) in (0i32..).zip(&group.peers) {
+                for (i, end) in (0i32..).zip(&group.cards) {
                     let (line, column) = (i / group.columns(), i % group.columns());
                     let card_y = y + TITLE + line * (CARD_H + CHANNEL);
                     let card = Rect { x: left + PAD + column * PITCH, y: card_y, w: CARD_W, h: CARD_H };
@@ -242,7 +238,7 @@ impl Layout {
                         self.rows.resize(index + 1, Row::default());
                     }
                     let mut row = std::mem::take(&mut self.rows[index]);
-                    self.put(Spot::Peer(*peer), card, index, &mut row);
+                    self.put(*end, card, index, &mut row);
                     row.channel = (card.bottom(), card.bottom() + CHANNEL);
                     self.rows[index] = row;
                 }
@@ -266,11 +262,11 @@ impl Layout {
         rect.bottom()
     }
 
-    fn put(&mut self, spot: Spot, rect: Rect, row_index: usize, row: &mut Row) {
+    fn put(&mut self, end: End, rect: Rect, row_index: usize, row: &mut Row) {
         let column = i32::try_from(row.taken.len()).unwrap_or(i32::MAX);
         (row.top, row.bottom) = (rect.y, rect.bottom());
         row.taken.push((rect.x, rect.right()));
-        self.cards.insert(spot, Card { rect, row: row_index, last_row: row_index, column });
+        self.cards.insert(end, Card { rect, row: row_index, last_row: row_index, column });
     }
 }
 
@@ -299,7 +295,7 @@ const NETWORK_GAP: i32 = 28;
 const BAND_GAP: i32 = 40;
 const REGION_GAP: i32 = 40;
 const WIDEST: i32 = 1440;
-const NARROWEST: i32 = 880;
+const NARROWEST: i32 = 960;
 pub(super) const LEGEND_H: i32 = 124;
 /// As many cards as the widest network has room for.
 const PER_LINE: i32 = (WIDEST - 2 * NETWORK_PAD - 2 * PAD + GAP) / PITCH;

@@ -1,35 +1,29 @@
 //! Drawing strands: outline and fill, arrow heads, and what is written on them.
 
-use nanami_model::GatewayId;
-
+use super::detail::Cards;
 use super::draw::{Audience, Picture};
-use super::layout::{Card, Spot};
+use super::end::End;
+use super::layout::Card;
 use super::mark::mark;
-use super::strand::{End, Strand};
+use super::strand::Strand;
 use super::wire::{HEAD, Lanes, Wire, wire};
 use super::xml::{Escaped, shortened};
 
 impl Picture<'_> {
-    pub(super) fn gateway_card(&self, id: GatewayId) -> Option<Card> {
-        let peer = self.board.intent.get(id)?.peer();
-        self.layout.cards.get(&Spot::Peer(peer)).copied()
-    }
-
-    fn card(&self, end: End) -> Option<Card> {
-        let spot = match end {
-            End::Peer(id) => Spot::Peer(id),
-            End::Route(id) => Spot::Route(id),
-            End::Hub(network, group) => return self.layout.hubs.get(&(network, group)).copied(),
-        };
-        self.layout.cards.get(&spot).copied()
+    pub(super) fn card(&self, end: End) -> Option<Card> {
+        match end {
+            End::Hub(network, group) if self.board.cards == Cards::Peers => self.layout.hubs.get(&(network, group)),
+            _ => self.layout.cards.get(&end),
+        }
+        .copied()
     }
 
     /// The lines of a strand: the way in use first, then those of standbys. Within one frame there is none.
     pub(super) fn ways(&self, strand: &Strand<'_>) -> Option<Vec<Vec<Wire>>> {
         let (from, to) = (self.card(strand.from)?, self.card(strand.to)?);
         let lanes = Lanes::between(&from, &to);
-        let near = strand.near().and_then(|near| self.gateway_card(near));
-        let by = |gateway: &GatewayId| match self.gateway_card(*gateway) {
+        let near = strand.via.near.and_then(|near| self.card(near));
+        let by = |gateway: &End| match self.card(*gateway) {
             Some(gateway) if near.is_some() => {
                 let stops = [Some(from), near, Some(gateway), Some(to)];
                 let stops: Vec<Card> = stops.into_iter().flatten().collect();
@@ -42,7 +36,7 @@ impl Picture<'_> {
             }
             _ => vec![wire(&self.layout, &from, &to, Lanes::middle())],
         };
-        Some(match strand.via() {
+        Some(match strand.via.ranks.as_slice() {
             [] if from.rect == to.rect => vec![vec![Wire::none(&from)]],
             [] => vec![vec![wire(&self.layout, &from, &to, lanes)]],
             via => via.iter().map(by).collect(),
@@ -68,11 +62,11 @@ impl Picture<'_> {
         };
         let live = |wire: &Wire| format!("<path class=\"live\" d=\"{}\"/>", wire.path);
         let stroke = |wire: &Wire| {
-            let live = if strand.live() == Some(0) { live(wire) } else { String::new() };
+            let live = if strand.live == Some(0) { live(wire) } else { String::new() };
             format!("<path class=\"tube\" d=\"{0}\"/><path class=\"bore\" d=\"{0}\"/>{live}", wire.path)
         };
         // A standby that has taken over: its line is filled beside the outline that stays planned.
-        let standing_in = strand.live().filter(|rank| *rank > 0).and_then(|rank| ways.get(rank));
+        let standing_in = strand.live.filter(|rank| *rank > 0).and_then(|rank| ways.get(rank));
         let standing_in: String = standing_in.into_iter().flatten().map(live).collect();
         let strokes: String = ways.first().into_iter().flatten().map(stroke).collect();
         let heads: String = ways.first().into_iter().flatten().map(arrow).collect();
@@ -126,11 +120,11 @@ impl Picture<'_> {
     }
 
     /// Says what there was no room for.
-    pub(super) fn left_out(&mut self, strands: usize) {
+    pub(super) fn left_out(&mut self, (strands, links): (usize, usize)) {
         if strands > 0 {
             let right = self.layout.width - 32;
             self.line(format_args!(
-                "<text class=\"sub count\" x=\"{right}\" y=\"100\" text-anchor=\"end\">{strands} bundles of links are not drawn</text>"
+                "<text class=\"sub count\" x=\"{right}\" y=\"100\" text-anchor=\"end\">the thinnest {strands} bundles, of {links} links, are not drawn</text>"
             ));
         }
     }

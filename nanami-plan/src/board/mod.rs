@@ -6,13 +6,18 @@
 //!
 //! Three tiers, from the top: the control plane with its policy engine, gateways by region with the routes behind them, peers
 //! by network. Groups are shown by enclosure. A link is what one peer may reach, drawn along the way that its packets take:
-//! the outline says planned, the fill says live. A crowded board bundles the links between two groups.
+//! the outline says planned, the fill says live. A crowded board bundles the links between two groups; from a few hundred peers
+//! on one card stands for each group, beyond that for each network, with counts, and groups can be opened ([`Detail`]).
 
+mod crowd;
+mod detail;
 mod draw;
+mod end;
 mod facts;
 mod layout;
 mod lines;
 mod mark;
+mod members;
 mod observe;
 mod page;
 mod project;
@@ -22,11 +27,16 @@ mod view;
 mod wire;
 mod xml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use nanami_model::{Destination, GatewayId, Generation, Intent, PeerId, Services, Timestamp};
 
+use crate::desired::Desired;
+use crowd::Bundles;
+pub use detail::{Cards, Detail};
+use end::End;
 pub use state::State;
 
 /// A workspace as one picture.
@@ -51,7 +61,18 @@ pub struct Board {
     intent: Intent,
     now: Option<Timestamp>,
     postures: BTreeMap<PeerId, Posture>,
+    /// The links that are listed one by one.
     links: BTreeMap<(PeerId, Destination), Link>,
+    detail: Detail,
+    cards: Cards,
+    /// Whose links are counted, and not listed.
+    crowd: Option<Desired>,
+    /// Those counts, once they were asked for.
+    counted: OnceLock<Bundles>,
+    /// Between which ends there are tunnels that live.
+    tunnels: BTreeSet<(End, End)>,
+    /// Of links that are counted: what `explain` says of one, and the command that prints it.
+    explanations: BTreeMap<(PeerId, Destination), (String, String)>,
 }
 
 /// What is known of one peer.
@@ -123,7 +144,18 @@ impl Link {
 impl Board {
     /// The board of an intent of which nothing was observed: every peer is planned. Links are added.
     pub fn new(intent: &Intent) -> Self {
-        Self { intent: intent.clone(), now: None, postures: BTreeMap::new(), links: BTreeMap::new() }
+        Self {
+            intent: intent.clone(),
+            now: None,
+            postures: BTreeMap::new(),
+            links: BTreeMap::new(),
+            detail: Detail::default(),
+            cards: Detail::default().cards_of(intent),
+            crowd: None,
+            counted: OnceLock::new(),
+            tunnels: BTreeSet::new(),
+            explanations: BTreeMap::new(),
+        }
     }
 
     /// Sets the instant that the board shows.
@@ -134,6 +166,7 @@ impl Board {
     /// Sets what is known of a peer.
     pub fn with_posture(mut self, peer: PeerId, posture: Posture) -> Self {
         self.postures.insert(peer, posture);
+        self.counted = OnceLock::new();
         self
     }
 
@@ -145,7 +178,7 @@ impl Board {
 
     /// The picture as SVG, which stands alone.
     pub fn to_svg(&self) -> String {
-        draw::svg(self, draw::Audience::Picture)
+        draw::svg(self, &self.strands(), draw::Audience::Picture)
     }
 
     /// The picture in one self-contained page: it can be filtered, and each link shows its explanation.
@@ -153,10 +186,18 @@ impl Board {
         page::html(self)
     }
 
+    /// The links that are counted, if they are.
+    fn counted(&self) -> Option<&Bundles> {
+        let desired = self.crowd.as_ref()?;
+        Some(self.counted.get_or_init(|| self.count(desired)))
+    }
+
     fn state(&self, peer: PeerId) -> State {
         self.postures.get(&peer).map_or(State::Planned, |posture| posture.state)
     }
 }
 
+#[cfg(test)]
+mod crowd_tests;
 #[cfg(test)]
 mod tests;

@@ -3,10 +3,12 @@
 //! **Invariant**: a report that is older than its lease says nothing. A link is as good as the least of the peers on its way;
 //! it is live where every tunnel on the way in use has had a handshake that WireGuard still honours.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use nanami_model::{Cidr, Destination, GatewayId, Observed, PeerId, PublicKey, Timestamp};
+use nanami_model::{Cidr, Destination, GatewayId, LinkReport, Observed, PeerId, PublicKey, Timestamp};
 
+use super::end::End;
 use super::{Board, Link, State};
 
 impl Board {
@@ -15,7 +17,27 @@ impl Board {
     pub fn beside(mut self, observed: &Observed, now: Timestamp) -> Self {
         let links: Vec<_> = self.links.values().map(|link| self.observe(link, observed, now)).collect();
         self.links.extend(links.into_iter().map(|link| ((link.from, link.to), link)));
+        if self.crowd.is_some() {
+            self.tunnels = self.living(observed, now);
+        }
         self.at(now)
+    }
+
+    /// Between which ends there are tunnels with a handshake that WireGuard still honours, as either end of each says.
+    fn living(&self, observed: &Observed, now: Timestamp) -> BTreeSet<(End, End)> {
+        let keys: BTreeMap<PublicKey, PeerId> =
+            self.intent.peers().filter_map(|(id, peer)| Some((peer.key()?, id))).collect();
+        let mut living = BTreeSet::new();
+        for (at, sighting) in observed.iter().filter(|(id, _)| observed.believed(*id, now).is_some()) {
+            let late = now.since(sighting.received);
+            let honoured =
+                |link: &&LinkReport| link.handshake_age.is_some_and(|age| age.saturating_add(late) < HONOURED);
+            let others = sighting.report.links.iter().filter(honoured).filter_map(|link| keys.get(&link.key));
+            for (a, b) in others.map(|other| (self.end_of(at), self.end_of(*other))) {
+                living.extend([(a, b), (b, a)]);
+            }
+        }
+        living
     }
 
     fn observe(&self, link: &Link, observed: &Observed, now: Timestamp) -> Link {

@@ -1,13 +1,24 @@
 "use strict";
 (() => {
   const root = document.documentElement, svg = document.querySelector("svg.board"), form = document.getElementById("filters");
-  const fields = ["text", "group", "network", "path", "status"], aside = document.getElementById("explanations");
+  const fields = ["text", "group", "network", "owner", "path", "status"], aside = document.getElementById("explanations");
   const close = aside.querySelector(".close"), output = form.querySelector("output");
   const nodes = [...svg.querySelectorAll(".card")], links = [...svg.querySelectorAll(".link[id]")];
   const tag = (link) => document.getElementById("tag." + link.id);
   const mark = (link, name, on) => { for (const part of [link, tag(link)]) part.classList.toggle(name, on); };
   const total = links.reduce((sum, link) => sum + Number(link.dataset.count), 0);
   let chosen = "";
+
+  // Who stands behind the cards that stand for many.
+  const members = {};
+  let rows;
+  for (const line of (document.getElementById("members")?.textContent || "").split("\n")) {
+    if (line.startsWith("=")) rows = members[line.slice(1)] = [];
+    else if (line) {
+      const [names, groups, networks, owners, status] = line.split("\t");
+      rows.push({ names, groups, networks, owners, status });
+    }
+  }
   root.classList.add("scripted");
 
   const has = (list, word) => (list || "").split(" ").includes(word);
@@ -28,15 +39,23 @@
     text.setAttribute("y", at.y + 4);
   };
 
+  const matching = {}, LISTED = 200;
+  const peersOf = (count) => (count === 1 ? "1 peer" : `${count} peers`);
+
   // What is filtered out is dimmed, never removed; a link that leaves the selection says where it goes.
   const filter = () => {
     const want = Object.fromEntries(fields.map((name) => [name, form.elements[name].value.trim().toLowerCase()]));
-    const ofNodes = want.group || want.network;
+    const ofNodes = want.group || want.network || want.owner;
     const says = (element) => !want.text || element.dataset.names.toLowerCase().includes(want.text);
+    const isMember = (data) => (!want.group || has(data.groups, want.group)) && (!want.network || has(data.networks, want.network)) && (!want.owner || has(data.owners, want.owner));
+    const isShown = (data) => isMember(data) && (!want.text || data.names.toLowerCase().includes(want.text)) && (!want.status || data.status === want.status) && !want.path;
+    const active = fields.some((name) => want[name]);
     for (const node of nodes) {
-      const data = node.dataset, route = node.classList.contains("route");
-      const member = (!want.group || has(data.groups, want.group)) && (!want.network || has(data.networks, want.network));
-      const fits = member && says(node) && (route || !want.status || data.status === want.status) && !want.path;
+      const data = node.dataset, many = members[node.id];
+      const member = many ? many.some(isMember) : isMember(data);
+      matching[node.id] = many ? many.filter(isShown) : [];
+      const fits = many ? matching[node.id].length > 0 : isShown(node.classList.contains("route") ? { ...data, status: want.status } : data);
+      if (many) node.querySelector(".part").textContent = active && !want.path ? `${matching[node.id].length} of ${many.length} peers` : peersOf(many.length);
       node.dataset.member = member ? "yes" : "no";
       node.classList.toggle("out", !fits);
     }
@@ -55,12 +74,22 @@
         if (want.path || want.text || want.status) for (const end of [data.from, data.to, ...data.stops.trim().split(" ")]) document.getElementById(end)?.classList.remove("out");
       }
     }
-    const active = fields.some((name) => want[name]);
     svg.classList.toggle("filtered", active);
     if (!active) for (const element of nodes) element.classList.remove("out");
-    const kept = nodes.filter((node) => !node.classList.contains("out") && !node.classList.contains("route")).length;
-    const peers = nodes.filter((node) => !node.classList.contains("route")).length;
+    const count = (of) => nodes.filter((node) => !node.classList.contains("route")).reduce((sum, node) => sum + of(node), 0);
+    const peers = count((node) => (members[node.id] ? members[node.id].length : 1));
+    const kept = count((node) => (node.classList.contains("out") ? 0 : members[node.id] ? matching[node.id].length || members[node.id].length : 1));
     output.value = `${active ? kept : peers} of ${peers} peers, ${active ? shown : total} of ${total} links`;
+    if (members[chosen]) list(chosen);
+  };
+
+  // A screenful of those that the filter leaves, and how many more there are.
+  const list = (id) => {
+    const found = matching[id], article = document.getElementById("why.members");
+    const line = (peer) => `${peer.names.split(" ").join("  ")}  ${peer.status}`;
+    const more = found.length - LISTED;
+    article.querySelector("h2").textContent = document.getElementById(id).querySelector("title").textContent;
+    article.querySelector("pre").textContent = [...found.slice(0, LISTED).map(line), ...(more > 0 ? [`and ${more} more: Find narrows them down`] : [])].join("\n");
   };
 
   const show = (id) => {
@@ -69,9 +98,12 @@
       mark(link, "chosen", link.id === id);
       link.setAttribute("aria-pressed", String(link.id === id));
     }
+    for (const node of nodes) if (members[node.id]) node.classList.toggle("chosen", node.id === id);
+    if (members[id]) list(id);
+    const shown = "why." + (members[id] ? "members" : id);
     let any = false;
     for (const article of aside.querySelectorAll("article")) {
-      const is = article.id === "why." + id;
+      const is = article.id === shown;
       article.classList.toggle("chosen", is);
       any ||= is;
     }
@@ -98,7 +130,7 @@
   form.addEventListener("input", () => { filter(); write(); });
   form.addEventListener("reset", () => setTimeout(() => { filter(); write(); }));
   const choose = (event) => {
-    const part = event.target.closest(".link[id], .tag[id]");
+    const part = event.target.closest(".link[id], .tag[id], .card.many");
     if (!part) return;
     const link = document.getElementById(part.id.replace(/^tag\./, ""));
     event.preventDefault();

@@ -3,24 +3,30 @@
 //! **Invariant**: one file, nothing fetched, no script but its own; a content security policy in the page says so too. Without
 //! the script the picture and every explanation are still there.
 
+use std::collections::BTreeSet;
+
 use super::draw::{Audience, svg};
-use super::strand::Strand;
+use super::members;
+use super::strand::{Holds, Strand};
 use super::xml::Escaped;
-use super::{Board, State};
+use super::{Board, Link, State};
 
 pub(super) fn html(board: &Board) -> String {
     let name = board.intent.name();
-    let picture = svg(board, Audience::Page);
+    let strands = board.strands();
+    let picture = svg(board, &strands, Audience::Page);
     let options =
         |names: Vec<String>| names.into_iter().map(|n| format!("<option>{}</option>", Escaped(n))).collect::<String>();
-    let groups = options(
-        board.intent.groups().filter_map(|(id, _)| board.intent.name_of(id)).map(ToString::to_string).collect(),
-    );
-    let networks = options(
-        board.intent.networks().filter_map(|(id, _)| board.intent.name_of(id)).map(ToString::to_string).collect(),
-    );
+    let named = |ids: Vec<nanami_model::ObjectId>| options(ids.into_iter().map(|id| board.word(id)).collect());
+    let groups = named(board.intent.groups().map(|(id, _)| id.into()).collect());
+    let networks = named(board.intent.networks().map(|(id, _)| id.into()).collect());
+    let owners: BTreeSet<_> = board.intent.networks().map(|(_, network)| board.word(network.owner())).collect();
     let states = options(State::ALL.iter().map(ToString::to_string).collect());
-    let explanations: String = board.strands().0.iter().map(|strand| explanation(board, strand)).collect();
+    let explanations: String = strands.drawn.iter().map(|strand| explanation(board, strand)).collect();
+    let (members, listed) = match members::lines(board).as_str() {
+        "" => (String::new(), ""),
+        lines => (format!("<pre id=\"members\" hidden>{}</pre>\n", Escaped(lines)), MEMBERS),
+    };
     format!(
         include_str!("page.html"),
         name = name,
@@ -28,22 +34,22 @@ pub(super) fn html(board: &Board) -> String {
         script = include_str!("page.js"),
         groups = groups,
         networks = networks,
+        owners = options(owners.into_iter().collect()),
         states = states,
         picture = picture,
-        explanations = explanations,
+        explanations = explanations + listed,
+        members = members,
     )
 }
 
+/// Where the script lists those behind a card that was chosen.
+const MEMBERS: &str = "<article id=\"why.members\"><h2></h2><pre tabindex=\"0\"></pre></article>\n";
+
 fn explanation(board: &Board, strand: &Strand<'_>) -> String {
-    let (text, command) = match strand.single() {
-        None => (listing(board, strand), String::new()),
-        Some(link) => match &link.explanation {
-            Some((text, command)) if command.is_empty() => (text.clone(), String::new()),
-            Some((text, command)) => {
-                (text.clone(), format!("<p class=\"command\"><code>{}</code></p>", Escaped(command)))
-            }
-            None => (board.link_label(link), String::new()),
-        },
+    let (text, command) = told(board, strand);
+    let command = match command.as_str() {
+        "" => String::new(),
+        command => format!("<p class=\"command\"><code>{}</code></p>", Escaped(command)),
     };
     format!(
         "<article id=\"why.{}\"><h2>{} <span aria-hidden=\"true\">\u{2192}</span><span class=\"unseen\">to</span> {}</h2>\
@@ -55,10 +61,25 @@ fn explanation(board: &Board, strand: &Strand<'_>) -> String {
     )
 }
 
+/// What is said of a strand, and the command that says the same, or nothing.
+fn told(board: &Board, strand: &Strand<'_>) -> (String, String) {
+    match &strand.holds {
+        Holds::One(link) => link.explanation.clone().unwrap_or_else(|| (board.link_label(link), String::new())),
+        Holds::All(links) => (listing(board, strand, links), String::new()),
+        Holds::First(first) => {
+            let label = board.strand_label(strand);
+            match first.and_then(|first| board.explanations.get(&first)) {
+                Some((text, command)) => (format!("{label}\nOne of them:\n\n{text}"), command.clone()),
+                None => (label, String::new()),
+            }
+        }
+    }
+}
+
 /// What a bundle holds: its first links, and how many more there are.
-fn listing(board: &Board, strand: &Strand<'_>) -> String {
+fn listing(board: &Board, strand: &Strand<'_>, links: &[&Link]) -> String {
     let mut lines = vec![board.strand_label(strand), String::new()];
-    let mut links: Vec<_> = strand.links().map(|link| board.link_label(link)).collect();
+    let mut links: Vec<_> = links.iter().map(|link| board.link_label(link)).collect();
     links.sort();
     let more = links.len().saturating_sub(LISTED);
     lines.extend(links.into_iter().take(LISTED));

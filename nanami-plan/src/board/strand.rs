@@ -1,72 +1,91 @@
-//! What is drawn as one line: a link, or on a crowded board all links between two groups that go one way.
+//! What is drawn as one line: a link, or on a crowded board all links between two ends that go one way.
 //!
 //! **Invariant**: every link is in exactly one strand, and a strand says how many links it stands for. Of more strands than a
 //! picture can hold the thinnest are left out, and the picture says how many.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use nanami_model::{Destination, GatewayId, GroupId, NetworkId, PeerId, RouteId};
+use nanami_model::{Destination, PeerId};
 
+use super::crowd::Bundle;
+use super::detail::Cards;
+use super::end::{End, Stops};
 use super::observe::worst;
 use super::state::State;
 use super::xml::Escaped;
 use super::{Board, Link};
 
-/// Where a strand begins or ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum End {
-    Peer(PeerId),
-    Route(RouteId),
-    /// The peers that stand in one frame.
-    Hub(Option<NetworkId>, Option<GroupId>),
-}
-
 /// Links that are drawn as one line.
 pub(super) struct Strand<'a> {
     pub(super) from: End,
     pub(super) to: End,
-    /// Never empty.
-    links: Vec<&'a Link>,
+    pub(super) via: Stops,
+    /// How many links there are in each state.
+    states: [usize; State::ALL.len()],
+    /// The rank of the gateway by which it is live, of a bundle that of the first live link; `None` if none is.
+    pub(super) live: Option<usize>,
+    pub(super) holds: Holds<'a>,
+}
+
+/// What a strand knows of its links.
+pub(super) enum Holds<'a> {
+    /// The one link between two objects.
+    One(&'a Link),
+    /// Its links, by name.
+    All(Vec<&'a Link>),
+    /// One of many.
+    First(Option<(PeerId, Destination)>),
 }
 
 impl<'a> Strand<'a> {
-    /// The link, if it is only one.
+    fn of(board: &Board, (from, to, via): (End, End, Stops), links: Vec<&'a Link>) -> Self {
+        let mut states = [0; State::ALL.len()];
+        links.iter().for_each(|link| states[link.state as usize] += 1);
+        let live = links.iter().find_map(|link| link.live.as_ref()).map(|(rank, _)| *rank);
+        let alone = |id| board.end_of(id) == End::Peer(id);
+        let holds = match links.as_slice() {
+            [link] if from == End::Peer(link.from) && alone(link.from) => Holds::One(link),
+            _ => Holds::All(links),
+        };
+        Self { from, to, via, states, live, holds }
+    }
+
+    /// The link, if it is only one between two objects.
     pub(super) fn single(&self) -> Option<&'a Link> {
-        match (self.from, self.links.as_slice()) {
-            (End::Peer(_), [link]) => Some(link),
-            _ => None,
+        match self.holds {
+            Holds::One(link) => Some(link),
+            Holds::All(_) | Holds::First(_) => None,
         }
     }
 
+    /// How many links it stands for.
     pub(super) fn len(&self) -> usize {
-        self.links.len()
+        self.states.iter().sum()
     }
 
-    pub(super) fn links(&self) -> impl Iterator<Item = &'a Link> + '_ {
-        self.links.iter().copied()
-    }
-
-    pub(super) fn via(&self) -> &'a [GatewayId] {
-        self.links.first().map(|link| link.via.as_slice()).unwrap_or_default()
-    }
-
-    pub(super) fn near(&self) -> Option<GatewayId> {
-        self.links.first().and_then(|link| link.near)
-    }
-
-    /// The gateways on the way, the nearest first.
-    fn all(&self) -> Vec<GatewayId> {
-        self.near().into_iter().chain(self.via().iter().copied()).collect()
+    /// The states that its links are in, with how many are.
+    pub(super) fn states(&self) -> impl Iterator<Item = (usize, State)> + Clone + '_ {
+        self.states.into_iter().zip(State::ALL).filter(|(count, _)| *count > 0)
     }
 
     /// The state that most wants to be looked at.
     pub(super) fn state(&self) -> State {
-        worst(self.links.iter().map(|link| link.state))
+        worst(self.states().map(|(_, state)| state))
     }
+}
 
-    /// The rank of the gateway by which it is live, of a bundle that of the first live link; `None` if none is.
-    pub(super) fn live(&self) -> Option<usize> {
-        self.links.iter().find_map(|link| link.live.as_ref()).map(|(rank, _)| *rank)
+/// The strands of a board.
+pub(super) struct Strands<'a> {
+    /// What is drawn, by the ids of their elements.
+    pub(super) drawn: Vec<Strand<'a>>,
+    /// How many there was no room for, and the links that those stand for.
+    pub(super) left_out: (usize, usize),
+}
+
+impl Strands<'_> {
+    /// How many links there are.
+    pub(super) fn links(&self) -> usize {
+        self.drawn.iter().map(Strand::len).sum::<usize>() + self.left_out.1
     }
 }
 
@@ -81,62 +100,58 @@ impl Board {
         self.links.values().filter(move |link| has(link.to) && self.intent.get(link.from).is_some())
     }
 
-    /// What is drawn, by the names of its ends, and how many strands there was no room for.
-    pub(super) fn strands(&self) -> (Vec<Strand<'_>>, usize) {
-        let bundled = self.shown_links().count() > MOST_LINKS;
+    /// Whether links are told apart by the frames of their ends alone.
+    pub(super) fn bundles(&self) -> bool {
+        self.shown_links().nth(MOST_LINKS).is_some()
+    }
+
+    /// What is drawn, and what there is no room for.
+    pub(super) fn strands(&self) -> Strands<'_> {
+        let mut strands = self.listed();
+        if let Some(bundles) = self.counted() {
+            strands.extend(bundles.iter().map(|(key, bundle)| self.of_crowd(key.clone(), bundle)));
+        }
+        strands.sort_by_cached_key(|strand| (std::cmp::Reverse(strand.len()), self.strand_id(strand)));
+        let rest = strands.split_off(strands.len().min(self.most_strands()));
+        strands.sort_by_cached_key(|strand| self.strand_id(strand));
+        Strands { drawn: strands, left_out: (rest.len(), rest.iter().map(Strand::len).sum()) }
+    }
+
+    /// The strands of links that are listed one by one.
+    fn listed(&self) -> Vec<Strand<'_>> {
+        let bundled = self.bundles();
         let mut strands: BTreeMap<_, Vec<&Link>> = BTreeMap::new();
         for link in self.shown_links() {
-            let to = match link.to {
-                Destination::Route(id) => End::Route(id),
-                Destination::Peer(id) if bundled => self.hub(id),
-                Destination::Peer(id) => End::Peer(id),
-                Destination::Address(_) => continue,
-            };
-            let from = if bundled { self.hub(link.from) } else { End::Peer(link.from) };
-            strands.entry((from, to, link.near, link.via.as_slice())).or_default().push(link);
+            let Some(to) = self.end_to(link.to) else { continue };
+            let [from, to] = [self.end_of(link.from), to].map(|end| if bundled { self.hub(end) } else { end });
+            strands.entry((from, to, self.stops_of(link.near, &link.via))).or_default().push(link);
         }
-        let mut strands: Vec<_> =
-            strands.into_iter().map(|((from, to, ..), links)| Strand { from, to, links }).collect();
-        strands.sort_by_cached_key(|strand| (std::cmp::Reverse(strand.len()), self.strand_id(strand)));
-        let left_out = strands.len().saturating_sub(MOST_STRANDS);
-        strands.truncate(MOST_STRANDS);
-        strands.sort_by_cached_key(|strand| self.strand_id(strand));
-        (strands, left_out)
+        strands.into_iter().map(|(key, links)| Strand::of(self, key, links)).collect()
     }
 
-    /// Where a peer's links come together on a crowded board: its frame, or its own card if it is a gateway.
-    pub(super) fn hub(&self, id: PeerId) -> End {
-        match self.intent.get(id) {
-            Some(peer) if self.intent.gateway_of(id).is_none() => {
-                End::Hub(peer.networks().first().copied(), peer.groups().first().copied())
-            }
-            _ => End::Peer(id),
-        }
+    fn of_crowd(&self, (from, to, via): (End, End, Stops), bundle: &Bundle) -> Strand<'_> {
+        let way = via.hops(from, to);
+        let is_live = |hop: &[End]| matches!(hop[1], End::Route(_)) || self.tunnels.contains(&(hop[0], hop[1]));
+        let hops = way.windows(2).filter(|hop| hop[0] != hop[1]).chain((from == to).then_some(&way[..2]));
+        let live = hops.clone().next().is_some() && hops.clone().all(is_live);
+        let live = (live && !self.tunnels.is_empty()).then_some(0);
+        Strand { from, to, via, states: bundle.states, live, holds: Holds::First(bundle.first) }
     }
 
-    /// The name of an end, for people.
-    pub(super) fn end_name(&self, end: End) -> String {
-        let name = |id: nanami_model::ObjectId| self.intent.name_of(id).map(ToString::to_string).unwrap_or_default();
+    fn most_strands(&self) -> usize {
+        if self.cards == Cards::Peers { MOST_STRANDS } else { MOST_COUNTED }
+    }
+
+    /// Where a peer's links come together on a board with many links: its frame, or its own card if it is a gateway.
+    pub(super) fn hub(&self, end: End) -> End {
         match end {
-            End::Peer(id) => name(id.into()),
-            End::Route(id) => name(id.into()),
-            End::Hub(network, group) => {
-                let group = group.map_or("no group".to_owned(), |id| format!("group {}", name(id.into())));
-                network.map_or(group.clone(), |id| format!("{group} in {}", name(id.into())))
-            }
-        }
-    }
-
-    /// The id of the element that an end is.
-    pub(super) fn end_id(&self, end: End) -> String {
-        let name = |id: nanami_model::ObjectId| self.intent.name_of(id).map(ToString::to_string).unwrap_or_default();
-        match end {
-            End::Peer(id) => format!("peer.{}", name(id.into())),
-            End::Route(id) => format!("route.{}", name(id.into())),
-            End::Hub(network, group) => {
-                let part = |id: Option<nanami_model::ObjectId>| id.map(name).unwrap_or_default();
-                format!("hub.{}.{}", part(network.map(Into::into)), part(group.map(Into::into)))
-            }
+            End::Peer(id) => match self.intent.get(id) {
+                Some(peer) if self.intent.gateway_of(id).is_none() && self.cards == Cards::Peers => {
+                    End::Hub(peer.networks().first().copied(), peer.groups().first().copied())
+                }
+                _ => end,
+            },
+            _ => end,
         }
     }
 
@@ -145,7 +160,7 @@ impl Board {
         let (from, to) = (self.end_id(strand.from), self.end_id(strand.to));
         match strand.single() {
             Some(_) => format!("link.{}.{to}", from.trim_start_matches("peer.")),
-            None => format!("bundle.{from}.{to}.{}", self.via_names(&strand.all()).join(".")),
+            None => format!("bundle.{from}.{to}.{}", self.names(strand.via.all()).join(".")),
         }
     }
 
@@ -155,64 +170,51 @@ impl Board {
             return self.link_label(link);
         }
         let (from, to) = (self.end_name(strand.from), self.end_name(strand.to));
-        let in_state = |state: State| (strand.links().filter(|link| link.state == state).count(), state);
-        let states: Vec<_> = State::ALL.into_iter().map(in_state).filter(|(n, _)| *n > 0).collect();
-        let states: Vec<_> = states.into_iter().map(|(n, state)| format!("{n} {state}")).collect();
-        format!(
-            "{from} to {to}, {} links {}: {}",
-            strand.len(),
-            self.way(strand.near(), strand.via()),
-            states.join(", ")
-        )
+        let states: Vec<_> = strand.states().map(|(n, state)| format!("{n} {state}")).collect();
+        let links = if strand.len() == 1 { "link" } else { "links" };
+        let count = strand.len();
+        format!("{from} to {to}, {count} {links} {}: {}", self.way(&strand.via), states.join(", "))
     }
 
     /// A link in words.
     pub(super) fn link_label(&self, link: &Link) -> String {
         let to = match link.to {
-            Destination::Peer(id) => self.end_name(End::Peer(id)),
-            Destination::Route(id) => self.end_name(End::Route(id)),
+            Destination::Peer(id) => self.word(id),
+            Destination::Route(id) => self.word(id),
             Destination::Address(address) => address.to_string(),
         };
-        let from = self.end_name(End::Peer(link.from));
+        let (from, via) = (self.word(link.from), self.stops_of(link.near, &link.via));
         let live = match &link.live {
             None => "not live".to_owned(),
             Some((0, evidence)) => format!("live: {evidence}"),
             Some((rank, evidence)) => {
-                let by = self.via_names(&link.via).get(*rank).cloned().unwrap_or_default();
+                let by = self.names(via.ranks.iter().copied()).get(*rank).cloned().unwrap_or_default();
                 format!("live by standby {by}: {evidence}")
             }
         };
-        format!("{from} to {to}, {}, {}, {}, {live}", link.services, self.way(link.near, &link.via), link.state)
+        format!("{from} to {to}, {}, {}, {}, {live}", link.services, self.way(&via), link.state)
     }
 
-    fn way(&self, near: Option<GatewayId>, via: &[GatewayId]) -> String {
-        let to = near.and_then(|id| self.intent.name_of(id)).map(|near| format!("{near} then ")).unwrap_or_default();
-        match self.via_names(via).as_slice() {
+    fn way(&self, via: &Stops) -> String {
+        let to = via.near.map(|near| format!("{} then ", self.end_name(near))).unwrap_or_default();
+        match self.names(via.ranks.iter().copied()).as_slice() {
             [] => "direct".to_owned(),
             [used] => format!("via {to}{used}"),
             [used, standbys @ ..] => format!("via {to}{used}, standby {}", standbys.join(", ")),
         }
     }
 
-    fn via_names(&self, via: &[GatewayId]) -> Vec<String> {
-        via.iter().filter_map(|id| self.intent.name_of(*id)).map(ToString::to_string).collect()
+    fn names(&self, ends: impl Iterator<Item = End>) -> Vec<String> {
+        ends.map(|end| self.end_name(end)).collect()
     }
 
     /// What filters ask of a strand.
     pub(super) fn strand_data(&self, strand: &Strand<'_>) -> String {
         let (from, to) = (self.end_id(strand.from), self.end_id(strand.to));
-        let path = if strand.via().is_empty() { "direct" } else { "gateway" };
-        let stops: String = strand
-            .all()
-            .iter()
-            .filter_map(|id| self.intent.get(*id))
-            .map(|gateway| format!("{} ", self.end_id(End::Peer(gateway.peer()))))
-            .collect();
-        let states: String = State::ALL
-            .into_iter()
-            .filter(|state| strand.links().any(|link| link.state == *state))
-            .map(|state| format!("{state} "))
-            .collect();
+        let path = if strand.via.ranks.is_empty() { "direct" } else { "gateway" };
+        let stops: BTreeSet<_> = strand.via.all().map(|end| format!("{} ", self.end_id(end))).collect();
+        let stops: String = stops.into_iter().collect();
+        let states: String = strand.states().map(|(_, state)| format!("{state} ")).collect();
         let services = strand.single().map(|link| link.services.to_string()).unwrap_or_default();
         let names = format!("{} {} {services}", self.end_name(strand.from), self.end_name(strand.to));
         format!(
@@ -227,6 +229,8 @@ impl Board {
 }
 
 /// chosen: as many lines as a person can still follow with a filter.
-const MOST_LINKS: usize = 400;
+pub(super) const MOST_LINKS: usize = 400;
 /// chosen: a page of a few megabytes.
 const MOST_STRANDS: usize = 2_000;
+/// chosen: beside cards that stand for many, a picture of less than a megabyte.
+const MOST_COUNTED: usize = 600;

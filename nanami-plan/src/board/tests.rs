@@ -3,17 +3,18 @@ use std::sync::LazyLock;
 
 use nanami_model::{Entity, Policy, Service, name};
 
-use super::layout::{Layout, Rect, Spot};
+use super::layout::{Layout, Rect};
+use super::strand::Strands;
 use super::*;
 use crate::{Selection, compile};
 
 const ACME: &str = include_str!("../../../examples/acme.toml");
 
-fn acme() -> Intent {
+pub(super) fn acme() -> Intent {
     Intent::from_toml(ACME).unwrap()
 }
 
-fn planned(intent: &Intent) -> Board {
+pub(super) fn planned(intent: &Intent) -> Board {
     Board::of(&compile(intent, &Selection::default()))
 }
 
@@ -40,7 +41,7 @@ fn six_states() -> Board {
 }
 
 /// A workspace of 200 peers in four networks, nine groups and four regions, with policies between groups and to routes.
-fn large() -> Intent {
+pub(super) fn large() -> Intent {
     static LARGE: LazyLock<Intent> = LazyLock::new(build_large);
     LARGE.clone()
 }
@@ -139,7 +140,7 @@ fn the_page_fetches_nothing() {
 fn every_link_can_be_reached_named_and_explained() {
     let board = six_states();
     let page = board.to_html();
-    for strand in board.strands().0 {
+    for strand in board.strands().drawn {
         let id = board.strand_id(&strand);
         for element in [
             format!("<g class=\"link {}\" id=\"{id}\" tabindex=\"0\" role=\"button\" aria-label=\"", strand.state()),
@@ -149,11 +150,11 @@ fn every_link_can_be_reached_named_and_explained() {
             assert_eq!(page.matches(&element).count(), 1, "{element}");
         }
     }
-    assert_eq!(board.strands().0.len(), 6);
+    assert_eq!(board.strands().drawn.len(), 6);
 }
 
 /// Everybody in two networks may reach everybody there.
-fn crowded() -> Board {
+pub(super) fn crowded() -> Board {
     static CROWDED: LazyLock<Board> = LazyLock::new(build_crowded);
     CROWDED.clone()
 }
@@ -172,11 +173,11 @@ fn build_crowded() -> Board {
 #[test]
 fn a_crowded_board_bundles_its_links_and_loses_none() {
     let board = crowded();
-    let (strands, left_out) = board.strands();
+    let Strands { drawn: strands, left_out } = board.strands();
     let links = board.shown_links().count();
     assert!(links > 2_000, "{links}");
     assert_eq!(strands.iter().map(|strand| strand.len()).sum::<usize>(), links);
-    assert_eq!(left_out, 0);
+    assert_eq!(left_out, (0, 0));
     let page = board.to_html();
     assert!(page.len() < 2_000_000, "{} bytes", page.len());
     assert!(page.contains(&format!("{links} links")) && page.contains("group team-1 in net-0 to group team-"));
@@ -199,7 +200,7 @@ fn elements_are_closed_in_order() {
 }
 
 /// The points of a path, every few pixels.
-fn points(path: &str) -> Vec<(f64, f64)> {
+pub(super) fn points(path: &str) -> Vec<(f64, f64)> {
     let mut points: Vec<(f64, f64)> = Vec::new();
     let mut rest = path;
     while let Some(at) = rest.find(|c: char| c.is_ascii_alphabetic()) {
@@ -233,7 +234,7 @@ fn points(path: &str) -> Vec<(f64, f64)> {
     points
 }
 
-fn paths<'a>(picture: &'a str, class: &str) -> Vec<&'a str> {
+pub(super) fn paths<'a>(picture: &'a str, class: &str) -> Vec<&'a str> {
     let start = format!("<path class=\"{class}\" d=\"");
     picture.split(&start).skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
 }
@@ -241,47 +242,49 @@ fn paths<'a>(picture: &'a str, class: &str) -> Vec<&'a str> {
 #[test]
 fn no_line_passes_through_a_node() {
     for (board, links) in [(planned(&acme()), 5), (planned(&large()), 120), (crowded(), 100)] {
-        let intent = board.intent.clone();
-        let layout = Layout::of(&intent);
-        let rects: Vec<_> = layout.cards.iter().map(|(spot, card)| (card.rect, *spot)).collect();
-        let picture = board.to_svg();
-        let lines = [paths(&picture, "tube"), paths(&picture, "standby")].concat();
-        assert!(lines.len() > links);
-        // The legend's samples are the only lines with a plain horizontal stroke.
-        for line in lines.into_iter().filter(|line| !line.contains('H')) {
-            for (x, y) in points(line) {
-                let point = (x.round() as i32, y.round() as i32);
-                let hit = rects.iter().find(|(rect, _)| is_inside(rect, point));
-                assert!(hit.is_none(), "{line} at {point:?} is in {:?}", hit.map(|(_, spot)| label(&intent, *spot)));
-            }
+        assert!(lines_pass_no_node(&board) > links);
+    }
+}
+
+/// How many lines there are, none of which passes through a node.
+pub(super) fn lines_pass_no_node(board: &Board) -> usize {
+    let layout = Layout::of(board);
+    let rects: Vec<_> = layout.cards.iter().map(|(end, card)| (card.rect, *end)).collect();
+    let picture = board.to_svg();
+    let lines = [paths(&picture, "tube"), paths(&picture, "standby")].concat();
+    // The legend's samples are the only lines with a plain horizontal stroke.
+    for line in lines.iter().filter(|line| !line.contains('H')) {
+        for (x, y) in points(line) {
+            let point = (x.round() as i32, y.round() as i32);
+            let hit = rects.iter().find(|(rect, _)| is_inside(rect, point));
+            assert!(hit.is_none(), "{line} at {point:?} is in {:?}", hit.map(|(_, end)| board.end_name(*end)));
         }
     }
+    lines.len()
 }
 
-fn is_inside(rect: &Rect, (x, y): (i32, i32)) -> bool {
+pub(super) fn is_inside(rect: &Rect, (x, y): (i32, i32)) -> bool {
     rect.y + 1 < y && y < rect.bottom() - 1 && rect.x + 1 < x && x < rect.right() - 1
-}
-
-fn label(intent: &Intent, spot: Spot) -> String {
-    match spot {
-        Spot::Peer(id) => intent.label(id).to_string(),
-        Spot::Route(id) => intent.label(id).to_string(),
-    }
 }
 
 #[test]
 fn cards_stand_apart_and_on_the_board() {
     for intent in [acme(), large()] {
-        let layout = Layout::of(&intent);
-        assert_eq!(layout.cards.len(), intent.peers().len() + intent.routes().len());
-        let rects: Vec<_> = layout.cards.values().map(|card| card.rect).collect();
-        for (i, a) in rects.iter().enumerate() {
-            assert!(a.x >= 0 && a.right() <= layout.width && a.bottom() <= layout.height);
-            for b in &rects[..i] {
-                assert!(a.right() <= b.x || b.right() <= a.x || a.bottom() <= b.y || b.bottom() <= a.y, "{a:?} {b:?}");
-            }
+        assert_eq!(cards_stand_apart(&Board::new(&intent)), intent.peers().len() + intent.routes().len());
+    }
+}
+
+/// How many cards there are, no two of which overlap.
+pub(super) fn cards_stand_apart(board: &Board) -> usize {
+    let layout = Layout::of(board);
+    let rects: Vec<_> = layout.cards.values().map(|card| card.rect).collect();
+    for (i, a) in rects.iter().enumerate() {
+        assert!(a.x >= 0 && a.right() <= layout.width && a.bottom() <= layout.height);
+        for b in &rects[..i] {
+            assert!(a.right() <= b.x || b.right() <= a.x || a.bottom() <= b.y || b.bottom() <= a.y, "{a:?} {b:?}");
         }
     }
+    rects.len()
 }
 
 #[test]

@@ -2,9 +2,12 @@
 //!
 //! **Invariant**: each peer is in one cluster; everything is ordered by name; nothing is wider than the board.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use nanami_model::{Entity, Intent, NetworkId, PeerId};
+use nanami_model::{Entity, Intent, Name, NetworkId, RegionId};
+
+use super::super::Board;
+use super::super::end::End;
 
 use super::{FrameKind, GAP, GROUP_GAP, NETWORK_GAP, NETWORK_PAD, PAD, PER_LINE, PITCH, WIDEST};
 
@@ -12,7 +15,7 @@ use super::{FrameKind, GAP, GROUP_GAP, NETWORK_GAP, NETWORK_PAD, PAD, PER_LINE, 
 pub(super) struct Cluster {
     pub(super) kind: FrameKind,
     pub(super) title: String,
-    pub(super) peers: Vec<PeerId>,
+    pub(super) cards: Vec<End>,
 }
 
 impl Cluster {
@@ -21,7 +24,7 @@ impl Cluster {
     }
 
     pub(super) fn count(&self) -> i32 {
-        i32::try_from(self.peers.len()).unwrap_or(i32::MAX)
+        i32::try_from(self.cards.len()).unwrap_or(i32::MAX)
     }
 
     /// As many as possible beside each other, the lines about equally long.
@@ -69,48 +72,71 @@ impl Band {
     }
 }
 
-/// The gateways of each region. A peer with two gateway roles stands where the first of them is.
-pub(super) fn regions(intent: &Intent) -> Vec<Cluster> {
-    let mut seen = BTreeSet::new();
-    let mut by_region: BTreeMap<_, Vec<PeerId>> = BTreeMap::new();
-    for (_, gateway) in intent.gateways() {
-        if seen.insert(gateway.peer())
-            && let Some(region) = intent.get(gateway.region())
-        {
-            by_region.entry((Entity::name(region).clone(), gateway.region())).or_default().push(gateway.peer());
+/// The gateways of each region, or all regions as cards. A peer with two gateway roles stands where the first of them is.
+pub(super) fn regions(board: &Board) -> Vec<Cluster> {
+    let mut by_region: BTreeMap<Option<Name>, (RegionId, Vec<End>)> = BTreeMap::new();
+    for (_, gateway) in board.intent.gateways() {
+        let end = board.end_of(gateway.peer());
+        let Some(region) = board.intent.get(gateway.region()) else { continue };
+        let key = if board.by_region() { None } else { Some(Entity::name(region).clone()) };
+        let (_, cards) = by_region.entry(key).or_insert((gateway.region(), Vec::new()));
+        if !cards.contains(&end) {
+            cards.push(end);
         }
     }
     let mut clusters = Vec::new();
-    for ((name, id), peers) in by_region {
-        for peers in peers.chunks(PER_LINE as usize) {
-            let title = format!("region {name}");
-            clusters.push(Cluster { kind: FrameKind::Region(id), title, peers: peers.to_vec() });
+    for (name, (id, mut cards)) in by_region {
+        if name.is_none() {
+            cards.sort_by_cached_key(|end| board.end_name(*end));
+        }
+        for cards in cards.chunks(PER_LINE as usize) {
+            let title = name.as_ref().map_or(String::new(), |name| format!("region {name}"));
+            clusters.push(Cluster { kind: FrameKind::Region(id), title, cards: cards.to_vec() });
         }
     }
     clusters
 }
 
 /// Every peer that is no gateway, in the first of its networks and there in the first of its groups.
-pub(super) fn networks(intent: &Intent) -> Vec<NetworkBox> {
-    let is_gateway: BTreeSet<_> = intent.gateways().map(|(_, gateway)| gateway.peer()).collect();
+pub(super) fn networks(board: &Board) -> Vec<NetworkBox> {
+    let intent = &board.intent;
     let order = |id: Option<nanami_model::ObjectId>| (id.is_none(), id.and_then(|id| intent.name_of(id).cloned()));
-    let mut by_network: BTreeMap<_, BTreeMap<_, Vec<PeerId>>> = BTreeMap::new();
-    for (id, peer) in intent.peers().filter(|(id, _)| !is_gateway.contains(id)) {
+    let mut by_network: BTreeMap<_, BTreeMap<_, Vec<End>>> = BTreeMap::new();
+    for (id, peer) in intent.peers().filter(|(id, _)| intent.gateway_of(*id).is_none()) {
+        let end = board.end_of(id);
         let (network, group) = (peer.networks().first().copied(), peer.groups().first().copied());
-        let network_key = (order(network.map(Into::into)), network);
-        let group_key = (order(group.map(Into::into)), group);
-        by_network.entry(network_key).or_default().entry(group_key).or_default().push(id);
+        // Where networks are cards there is one frame around all of them; where groups are, they share their network's.
+        let (network, around) = match end {
+            End::Network(_) => ((false, None), None),
+            _ => (order(network.map(Into::into)), network),
+        };
+        let group = match end {
+            End::Peer(_) => Some((order(group.map(Into::into)), group)),
+            _ => None,
+        };
+        let cards = by_network.entry((network, around, end_is_network(end))).or_default().entry(group).or_default();
+        if cards.last() != Some(&end) {
+            cards.push(end);
+        }
     }
-    let boxes = by_network.into_iter().map(|((_, network), groups)| {
-        let groups = groups.into_iter().map(|((_, group), peers)| {
-            let name = group.and_then(|id| intent.name_of(id));
-            let title = name.map_or("in no group".to_owned(), |name| format!("group {name}"));
-            Cluster { kind: FrameKind::Group(group), title, peers }
+    let boxes = by_network.into_iter().map(|((_, network, all), groups)| {
+        let groups = groups.into_iter().map(|(group, mut cards)| {
+            cards.sort_by_cached_key(|end| (matches!(end, End::Peer(_)), board.end_name(*end)));
+            cards.dedup();
+            let name = group.as_ref().map(|(_, group)| group.and_then(|id| intent.name_of(id)));
+            let title =
+                name.map_or(String::new(), |name| name.map_or("in no group".to_owned(), |n| format!("group {n}")));
+            Cluster { kind: FrameKind::Group(group.and_then(|(_, group)| group)), title, cards }
         });
-        let (title, note) = network_words(intent, network);
+        let (title, note) =
+            if all { ("all networks".to_owned(), String::new()) } else { network_words(intent, network) };
         NetworkBox { kind: FrameKind::Network(network), title, note, shelves: shelves(groups.collect()) }
     });
     boxes.collect()
+}
+
+fn end_is_network(end: End) -> bool {
+    matches!(end, End::Network(_))
 }
 
 fn network_words(intent: &Intent, id: Option<NetworkId>) -> (String, String) {

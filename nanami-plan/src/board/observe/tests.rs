@@ -58,7 +58,7 @@ fn label(
         board = board.with_posture(peer(desired, name), posture);
     }
     let board = board.beside(&observed, at(now));
-    let (strands, _) = board.strands();
+    let strands = board.strands().drawn;
     let (from, to) = link;
     let labels: Vec<_> = strands.iter().map(|strand| board.strand_label(strand)).collect();
     labels.into_iter().find(|label| label.starts_with(&format!("{from} to {to},"))).unwrap()

@@ -135,6 +135,12 @@ pub(crate) enum Verb {
         /// The file to write, `.svg` or `.html`
         #[arg(short, long, value_name = "FILE", default_value = "board.html")]
         output: PathBuf,
+        /// What each card stands for; by itself every peer up to 400, beyond that groups, beyond 400 of those networks
+        #[arg(long, value_name = "WHAT")]
+        by: Option<By>,
+        /// Show the peers of this group one by one where groups have one card each
+        #[arg(long, value_name = "GROUP")]
+        open: Vec<String>,
         #[command(flatten)]
         workspace: Workspace,
     },
@@ -209,6 +215,17 @@ pub(crate) enum Verb {
 }
 
 /// What an import reads.
+/// What a card of the board stands for.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum By {
+    /// A peer, in a workspace of at most 2,000
+    Peer,
+    /// The peers of a group in a network
+    Group,
+    /// The peers of a network
+    Network,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Format {
     /// A folder of wg-quick files

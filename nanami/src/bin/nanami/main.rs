@@ -55,7 +55,7 @@ fn run(Command { verb, form }: Command) -> Result<Answer, Failure> {
             let dead = verbs::impact::Dead { gateways, regions, hosts, control: without_control, each: sweep };
             verbs::impact::run(&workspace.file, &dead, &form)
         }
-        Verb::Board { output, workspace } => verbs::board::run(&workspace.file, &output),
+        Verb::Board { output, by, open, workspace } => verbs::board::run(&workspace.file, &output, by, &open),
         Verb::Status { workspace } => verbs::status::run(&workspace.file, &form),
         Verb::Check { against, workspace } => verbs::check::run(&workspace.file, against.as_deref(), &form),
         Verb::Diff { old, new } => verbs::diff::run(&old, &new, &form),
