@@ -31,6 +31,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "workspace", tools: &[CC], runs: Runs::Everywhere, run: workspace },
     Suite { name: "alone", tools: alone::TOOLS, runs: Runs::Everywhere, run: alone::run },
     Suite { name: "interop", tools: INTEROP, runs: Runs::AsRoot, run: |tally| ignored("interop", tally) },
+    Suite { name: "browser", tools: BROWSER, runs: Runs::Everywhere, run: |tally| ignored("browser", tally) },
     Suite { name: "soak", tools: &[CC], runs: Runs::InCi, run: |tally| ignored("soak", tally) },
     Suite { name: "python", tools: python::TOOLS, runs: Runs::Everywhere, run: python::run },
     Suite { name: "quickstart", tools: &[CC], runs: Runs::Everywhere, run: quickstart::run },
@@ -38,6 +39,9 @@ const SUITES: &[Suite] = &[
 
 /// SQLite and the cryptography are partly C.
 const CC: Tool = Tool { program: "cc", package: "build-essential" };
+
+/// What shows the board's page.
+const BROWSER: &[Tool] = &[CC, Tool { program: "chromium", package: "chromium" }];
 
 /// Another implementation of WireGuard, and what drives it.
 const INTEROP: &[Tool] = &[

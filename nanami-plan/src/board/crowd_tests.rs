@@ -60,9 +60,23 @@ fn by_gateways() -> Intent {
     acme.apply(acme.owner(), &draft.into_changes()).unwrap()
 }
 
+/// The same with a plain device, which goes by its gateway alone, and by two to what another one serves.
+fn by_two() -> Intent {
+    let acme = by_gateways();
+    let (ci, west) = (acme.id::<PeerId>("ci-runner").unwrap(), acme.id::<GatewayId>("eu-west").unwrap());
+    let prod = acme.id::<nanami_model::NetworkId>("prod").unwrap();
+    let key = nanami_model::PrivateKey::from_bytes([9; 32]).public();
+    let mut draft = acme.draft();
+    draft.update(ci, |peer| {
+        peer.with_mode(nanami_model::Mode::Limited { gateway: west }).with_networks([prod]).with_key(key)
+    });
+    acme.apply(acme.owner(), &draft.into_changes()).unwrap()
+}
+
 #[test]
 fn what_is_counted_is_what_would_be_listed() {
-    for (intent, least) in [(by_gateways(), 5), (large(), 60), (crowded().intent, 100)] {
+    let documents = [(by_gateways(), 5), (by_two(), 5), (large(), 60), (crowded().intent, 100)];
+    for (intent, least) in documents {
         let desired = desired(&intent);
         for cards in [Cards::Groups, Cards::Networks] {
             let detail = Detail::default().by(cards);
