@@ -387,12 +387,14 @@ impl Intent {
         Some((gateway, self.get(gateway)?))
     }
 
+    /// The peer that has this overlay address.
+    pub fn peer_at(&self, address: std::net::IpAddr) -> Option<PeerId> {
+        ranges::holders(&self.tables.index.addresses, &address).next()
+    }
+
     /// The peer that has this overlay address, or the address itself.
     fn destination_of(&self, address: std::net::IpAddr) -> Destination {
-        match ranges::holders(&self.tables.index.addresses, &address).next() {
-            Some(peer) => Destination::Peer(peer),
-            None => Destination::Address(address),
-        }
+        self.peer_at(address).map_or(Destination::Address(address), Destination::Peer)
     }
 
     /// How many addresses were released and wait until their removal was acknowledged

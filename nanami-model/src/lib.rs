@@ -142,7 +142,7 @@ pub use literal::{is_cidr_literal, is_service_literal};
 pub use mtu::{Mtu, ParseMtuError};
 pub use name::{Name, ParseNameError};
 pub use network_map::{
-    AcceptRule, Digest, Facet, Filter, ForwardRule, MapEntry, MapMismatch, Neighbor, NetworkMap, Standby,
+    AcceptRule, Digest, Facet, Filter, ForwardRule, MapEntry, MapItem, MapMismatch, Neighbor, NetworkMap, Standby,
 };
 pub use object::{Entity, Id, Label, Object, ObjectId};
 pub use observed::{Observed, Sighting, StaleReport};
@@ -151,7 +151,7 @@ pub use recording::{Recording, RecordingError};
 pub use redemption::{NotRedeemable, Redemption};
 pub use refused::{Refused, Violation};
 pub use rename::Rename;
-pub use report::{Attempt, LinkReport, Report, TakenOver, Usage};
+pub use report::{Alteration, Altered, Attempt, LinkReport, Report, TakenOver, Usage};
 pub use secret::{ApiToken, Exposed, JoinSecret, JoinSecretHash, ParseSecretError, SessionToken, TokenHash};
 pub use service::{NoServices, ParseServiceError, Protocol, Service, Services};
 pub use slot::{Slot, SlotSet};

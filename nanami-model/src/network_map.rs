@@ -14,6 +14,7 @@ mod delta;
 mod digest;
 mod entry;
 mod filter;
+mod item;
 mod neighbor;
 mod v1;
 mod wire;
@@ -23,6 +24,7 @@ pub use delta::MapMismatch;
 use digest::Known;
 pub use digest::{Digest, Facet, MapEntry};
 pub use filter::{AcceptRule, Filter, ForwardRule};
+pub use item::MapItem;
 pub use neighbor::{Neighbor, Standby};
 
 /// The complete state that one peer enforces, at one generation.

@@ -307,6 +307,11 @@ impl Label {
     pub fn id(&self) -> ObjectId {
         self.id
     }
+
+    /// Its name; `None` of what is nobody's any more.
+    pub fn name(&self) -> Option<&Name> {
+        self.name.as_ref()
+    }
 }
 
 impl fmt::Display for Label {

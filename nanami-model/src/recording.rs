@@ -38,6 +38,7 @@ pub struct Recording {
     intent: Intent,
     observed: Observed,
     generations: BTreeMap<PeerId, Generation>,
+    selection: Option<String>,
     at: Timestamp,
 }
 
@@ -82,7 +83,17 @@ const FORMAT: u8 = 1;
 impl Recording {
     /// Records a workspace: the intent, what was last reported, which generation each peer should run, and when that was.
     pub fn new(intent: &Intent, observed: &Observed, generations: BTreeMap<PeerId, Generation>, at: Timestamp) -> Self {
-        Self { intent: intent.clone(), observed: observed.clone(), generations, at }
+        Self { intent: intent.clone(), observed: observed.clone(), generations, selection: None, at }
+    }
+
+    /// Adds which gateways serve whom, in the planner's own words: the model does not read them.
+    pub fn with_selection(self, selection: String) -> Self {
+        Self { selection: Some(selection), ..self }
+    }
+
+    /// Which gateways serve whom, in the planner's own words; `None` where nobody chose, and the order of the document holds.
+    pub fn selection(&self) -> Option<&str> {
+        self.selection.as_deref()
     }
 
     /// What people asked for.
@@ -116,6 +127,8 @@ struct Form {
     objects: Vec<Object>,
     generations: BTreeMap<PeerId, Generation>,
     reports: Vec<Reported>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    selection: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -142,6 +155,7 @@ impl From<Recording> for Form {
             objects: recorded(intent).filter_map(|id| intent.object(id)).collect(),
             reports: recording.observed.iter().map(reported).collect(),
             generations: recording.generations,
+            selection: recording.selection,
         }
     }
 }
@@ -166,7 +180,8 @@ impl TryFrom<Form> for Recording {
             // Of two reports of one peer the newer one stays, as when they came.
             let _ = observed.record(peer, report, received);
         }
-        Ok(Self { intent, observed, generations: form.generations, at: form.at })
+        let Form { generations, selection, at, .. } = form;
+        Ok(Self { intent, observed, generations, selection, at })
     }
 }
 
@@ -183,7 +198,8 @@ mod tests {
         let mut observed = Observed::none().clone();
         let report = Report { epoch: Epoch::new(1), generation: Generation::new(7), ..Report::default() };
         observed.record(peer, report, Timestamp::from_millis(5)).unwrap();
-        Recording::new(&acme, &observed, BTreeMap::from([(peer, Generation::new(8))]), Timestamp::from_millis(9))
+        let generations = BTreeMap::from([(peer, Generation::new(8))]);
+        Recording::new(&acme, &observed, generations, Timestamp::from_millis(9)).with_selection("chosen".to_owned())
     }
 
     #[test]
@@ -192,6 +208,7 @@ mod tests {
         let is: Recording = serde_json::from_str(&serde_json::to_string(&was).unwrap()).unwrap();
         assert_eq!((is.at(), is.intent().revision()), (was.at(), was.intent().revision()));
         assert_eq!((is.observed(), is.generations()), (was.observed(), was.generations()));
+        assert_eq!(is.selection(), Some("chosen"));
         let objects = |r: &Recording| recorded(r.intent()).filter_map(|id| r.intent().object(id)).collect::<Vec<_>>();
         assert_eq!(objects(&is), objects(&was));
         assert_eq!(objects(&is).len(), 34);

@@ -8,14 +8,17 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::cidr::Cidr;
 use crate::entity::Facts;
 use crate::generation::{Epoch, Generation};
 use crate::network_map::{Digest, NetworkMap};
 use crate::tlv::{self, MessageError, Reader, Writer, malformed};
 
+mod altered;
 mod evidence;
 mod link;
 
+pub use altered::{Alteration, Altered};
 pub use evidence::{Attempt, TakenOver, Usage};
 pub use link::LinkReport;
 
@@ -46,6 +49,14 @@ pub struct Report {
     pub usage_overflow: u64,
     /// What the agent knows of its machine.
     pub facts: Facts,
+    /// How long ago the agent applied the map; `None` if it does not say.
+    pub applied_age: Option<Duration>,
+    /// What runs differently from how the agent applied it; at most [`Report::MAX_ALTERED`].
+    pub altered: Vec<Altered>,
+    /// How many altered items are in no entry of `altered`, because there are more than fit.
+    pub altered_overflow: u64,
+    /// The ranges that the machine is attached to without a tunnel: those of its own links. At most [`Report::MAX_ON_LINK`].
+    pub on_link: Vec<Cidr>,
 }
 
 const VERSION: u8 = 1;
@@ -55,6 +66,10 @@ impl Report {
     pub const MAX_ATTEMPTS: usize = 64;
     /// How many links a report has at most (chosen: more neighbors than any map of ours names today).
     pub const MAX_LINKS: usize = 100_000;
+
+    /// How many ranges a machine says at most that it is attached to (chosen: more than any machine has links); an agent says
+    /// the first so many.
+    pub const MAX_ON_LINK: usize = 32;
 
     /// The report as bytes.
     pub fn encode(&self) -> Vec<u8> {
@@ -85,6 +100,12 @@ impl Report {
         if self.usage_overflow > 0 {
             w.number(12, self.usage_overflow);
         }
+        self.applied_age.iter().for_each(|age| w.number(13, millis(*age)));
+        self.altered.iter().for_each(|altered| w.nested(14, |w| altered.write(w)));
+        if self.altered_overflow > 0 {
+            w.number(15, self.altered_overflow);
+        }
+        self.on_link.iter().for_each(|range| w.cidr(16, range));
         w.into_bytes()
     }
 
@@ -112,6 +133,14 @@ impl Report {
                 10 => push(&mut report.dropped, read_dropped(value)?, 64)?,
                 11 => report.facts = read_facts(value)?,
                 12 => report.usage_overflow = tlv::number(value, "overflow")?,
+                13 => report.applied_age = Some(Duration::from_millis(tlv::number(value, "age")?)),
+                14 => {
+                    if let Some(altered) = Altered::read(value)? {
+                        push(&mut report.altered, altered, Self::MAX_ALTERED)?;
+                    }
+                }
+                15 => report.altered_overflow = tlv::number(value, "overflow")?,
+                16 => push(&mut report.on_link, tlv::cidr(value)?, Self::MAX_ON_LINK)?,
                 _ => {}
             }
         }

@@ -71,7 +71,11 @@ fn maps() -> Vec<(&'static str, &'static str, Vec<u8>)> {
 }
 
 fn reports() -> Vec<(&'static str, &'static str, Vec<u8>)> {
-    vec![("report", "empty", Report::default().encode()), ("report", "full", report().encode())]
+    vec![
+        ("report", "empty", Report::default().encode()),
+        ("report", "full", report().encode()),
+        ("report", "altered", altered().encode()),
+    ]
 }
 
 fn messages() -> Vec<(&'static str, &'static str, Vec<u8>)> {
@@ -158,6 +162,13 @@ fn map() -> NetworkMap {
         .with_filter(Filter::deny_all().accept(cidr("10.42.0.0/16"), web.clone()))
         .with_forward(ForwardRule { from: cidr("10.42.0.0/16"), to: cidr("10.60.0.0/16"), services: web, policy })
         .with_routes([cidr("10.60.0.0/16")])
+}
+
+/// A machine on which nothing of its map is left.
+fn altered() -> Report {
+    let nothing = NetworkMap::new(["10.42.0.9".parse().expect("an address")]);
+    Report { applied_age: Some(Duration::from_secs(780)), ..report() }
+        .with_altered(&map(), &nothing, |_, _| Duration::ZERO)
 }
 
 fn report() -> Report {

@@ -29,6 +29,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         equal("map_delta.bin", delta(), NetworkMap::encode, NetworkMap::decode),
         equal("report.bin", report(), Report::encode, Report::decode),
         equal("report_facts.bin", facts(), Report::encode, Report::decode),
+        equal("report_altered.bin", altered(), Report::encode, Report::decode),
         equal("report_empty.bin", Report::default(), Report::encode, Report::decode),
         equal("to_peer_welcome.bin", welcome(), ToPeer::encode, ToPeer::decode),
         equal("to_peer_map.bin", ToPeer::Map(Box::new(map())), ToPeer::encode, ToPeer::decode),
@@ -221,6 +222,18 @@ fn facts() -> Report {
     let facts = facts.with_agent_version(Version::new(0, 1, 0));
     let links = report().links.into_iter().map(|link| LinkReport { probes: 20, answered: 19, ..link }).collect();
     Report { facts, usage_overflow: 3, links, ..report() }
+}
+
+/// What an agent says of a machine where somebody changed everything by hand: items of each kind, removed and added.
+fn altered() -> Report {
+    let applied_age = Some(Duration::from_secs(780));
+    let age = |how, _: &_| Duration::from_secs(if how == nanami_model::Alteration::Added { 5 } else { 15 });
+    let on_link = vec![cidr("192.0.2.0/24"), cidr("2001:db8::/64")];
+    Report { applied_age, on_link, ..report() }.with_altered(
+        &map(),
+        &NetworkMap::new(["10.42.0.9".parse().unwrap()]),
+        age,
+    )
 }
 
 fn welcome() -> ToPeer {

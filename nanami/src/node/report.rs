@@ -30,6 +30,7 @@ pub(super) fn of(tunnel: &Tunnel, now: Instant) -> Report {
         dropped: counters.iter().filter(|(_, n)| *n > 0).map(|(reason, n)| (reason.to_owned(), n)).collect(),
         usage_overflow,
         facts: facts(),
+        ..Report::default()
     }
 }
 
