@@ -4,10 +4,10 @@
 //! I28); endpoints, handshakes and counters are no part of a map and never make a difference (I30); between three equal maps
 //! there is nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use nanami_model::NetworkMap;
+use nanami_model::{Cidr, Facet, MapItem, NetworkMap, PublicKey};
 
 /// How one entry differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +36,8 @@ pub struct DiffEntry {
     pub observed: Option<String>,
     /// What should be there; `None` is nothing.
     pub desired: Option<String>,
+    /// The facet of the map that it is in.
+    pub facet: Facet,
 }
 
 impl fmt::Display for DiffClass {
@@ -62,16 +64,48 @@ impl fmt::Display for DiffEntry {
 
 /// What differs between what is there and what should be, entry by entry, told apart by what we last applied.
 pub fn diff(applied: &NetworkMap, observed: &NetworkMap, desired: &NetworkMap) -> Vec<DiffEntry> {
-    let [applied, observed, desired] = [applied, observed, desired].map(entries);
-    let mut keys: Vec<&String> = applied.keys().chain(observed.keys()).chain(desired.keys()).collect();
+    // A name is who a neighbor is as long as it has one key; with another key it is another tunnel.
+    let mut bearers: BTreeMap<String, BTreeSet<PublicKey>> = BTreeMap::new();
+    for neighbor in [desired, applied, observed].into_iter().flat_map(|map| map.neighbors()) {
+        let name = neighbor.name().map(ToString::to_string);
+        bearers.entry(name.unwrap_or_else(|| neighbor.key().to_string())).or_default().insert(neighbor.key());
+    }
+    let names: BTreeMap<PublicKey, String> = bearers
+        .iter()
+        .flat_map(|(name, keys)| keys.iter().map(move |key| (*key, (name, keys.len()))))
+        .map(|(key, (name, bearers))| (key, if bearers == 1 { name.clone() } else { format!("{name} ({key})") }))
+        .collect();
+    let key = |key| names.get(&key).cloned().unwrap_or_else(|| key.to_string());
+    let words = Words { key: &key, range: &|range| range.to_string() };
+    let all = |map| words.entries(items(map));
+    differing(&all(applied), &all(observed), &all(desired))
+}
+
+/// Everything that a map says.
+pub(crate) fn items(map: &NetworkMap) -> impl Iterator<Item = MapItem> + '_ {
+    Facet::ALL.into_iter().flat_map(|facet| map.items(facet))
+}
+
+/// What a map calls a neighbor.
+pub(crate) fn name_in(map: &NetworkMap, key: &PublicKey) -> Option<String> {
+    map.neighbor(key)?.name().map(ToString::to_string)
+}
+
+/// What entries say, by what they are about.
+pub(crate) type Entries = BTreeMap<(Facet, String), BTreeSet<String>>;
+
+pub(crate) fn differing(applied: &Entries, observed: &Entries, desired: &Entries) -> Vec<DiffEntry> {
+    let mut keys: Vec<_> = applied.keys().chain(observed.keys()).chain(desired.keys()).collect();
     keys.sort_unstable();
     keys.dedup();
-    let differing = keys.into_iter().filter_map(|key| {
+    let text = |values: &BTreeSet<String>| values.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let entry = |key: &(Facet, String)| {
         let (was, is, should) = (applied.get(key), observed.get(key), desired.get(key));
         let class = classify(was, is, should)?;
-        Some(DiffEntry { class, entry: key.clone(), observed: is.cloned(), desired: should.cloned() })
-    });
-    let mut differing: Vec<_> = differing.collect();
+        let (facet, entry) = key.clone();
+        Some(DiffEntry { class, entry, observed: is.map(text), desired: should.map(text), facet })
+    };
+    let mut differing: Vec<_> = keys.into_iter().filter_map(entry).collect();
     differing.sort();
     differing
 }
@@ -90,38 +124,42 @@ fn classify<T: PartialEq>(was: Option<T>, is: Option<T>, should: Option<T>) -> O
     })
 }
 
-/// The entries of a map: what each is about, with what it says.
-fn entries(map: &NetworkMap) -> BTreeMap<String, String> {
-    let mut entries: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut put = |key: String, value: String| entries.entry(key).or_default().push(value);
-    for address in map.addresses() {
-        put(format!("address {address}"), String::new());
-    }
-    for neighbor in map.neighbors() {
-        let key = neighbor.key();
-        let name = neighbor.name().map_or_else(|| key.to_string(), ToString::to_string);
-        let keepalive = neighbor.keepalive().map(|every| format!("kept warm every {} s", every.as_secs()));
-        let keepalive = keepalive.unwrap_or_else(|| "at rest".to_owned());
-        put(format!("tunnel to {name}"), keepalive);
-        neighbor.allowed_ips().iter().for_each(|prefix| put(format!("owner of {prefix}"), name.clone()));
-        for standby in neighbor.standby() {
-            put(format!("standby {} for {}", standby.rank, standby.prefix), name.clone());
+/// What neighbors and ranges are called.
+pub(crate) struct Words<'a> {
+    pub(crate) key: &'a dyn Fn(PublicKey) -> String,
+    pub(crate) range: &'a dyn Fn(Cidr) -> String,
+}
+
+impl Words<'_> {
+    pub(crate) fn entries(&self, items: impl Iterator<Item = MapItem>) -> Entries {
+        let mut entries = Entries::new();
+        for item in items {
+            let (about, says) = self.entry(&item);
+            entries.entry((item.facet(), about)).or_default().insert(says);
         }
-        neighbor.accepted().iter().for_each(|prefix| put(format!("{prefix} taken from {name}"), String::new()));
+        entries
     }
-    for rule in map.filter().rules() {
-        put(format!("accept from {} {}", rule.from, rule.services), String::new());
+
+    /// What an item is about, and what it says of it; nothing where there is nothing more to say.
+    pub(crate) fn entry(&self, item: &MapItem) -> (String, String) {
+        let (key, range) = (self.key, self.range);
+        match item {
+            MapItem::Address(address) => (format!("address {address}"), String::new()),
+            MapItem::Neighbor { key: neighbor, keepalive, .. } => {
+                let warm = keepalive.map(|every| format!("kept warm every {} s", every.as_secs()));
+                (format!("tunnel to {}", key(*neighbor)), warm.unwrap_or_else(|| "at rest".to_owned()))
+            }
+            MapItem::AllowedIp { prefix, of } => (format!("allowed IP {prefix}"), key(*of)),
+            MapItem::Standby { prefix, rank, of } => (format!("standby {rank} for {prefix}"), key(*of)),
+            MapItem::Accepted { prefix, of } => (format!("{prefix} taken from {}", key(*of)), String::new()),
+            MapItem::Accept(rule) => (format!("accept from {} {}", range(rule.from), rule.services), String::new()),
+            MapItem::Forward(rule) => {
+                let (from, to) = (range(rule.from), range(rule.to));
+                (format!("forward {from} -> {to} {}", rule.services), String::new())
+            }
+            MapItem::Route(prefix) => (format!("route {prefix}"), String::new()),
+        }
     }
-    for rule in map.forward() {
-        put(format!("forward {} -> {} {}", rule.from, rule.to, rule.services), String::new());
-    }
-    map.routes().iter().for_each(|prefix| put(format!("route {prefix}"), String::new()));
-    let joined = |mut values: Vec<String>| {
-        values.sort_unstable();
-        values.dedup();
-        values.join(", ")
-    };
-    entries.into_iter().map(|(key, values)| (key, joined(values))).collect()
 }
 
 #[cfg(test)]
@@ -152,7 +190,7 @@ mod tests {
         let none = NetworkMap::new([]);
         let (old, new) = (map(1, &["10.1.0.0/16"]), map(2, &["10.2.0.0/16"]));
         assert_eq!(classes(&old, &old, &old), []);
-        let owner = "owner of 10.60.0.0/16".to_owned();
+        let owner = "allowed IP 10.60.0.0/16".to_owned();
         let [one, two] = ["route 10.1.0.0/16", "route 10.2.0.0/16"].map(str::to_owned);
         assert_eq!(
             classes(&old, &old, &new),
@@ -165,6 +203,20 @@ mod tests {
         assert!(classes(&none, &none, &new).iter().all(|(class, _)| *class == DiffClass::Missing));
         assert!(classes(&none, &new, &none).iter().all(|(class, _)| *class == DiffClass::Foreign));
         assert!(classes(&old, &none, &old).iter().all(|(class, _)| *class == DiffClass::Drift));
+    }
+
+    #[test]
+    fn another_key_under_the_same_name_is_another_tunnel() {
+        let gate = |n| {
+            let neighbor = Neighbor::new(key(n), ["10.42.0.2/32".parse().unwrap()]);
+            NetworkMap::new([])
+                .with_neighbor(neighbor.with_identity(nanami_model::PeerId::from_bytes([1; 10]), name!("gate")))
+        };
+        let (old, new) = (gate(1), gate(2));
+        let found = classes(&old, &old, &new);
+        let (was, is) = (format!("tunnel to gate ({})", key(1)), format!("tunnel to gate ({})", key(2)));
+        let owner = (DiffClass::Changed, "allowed IP 10.42.0.2/32".to_owned());
+        assert_eq!(found, [(DiffClass::Missing, is), (DiffClass::Extra, was), owner]);
     }
 
     #[test]

@@ -102,7 +102,8 @@ impl Node<'_> {
         for route in routes.iter() {
             if self.is_open(self.desired.way(self.id, Destination::Route(*route))) {
                 let prefixes = intent.get(*route).map(|route| route.prefixes()).unwrap_or_default();
-                prefixes.iter().for_each(|prefix| with(Entry::Route(*prefix)));
+                let own = |prefix: &&Cidr| self.desired.selection().is_on_link(self.id, prefix);
+                prefixes.iter().filter(|prefix| !own(prefix)).for_each(|prefix| with(Entry::Route(*prefix)));
             }
         }
     }

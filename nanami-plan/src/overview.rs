@@ -7,7 +7,9 @@ use nanami_model::{Name, PeerId, Revision, Timestamp};
 
 use crate::access::expand::Toward;
 use crate::board::State;
+use crate::desired::Desired;
 use crate::effect::{Effect, Passage};
+use crate::notice::Notice;
 use crate::status::Status;
 use crate::usage::Used;
 use crate::view::View;
@@ -22,6 +24,7 @@ pub struct Overview {
     pub(crate) reach: Reachable,
     /// What standbys carry now, in words.
     pub(crate) failovers: Vec<String>,
+    pub(crate) notices: Vec<Notice>,
 }
 
 /// How much of what may be reached is used.
@@ -52,6 +55,11 @@ impl Overview {
     pub fn reachable(&self) -> Reachable {
         self.reach
     }
+
+    /// What is legal and still suspicious, also by what is reported.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
 }
 
 impl View<'_> {
@@ -71,7 +79,7 @@ impl View<'_> {
         };
         let failovers = taken.map(failover).collect();
         let (workspace, revision, now) = (intent.name().clone(), intent.revision(), self.now());
-        Overview { workspace, revision, now, peers, reach, failovers }
+        Overview { workspace, revision, now, peers, reach, failovers, notices: self.notices() }
     }
 }
 
@@ -112,6 +120,14 @@ impl View<'_> {
         let usage = self.believed(at).map(|sighting| sighting.report.usage.as_slice()).unwrap_or_default();
         usage.iter().filter_map(|usage| usage.from).collect()
     }
+}
+
+/// How many flows go directly between two peers.
+pub(crate) fn direct(desired: &Desired) -> usize {
+    let effect = Effect::between(None, desired);
+    let mut direct = effect.gained_of_blocks();
+    effect.each_compared(|passage| direct += usize::from(passage.way.is_direct()));
+    direct
 }
 
 impl Reachable {

@@ -13,10 +13,12 @@ use crate::base::Base;
 use crate::changes::{self, Edit};
 use crate::check::Findings;
 use crate::desired::Desired;
+use crate::drift::{self, Drift};
 use crate::effect::Effect;
 use crate::files;
 use crate::guarantee::{self, Exposure, Guarantee, Precondition};
 use crate::names::Names;
+use crate::notice::Notice;
 use crate::stage::Stage;
 use crate::step::Step;
 use crate::steps::Steps;
@@ -36,6 +38,7 @@ pub struct Plan {
     pub(crate) residual: Vec<Exposure>,
     pub(crate) external: Vec<Precondition>,
     pub(crate) evidence: Evidence,
+    pub(crate) drift: Vec<Drift>,
     id: OnceLock<PlanId>,
 }
 
@@ -71,6 +74,7 @@ pub fn plan(base: &Base, desired: &Desired, observed: &Observed, now: Timestamp)
         residual: guarantee::exposures(base, desired, &effect, rebound, observed, now),
         external: guarantee::preconditions(desired, &effect),
         evidence: Evidence::of(&effect, base, observed, now),
+        drift: base.desired.iter().flat_map(|settled| drift::of_all(settled, observed, now)).collect(),
         base: base.clone(),
         desired: desired.clone(),
         author: None,
@@ -159,6 +163,22 @@ impl Plan {
     /// What somebody else must see to.
     pub fn external(&self) -> &[Precondition] {
         &self.external
+    }
+
+    /// What is legal and still suspicious, and was not before the change: policies first, each kind by name. Looked for anew each
+    /// time that it is asked for.
+    pub fn notices(&self) -> Vec<Notice> {
+        let mut found = self.desired.notices();
+        if let Some(base) = self.base.desired.as_ref().filter(|_| !found.is_empty()) {
+            let before = base.notices();
+            found.retain(|notice| !before.contains(notice));
+        }
+        found
+    }
+
+    /// What somebody altered on machines that the plan starts from, as far as their agents name it; no part of the plan's id.
+    pub fn drift(&self) -> &[Drift] {
+        &self.drift
     }
 
     /// The limited-mode peers whose files, made from the base, are stale afterwards, by name; somebody has to carry them a new one.

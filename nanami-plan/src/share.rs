@@ -113,7 +113,9 @@ impl<'a> Sharing<'a> {
                     // What nobody may carry goes into the tunnel all the same: refused there and at once, and not leaked.
                     if !carriers.is_empty() || way.is_nowhere() {
                         let overlay_only = self.overlay_only();
+                        let own = |prefix: &Cidr| self.desired.selection().is_on_link(self.peer, prefix);
                         let routed = prefixes.iter().filter(|prefix| prefix.length() > 0 || !overlay_only);
+                        let routed = routed.filter(|prefix| !own(prefix));
                         self.share.routes.extend(closed(routed));
                     }
                 }

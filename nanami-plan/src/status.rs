@@ -4,12 +4,12 @@
 //! unknown; an older generation is behind; another digest is altered; everything else matches. A standby that carries is a
 //! choice within the plan and no drift.
 
-use std::fmt;
 use std::time::Duration;
 
-use nanami_model::{Facet, Generation, Label, NetworkMap, PeerId, Report, TakenOver};
+use nanami_model::{Facet, Generation, NetworkMap, PeerId, Sighting, TakenOver};
 
 use crate::board::State;
+use crate::drift::{self, Drift};
 use crate::view::View;
 
 /// How what one peer reports relates to what is desired of it.
@@ -22,38 +22,8 @@ pub struct Status {
     age: Option<Duration>,
     links: Option<(usize, usize)>,
     drift: Vec<Drift>,
+    unlisted: u64,
     taken_over: Vec<TakenOver>,
-}
-
-/// A part of a peer's map that runs differently from how it should.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Drift {
-    peer: Label,
-    facet: Facet,
-    since: Duration,
-}
-
-impl Drift {
-    /// Which part.
-    pub fn facet(&self) -> Facet {
-        self.facet
-    }
-
-    /// How long ago the peer first reported what runs there now.
-    pub fn since(&self) -> Duration {
-        self.since
-    }
-
-    /// At whom.
-    pub fn peer(&self) -> &Label {
-        &self.peer
-    }
-}
-
-impl fmt::Display for Drift {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} changed on the machine", self.peer, self.facet)
-    }
 }
 
 impl Status {
@@ -92,6 +62,11 @@ impl Status {
         &self.drift
     }
 
+    /// How many entries were altered beside those that the drift lists; the peer counts what fits no list.
+    pub fn unlisted(&self) -> u64 {
+        self.unlisted
+    }
+
     /// The prefixes that standbys carry for it now.
     pub fn taken_over(&self) -> &[TakenOver] {
         &self.taken_over
@@ -106,7 +81,7 @@ impl View<'_> {
         if entity.is_none() && sighting.is_none() {
             return None;
         }
-        let believed = self.believed(peer).map(|sighting| &sighting.report);
+        let believed = self.believed(peer);
         let has_map = entity.is_some_and(|peer| peer.key().is_some());
         // Only what was reported is compared with a map.
         let map = believed.and_then(|_| self.desired().map_for(peer));
@@ -115,11 +90,10 @@ impl View<'_> {
             (_, Some(_)) if entity.is_none() => State::Foreign,
             _ if !has_map || sighting.is_none() => State::Planned,
             (None, _) | (_, None) => State::Unknown,
-            (Some(map), Some(report)) => {
-                let (state, facets) = self.compare(peer, map, report);
-                let since = sighting.map(|sighting| self.now().since(sighting.since)).unwrap_or_default();
-                let label = |facet| Drift { peer: self.desired().intent().label(peer), facet, since };
-                drift.extend(facets.into_iter().map(label));
+            (Some(map), Some(sighting)) => {
+                let (state, facets) = self.compare(peer, map, sighting);
+                let intent = self.desired().intent();
+                drift = drift::drift(intent, (peer, map), &facets, sighting, self.now());
                 state
             }
         };
@@ -135,8 +109,9 @@ impl View<'_> {
             applied: sighting.map(|sighting| sighting.report.generation),
             age: sighting.map(|sighting| self.now().since(sighting.received)),
             links: believed.and(map.as_ref()).map(up),
+            unlisted: believed.filter(|_| !drift.is_empty()).map_or(0, |sighting| sighting.report.altered_overflow),
             drift,
-            taken_over: believed.map(|report| report.taken_over.clone()).unwrap_or_default(),
+            taken_over: believed.map(|sighting| sighting.report.taken_over.clone()).unwrap_or_default(),
         })
     }
 
@@ -146,21 +121,18 @@ impl View<'_> {
     }
 
     /// How a believed report compares with the map that its peer should run, and which facets differ.
-    fn compare(&self, peer: PeerId, map: &NetworkMap, report: &Report) -> (State, Vec<Facet>) {
-        let desired = self.generation(peer);
+    fn compare(&self, peer: PeerId, map: &NetworkMap, sighting: &Sighting) -> (State, Vec<Facet>) {
+        let (desired, report) = (self.generation(peer), &sighting.report);
         if desired.is_some_and(|desired| report.generation < desired) {
             return (State::Behind, Vec::new());
         }
-        let digests = map.digests();
-        if report.digests == digests {
+        if report.digests == map.digests() {
             return (State::Matching, Vec::new());
         }
         // Who does not know the generation cannot tell an older map from a changed one, and nothing runs nowhere yet.
         if desired.is_none() || report.digests.is_empty() {
             return (State::Behind, Vec::new());
         }
-        let facets = Facet::ALL.into_iter().zip(digests).enumerate();
-        let differ = facets.filter(|(n, (_, digest))| report.digests.get(*n) != Some(digest));
-        (State::Altered, differ.map(|(_, (facet, _))| facet).collect())
+        (State::Altered, drift::altered(map, sighting))
     }
 }

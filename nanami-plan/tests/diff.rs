@@ -5,12 +5,14 @@ mod common;
 #[path = "common/edits.rs"]
 mod edits;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use common::world;
 use edits::{edited, edits};
-use nanami_model::{Generation, Intent, LinkReport, NetworkMap, Observed, PeerId, Report, Timestamp, Usage};
+use nanami_model::{
+    Facet, Generation, Intent, LinkReport, MapItem, NetworkMap, Observed, PeerId, Report, Timestamp, Usage,
+};
 use nanami_plan::{Desired, DiffClass, Selection, State, compile, diff};
 use proptest::prelude::*;
 
@@ -22,10 +24,23 @@ fn nothing() -> NetworkMap {
     NetworkMap::new([])
 }
 
-/// Every entry of a map: what is there where nothing is wanted and nothing was applied.
-fn entries(map: &NetworkMap) -> BTreeMap<String, String> {
-    let all = diff(&nothing(), map, &nothing());
-    all.into_iter().map(|entry| (entry.entry, entry.observed.unwrap())).collect()
+/// Everything that a map says, by what it is about: a neighbor is who bears its key, whatever it is called.
+fn entries(map: &NetworkMap) -> BTreeMap<(Facet, String), BTreeSet<String>> {
+    let mut entries: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+    for (facet, item) in Facet::ALL.into_iter().flat_map(|facet| map.items(facet).map(move |item| (facet, item))) {
+        let (about, says) = match item {
+            MapItem::Address(address) => (address.to_string(), String::new()),
+            MapItem::Neighbor { key, keepalive, .. } => (key.to_string(), format!("{keepalive:?}")),
+            MapItem::AllowedIp { prefix, of } => (format!("owner {prefix}"), of.to_string()),
+            MapItem::Standby { prefix, rank, of } => (format!("standby {rank} {prefix}"), of.to_string()),
+            MapItem::Accepted { prefix, of } => (format!("accepted {prefix} {of}"), String::new()),
+            MapItem::Accept(rule) => (format!("{} {}", rule.from, rule.services), String::new()),
+            MapItem::Forward(rule) => (format!("{} {} {}", rule.from, rule.to, rule.services), String::new()),
+            MapItem::Route(prefix) => (prefix.to_string(), String::new()),
+        };
+        entries.entry((facet, about)).or_default().insert(says);
+    }
+    entries
 }
 
 proptest! {
@@ -54,20 +69,53 @@ proptest! {
         let listed = diff(&applied, &observed, &wanted);
         let by_entry: BTreeMap<_, _> = listed.iter().map(|entry| (entry.entry.clone(), entry.class)).collect();
         prop_assert_eq!(by_entry.len(), listed.len(), "each entry once");
-        for key in was.keys().chain(is.keys()).chain(should.keys()) {
+        let keys: BTreeSet<_> = was.keys().chain(is.keys()).chain(should.keys()).collect();
+        let class = |key: &&(Facet, String)| {
             let (was, is, should) = (was.get(key), is.get(key), should.get(key));
-            let class = by_entry.get(key).copied();
-            prop_assert_eq!(class.is_none(), is == should, "{}", key);
-            let ours = was.is_some() || should.is_some();
-            prop_assert_eq!(class == Some(DiffClass::Foreign), is.is_some() && !ours, "{}", key);
-            match class {
-                Some(DiffClass::Missing) => prop_assert!(was.is_none() && is.is_none()),
-                Some(DiffClass::Extra) => prop_assert!(was == is && should.is_none()),
-                Some(DiffClass::Changed) => prop_assert!(was == is && was.is_some() && should.is_some()),
-                Some(DiffClass::Drift) => prop_assert!(ours && was != is),
-                _ => {}
-            }
+            let class = match (was, is, should) {
+                _ if is == should => return None,
+                (None, Some(_), None) => DiffClass::Foreign,
+                (None, None, _) => DiffClass::Missing,
+                _ if was != is => DiffClass::Drift,
+                (_, _, None) => DiffClass::Extra,
+                _ => DiffClass::Changed,
+            };
+            Some((key.0, class))
+        };
+        let mut expected: Vec<_> = keys.iter().filter_map(class).collect();
+        let mut found: Vec<_> = listed.iter().map(|entry| (entry.facet, entry.class)).collect();
+        expected.sort();
+        found.sort();
+        prop_assert_eq!(found, expected);
+    }
+
+    /// What an agent says of any machine that somebody altered is what a look at both maps says, entry by entry.
+    #[test]
+    fn i28_what_a_report_names_is_what_differs(world in world(), edits in edits(), which in any::<prop::sample::Index>()) {
+        let first = common::joined(&world.intent());
+        let mut last = first.clone();
+        for (n, edit) in edits.into_iter().enumerate() {
+            last = edited(&last, n, edit);
         }
+        let peers: Vec<PeerId> = first.peers().map(|(id, _)| id).collect();
+        let peer = peers[which.index(peers.len())];
+        let desired = desired(&first);
+        let Some(applied) = desired.map_for(peer) else { return Ok(()) };
+        let running = compile(&last, &Selection::default()).map_for(peer).unwrap_or_else(nothing);
+        let report = Report { generation: Generation::new(1), digests: running.digests().to_vec(), ..Report::default() };
+        let report = report.with_altered(&applied, &running, |_, _| Duration::ZERO);
+        prop_assume!(report.altered_overflow == 0);
+        let now = Timestamp::from_millis(1_000_000);
+        let mut observed = Observed::none().clone();
+        observed.record(peer, Report::decode(&report.encode()).unwrap(), now).unwrap();
+        let generations = BTreeMap::from([(peer, Generation::new(1))]);
+        let drift = desired.beside(&observed, now).with_generations(&generations).drift(peer);
+        let told = drift.iter().flat_map(nanami_plan::Drift::entries).map(|entry| entry.difference());
+        let mut told: Vec<_> = told.map(|entry| (entry.facet, entry.class)).collect();
+        let mut differ: Vec<_> = diff(&applied, &running, &applied).iter().map(|d| (d.facet, d.class)).collect();
+        told.sort();
+        differ.sort();
+        prop_assert_eq!(told, differ);
     }
 
     /// Wherever neighbors are, whenever they shook hands and whatever passed: what runs as it should matches.

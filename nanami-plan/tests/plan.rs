@@ -246,3 +246,65 @@ proptest! {
         prop_assert_eq!(&stepping, &changing, "{:#}", plan);
     }
 }
+
+#[test]
+fn a_plan_says_what_its_change_makes_suspicious() {
+    let acme = common::joined(&common::acme());
+    let ci = acme.id::<PeerId>("ci-runner").unwrap();
+    let odd = |acme: &Intent, policies: &[&str]| {
+        let mut draft = acme.draft();
+        let nobody = match acme.id::<nanami_model::GroupId>("nobody") {
+            Ok(group) => group,
+            Err(_) => draft.add(Group::new(name!("nobody"))),
+        };
+        for policy in policies {
+            draft.add(Policy::allow(policy.parse().unwrap(), ci, nobody, Service::tcp(22)));
+        }
+        acme.apply(acme.owner(), &draft.into_changes()).unwrap()
+    };
+    let one = odd(&acme, &["lonely"]);
+    let plan = planned(Some(&acme), &one);
+    let notices = plan.notices();
+    assert_eq!((notices.len(), notices[0].code(), notices[0].field()), (1, "notice.empty_side", "to"));
+    assert_page(&plan.to_string());
+    golden("plan_notice", &plan.to_string());
+    // What stood there before is no news of this change; the state itself still says it.
+    let next = odd(&one, &["alone", "bereft", "deserted", "empty"]);
+    let plan = planned(Some(&one), &next);
+    let about: Vec<_> = plan.notices().iter().map(|notice| notice.subject().to_string()).collect();
+    assert_eq!(about, ["policy alone", "policy bereft", "policy deserted", "policy empty"]);
+    assert_eq!(plan.desired().notices().len(), 5);
+    let text = plan.to_string();
+    assert!(
+        text.lines().count() <= 24
+            && text.contains("Notice        policy alone, to: ")
+            && text.contains("… and 2 more")
+    );
+    assert!(format!("{plan:#}").contains("policy empty, to: "), "nothing is left out of the whole text");
+    let json = serde_json::to_value(&plan).unwrap();
+    assert_eq!(
+        (&json["notices"]["count"], &json["notices"]["first"][3]["subject"]),
+        (&4.into(), &"policy empty".into())
+    );
+    assert!(planned(Some(&next), &next).notices().is_empty());
+}
+
+#[test]
+fn steps_name_whoever_comes_into_a_routed_range_and_leaves_it() {
+    let acme = common::joined(&common::acme());
+    let ci = acme.id::<PeerId>("ci-runner").unwrap();
+    let mut observed = Observed::none().clone();
+    let report = Report { on_link: vec!["10.60.0.0/15".parse().unwrap()], ..Report::default() };
+    observed.record(ci, report, NOW).unwrap();
+    let inside = compile(&acme, &nanami_plan::select(&acme, &observed, &Selection::default(), NOW));
+    let outside = compile(&acme, &nanami_plan::select(&acme, Observed::none(), &Selection::default(), NOW));
+    for (from, to, stage, other) in
+        [(&outside, &inside, Stage::Retire, Stage::Prepare), (&inside, &outside, Stage::Prepare, Stage::Retire)]
+    {
+        let plan = plan(&Base::settled(from), to, Observed::none(), NOW);
+        assert_eq!(plan.peers().collect::<Vec<_>>(), [ci]);
+        assert_eq!((plan.steps(stage).count(), plan.steps(other).count()), (1, 0));
+        assert!(plan.effect().is_empty(), "who may reach what is as it was");
+        plan.check().unwrap();
+    }
+}

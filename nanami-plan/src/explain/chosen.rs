@@ -18,6 +18,9 @@ pub(super) fn why_near(desired: &Desired, flow: &Flow, way: &Way) -> Option<Stri
 pub(super) fn why(desired: &Desired, flow: &Flow, way: &Way) -> String {
     let Some(first) = way.gateways().first().copied() else { return String::new() };
     let names = Names::new(desired.intent(), None);
+    if let Some(suppressed) = on_link(desired, flow, &names) {
+        return suppressed;
+    }
     let near = way.near().and_then(|near| desired.intent().get(near));
     let sent = Flow { from: near.map_or(flow.from, |near| near.peer()), ..*flow };
     let reason = limited(desired, &sent, &names).or_else(|| pinned(desired, &sent, first, &names));
@@ -26,6 +29,16 @@ pub(super) fn why(desired: &Desired, flow: &Flow, way: &Way) -> String {
         Some(traffic) => format!("{reason}; {traffic}"),
         None => reason,
     }
+}
+
+/// Of a client that is inside of the route itself: its host does not send there into the tunnel, until it leaves.
+pub(super) fn on_link(desired: &Desired, flow: &Flow, names: &Names) -> Option<String> {
+    let Destination::Route(route) = flow.to else { return None };
+    let prefixes = desired.intent().get(route)?.prefixes();
+    let own = |prefix: &&nanami_model::Cidr| desired.selection().is_on_link(flow.from, prefix);
+    let own: Vec<_> = prefixes.iter().filter(own).map(ToString::to_string).collect();
+    let name = names.of(flow.from);
+    (!own.is_empty()).then(|| format!("suppressed: on-link ({name} is attached to {} itself)", own.join(", ")))
 }
 
 fn limited(desired: &Desired, flow: &Flow, names: &Names) -> Option<String> {

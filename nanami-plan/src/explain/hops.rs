@@ -64,6 +64,10 @@ pub(super) fn of(view: &View<'_>, flow: &Flow, literal: Destination, way: &Way) 
     let near = way.near().and_then(bearer);
     let sends = near.or(carrier);
     let sends = sends.map_or_else(|| "sends directly".to_owned(), |peer| format!("sends by {}", names.of(peer)));
+    let sends = match super::chosen::on_link(desired, flow, &names) {
+        Some(_) => "sends on its own link".to_owned(),
+        None => sends,
+    };
     let mut hops = vec![hop(None, flow.from, sends)];
     let mut before = flow.from;
     for gateway in [near, carrier].into_iter().flatten() {

@@ -14,7 +14,10 @@ pub(super) struct ImpactForm<'a> {
     head: Head,
     revision: u64,
     without: String,
+    /// Of what gateways carry, and of what has a dead end.
     flows: Sums,
+    /// The flows that go directly between two peers that live: they go on.
+    direct: usize,
     outcomes: Listed<OutcomeForm>,
     crowded: Vec<CrowdedForm<'a>>,
 }
@@ -100,6 +103,7 @@ impl Serialize for Impact {
             revision: self.revision.value(),
             without: self.failure.describe(&self.names),
             flows,
+            direct: self.direct(),
             outcomes: Listed::of(self.outcomes.iter(), |outcome| OutcomeForm::of(outcome, &self.names)),
             crowded: self.crowded.iter().map(CrowdedForm::of).collect(),
         };
@@ -113,6 +117,8 @@ pub(super) struct SweepForm<'a> {
     #[serde(flatten)]
     head: Head,
     revision: u64,
+    /// All flows that go directly; they are in the sums of a gateway only where they have an end that dies with it.
+    direct: usize,
     gateways: Listed<TollForm<'a>>,
 }
 
@@ -145,6 +151,7 @@ impl<'a> TollForm<'a> {
 impl Serialize for Sweep {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let gateways = Listed::of(self.tolls.iter(), TollForm::of);
-        SweepForm { head: Head::of(Kind::Sweep), revision: self.revision.value(), gateways }.serialize(serializer)
+        let (revision, direct) = (self.revision.value(), self.direct());
+        SweepForm { head: Head::of(Kind::Sweep), revision, direct, gateways }.serialize(serializer)
     }
 }

@@ -8,6 +8,7 @@ mod assertions;
 mod comparison;
 mod explanation;
 mod impact;
+mod notice;
 mod passage;
 mod plan;
 mod reach;

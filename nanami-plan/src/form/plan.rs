@@ -4,6 +4,8 @@ use serde::{Serialize, Serializer};
 
 use super::assertions::Judged;
 use super::comparison::{Approval, EditForm, Reachability};
+use super::notice::NoticeForm;
+use super::status::DriftForm;
 use super::{Head, Kind, LISTED, Listed};
 use crate::guarantee::Guarantee;
 use crate::plan::Plan;
@@ -29,6 +31,10 @@ pub(super) struct PlanForm {
     until_then: Listed<String>,
     elsewhere: Listed<String>,
     stale_files: Listed<String>,
+    /// What somebody altered on machines, entry by entry: the plan starts from what was applied there.
+    altered: Listed<DriftForm>,
+    /// What is legal and still suspicious, and was not before the change.
+    notices: Listed<NoticeForm>,
 }
 
 #[derive(Serialize)]
@@ -94,6 +100,8 @@ impl Serialize for Plan {
             until_then: Listed::of(self.residual.iter(), ToString::to_string),
             elsewhere: Listed::of(self.external.iter(), ToString::to_string),
             stale_files: Listed::of(stale.iter(), |id| names.of(*id)),
+            altered: DriftForm::list(&self.drift, 0),
+            notices: NoticeForm::list(&self.notices()),
         };
         form.serialize(serializer)
     }

@@ -2,7 +2,10 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{Head, Kind, Listed, millis};
+use super::notice::NoticeForm;
+use super::{Head, Kind, LISTED, Listed, millis};
+use crate::diff::DiffEntry;
+use crate::drift::{Drift, DriftEntry};
 use crate::overview::Overview;
 use crate::status::Status;
 
@@ -17,6 +20,8 @@ pub(super) struct OverviewForm<'a> {
     peers: Listed<StatusForm<'a>>,
     reachable: ReachableForm,
     failovers: &'a [String],
+    /// What is legal and still suspicious, also by what is reported.
+    notices: Listed<NoticeForm>,
 }
 
 #[derive(Serialize)]
@@ -40,6 +45,50 @@ struct StatusForm<'a> {
     links: Option<usize>,
     altered: Vec<String>,
     altered_ms: Option<u64>,
+    /// What was altered, entry by entry, as far as the peer names it.
+    entries: Listed<DriftForm>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct DriftForm {
+    peer: String,
+    /// The part of the map.
+    part: String,
+    /// `missing`, `altered` or `foreign`.
+    how: &'static str,
+    entry: String,
+    is: Option<String>,
+    should_be: Option<String>,
+    /// When it was first seen, in milliseconds since 1970.
+    seen_at_ms: u64,
+    /// When the map was applied that it differs from; `null` if the peer does not say.
+    applied_at_ms: Option<u64>,
+    text: String,
+}
+
+impl DriftForm {
+    /// Every entry of these, with the true number of them, to which a peer may add some that it only counts.
+    pub(super) fn list(drift: &[Drift], unlisted: u64) -> Listed<Self> {
+        let entries = drift.iter().flat_map(|drift| drift.entries().iter().map(move |entry| (drift, entry)));
+        let form = |(drift, entry): (&Drift, &DriftEntry)| {
+            let DiffEntry { observed, desired, .. } = entry.difference();
+            Self {
+                peer: drift.peer().name().map_or_else(|| drift.peer().to_string(), ToString::to_string),
+                part: drift.facet().to_string(),
+                how: entry.word(),
+                entry: entry.difference().entry.clone(),
+                is: observed.clone(),
+                should_be: desired.clone(),
+                seen_at_ms: entry.seen().as_millis(),
+                applied_at_ms: entry.applied().map(nanami_model::Timestamp::as_millis),
+                text: entry.to_string(),
+            }
+        };
+        let entries: Vec<_> = entries.collect();
+        let count = entries.len().saturating_add(usize::try_from(unlisted).unwrap_or(usize::MAX));
+        Listed { count, first: entries.into_iter().take(LISTED).map(form).collect() }
+    }
 }
 
 impl<'a> StatusForm<'a> {
@@ -54,6 +103,7 @@ impl<'a> StatusForm<'a> {
             links: status.links().map(|(_, of)| of),
             altered: status.drift().iter().map(|drift| drift.facet().to_string()).collect(),
             altered_ms: status.drift().iter().map(|drift| millis(drift.since())).max(),
+            entries: DriftForm::list(status.drift(), status.unlisted()),
         }
     }
 }
@@ -74,6 +124,7 @@ impl Serialize for Overview {
                 idle: reach.idle,
             },
             failovers: &self.failovers,
+            notices: NoticeForm::list(&self.notices),
         };
         form.serialize(serializer)
     }

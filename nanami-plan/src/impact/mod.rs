@@ -190,6 +190,7 @@ pub struct Impact {
     pub(crate) failure: Failure,
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) crowded: Vec<Crowded>,
+    desired: Desired,
     pub(crate) names: Names,
     pub(crate) revision: nanami_model::Revision,
 }
@@ -199,6 +200,13 @@ impl Impact {
     /// directly between two peers that live is not in it.
     pub fn outcomes(&self) -> &[Outcome] {
         &self.outcomes
+    }
+
+    /// How many flows go directly between two peers that live, and so go on whatever gateways do; none of them is an outcome.
+    /// Counted each time that it is asked for.
+    pub fn direct(&self) -> usize {
+        let cut_off = self.outcomes.iter().filter(|outcome| outcome.way.is_direct()).map(|outcome| outcome.from.len());
+        crate::overview::direct(&self.desired).saturating_sub(cut_off.sum())
     }
 
     /// The gateways that have more clients afterwards than they are made for.
@@ -231,7 +239,8 @@ impl View<'_> {
         let mut outcomes: Vec<_> = classes.into_iter().map(outcome).collect();
         outcomes.sort_by_cached_key(|o| (o.fate.weight(), o.text[1].clone(), o.text[0].clone(), o.way.clone()));
         let crowded = load::crowded(desired, &outcomes);
-        Impact { failure: of.clone(), outcomes, crowded, names, revision: desired.intent().revision() }
+        let (desired, revision) = (desired.clone(), desired.intent().revision());
+        Impact { failure: of.clone(), outcomes, crowded, desired, names, revision }
     }
 
     /// How much longer the standby's round trip is than that of the gateway in use.

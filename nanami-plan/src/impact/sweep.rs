@@ -17,6 +17,7 @@ use crate::view::View;
 pub struct Sweep {
     pub(crate) tolls: Vec<Toll>,
     pub(crate) revision: nanami_model::Revision,
+    desired: Desired,
 }
 
 /// What the loss of one gateway would cost, in pairs of a peer and what it reaches.
@@ -45,6 +46,12 @@ impl Sweep {
     pub fn tolls(&self) -> &[Toll] {
         &self.tolls
     }
+
+    /// How many flows go directly; they are in a toll only where they have an end that dies. Counted each time that it is asked
+    /// for.
+    pub fn direct(&self) -> usize {
+        crate::overview::direct(&self.desired)
+    }
 }
 
 impl View<'_> {
@@ -58,7 +65,7 @@ impl View<'_> {
             let cost = |toll: &Toll| (toll.lost, toll.needs_control, toll.fails_over);
             cost(b).cmp(&cost(a)).then_with(|| a.name.cmp(&b.name))
         });
-        Sweep { tolls, revision: desired.intent().revision() }
+        Sweep { tolls, revision: desired.intent().revision(), desired: desired.clone() }
     }
 }
 

@@ -9,13 +9,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use nanami_model::{GatewayId, Intent, LinkReport, Observed, PeerId, PublicKey, Route, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::Selection;
 use crate::territory;
 use crate::view::LIVE;
 
 /// What is known of a gateway that failed; one that never did has none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Standing {
     /// Since when it is dead; `None` means that it lives again.
     pub(super) dead_since: Option<Timestamp>,
@@ -39,7 +40,7 @@ impl Standing {
         self.dead_since.is_none() && !self.held
     }
 
-    fn failed(before: Option<Self>, now: Timestamp) -> Self {
+    pub(super) fn failed(before: Option<Self>, now: Timestamp) -> Self {
         let again = before.filter(|known| now.since(known.held_until) < FORGIVEN);
         let failures = again.map_or(1, |known| known.failures.saturating_add(1));
         let held_until = now.after(HELD * (1 << (failures - 1).min(DOUBLED)));

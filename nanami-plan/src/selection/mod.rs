@@ -10,13 +10,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use nanami_model::{GatewayId, Intent, PeerId, RouteId};
+use nanami_model::{Cidr, GatewayId, Intent, PeerId, RouteId};
+use serde::{Deserialize, Serialize};
 
 pub(crate) mod candidates;
 mod health;
 mod place;
 mod rendezvous;
 pub(crate) mod roster;
+mod saved;
 mod select;
 
 use health::Standing;
@@ -25,8 +27,9 @@ pub use select::select;
 
 /// How gateways are chosen: for each route who goes by which gateways, best first. The default takes each list in the order
 /// of the document. A gateway that is draining is taken only where no other is left: emptying one must not cut anybody off.
-/// A cheap clone.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A cheap clone. `serde` writes and reads all of it, for whoever keeps it, so that a restart moves nobody.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "saved::Form", into = "saved::Form")]
 pub struct Selection(Arc<Chosen>);
 
 /// A gateway with more clients of a route than it should have.
@@ -48,15 +51,18 @@ struct Chosen {
     standing: BTreeMap<GatewayId, Standing>,
     /// The routes whose gateways are all dead.
     down: BTreeSet<RouteId>,
+    /// The routed prefixes that a client is inside of itself, so that its host sends nothing there into the tunnel.
+    on_link: BTreeMap<PeerId, BTreeSet<Cidr>>,
 }
 
 impl Selection {
-    fn new(
-        rosters: BTreeMap<RouteId, Arc<Roster>>,
-        standing: BTreeMap<GatewayId, Standing>,
-        down: BTreeSet<RouteId>,
-    ) -> Self {
-        Self(Arc::new(Chosen { rosters, standing, down }))
+    fn new(chosen: Chosen) -> Self {
+        Self(Arc::new(chosen))
+    }
+
+    /// Whether a peer is attached to a routed prefix itself, as far as it reports: its host sends nothing there into the tunnel.
+    pub fn is_on_link(&self, peer: PeerId, prefix: &Cidr) -> bool {
+        !self.0.on_link.is_empty() && self.0.on_link.get(&peer).is_some_and(|prefixes| prefixes.contains(prefix))
     }
 
     /// The gateways that a client of a route should go by, best first, of those that the intent lets serve; as many as the
@@ -64,6 +70,11 @@ impl Selection {
     pub fn ranks(&self, intent: &Intent, route: RouteId, client: PeerId) -> Vec<GatewayId> {
         let chosen = self.roster(route).and_then(|roster| roster.ranks(client));
         self.rank_route(intent, route, chosen.map(|ranks| &**ranks).unwrap_or_default())
+    }
+
+    /// The peers that are attached to a routed prefix themselves, by id.
+    pub(crate) fn on_link(&self) -> impl Iterator<Item = PeerId> {
+        self.0.on_link.keys().copied()
     }
 
     /// The gateways that are dead, as far as anybody reports it, by id.
@@ -74,6 +85,17 @@ impl Selection {
     /// Whether every gateway of a route is dead, as far as anybody reports it.
     pub fn is_down(&self, route: RouteId) -> bool {
         self.0.down.contains(&route)
+    }
+
+    /// Whether both send everybody the same ways, whatever else is remembered of how that came to be: what follows from an intent
+    /// is the same with both.
+    pub fn agrees(&self, other: &Self) -> bool {
+        let (one, two) = (&*self.0, &*other.0);
+        let alike = |(route, roster): (&RouteId, &Arc<Roster>)| {
+            two.rosters.get(route).is_some_and(|other| Arc::ptr_eq(roster, other) || roster.agrees(other))
+        };
+        let rosters = one.rosters.len() == two.rosters.len() && one.rosters.iter().all(alike);
+        rosters && one.down == two.down && one.standing == two.standing && one.on_link == two.on_link
     }
 
     /// Whether anything was chosen for a route, so that not just the document's order holds.

@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use nanami_model::{GatewayId, PeerId, RegionId, Timestamp};
+use nanami_model::{GatewayId, PeerId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::saved::Better;
 
 /// Gateways, the one in use first.
 pub(crate) type Ranks = Arc<[GatewayId]>;
@@ -20,7 +23,65 @@ pub(crate) struct Roster {
     /// Since when a gateway has had more clients than its bound.
     pub(super) over: BTreeMap<GatewayId, Timestamp>,
     /// Since when another region has been better for a client.
-    pub(super) better: BTreeMap<PeerId, (RegionId, Timestamp)>,
+    pub(super) better: Better,
+}
+
+/// A roster as it is written.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RosterForm {
+    lists: Vec<Vec<GatewayId>>,
+    /// The clients, sorted, each with the number of its list; `None` where the first list is everybody's.
+    clients: Option<Vec<PeerId>>,
+    numbers: Vec<u32>,
+    all_moved: Option<Timestamp>,
+    moved: BTreeMap<PeerId, Timestamp>,
+    over: BTreeMap<GatewayId, Timestamp>,
+    better: Better,
+}
+
+impl From<&Roster> for RosterForm {
+    fn from(roster: &Roster) -> Self {
+        let (clients, numbers) = match &roster.of {
+            Assigned::Everybody => (None, Vec::new()),
+            Assigned::Each { clients, lists } => (Some(clients.to_vec()), lists.clone()),
+        };
+        let moved = roster.moved.iter().filter_map(|(client, at)| Some(((*client)?, *at)));
+        Self {
+            lists: roster.lists.iter().map(|ranks| ranks.to_vec()).collect(),
+            clients,
+            numbers,
+            all_moved: roster.moved.get(&None).copied(),
+            moved: moved.collect(),
+            over: roster.over.clone(),
+            better: roster.better.clone(),
+        }
+    }
+}
+
+impl TryFrom<RosterForm> for Roster {
+    type Error = String;
+
+    fn try_from(form: RosterForm) -> Result<Self, String> {
+        let lists: Vec<Ranks> = form.lists.into_iter().map(Into::into).collect();
+        let of = match form.clients {
+            None => Assigned::Everybody,
+            Some(clients) if clients.len() != form.numbers.len() => {
+                return Err("a roster has more or fewer clients than numbers of lists".to_owned());
+            }
+            Some(clients) if !clients.is_sorted_by(|one, next| one < next) => {
+                return Err("the clients of a roster are not sorted".to_owned());
+            }
+            Some(clients) => Assigned::Each { clients: clients.into(), lists: form.numbers },
+        };
+        if let Assigned::Each { lists: numbers, .. } = &of
+            && let Some(number) = numbers.iter().find(|number| **number as usize >= lists.len())
+        {
+            return Err(format!("a roster has no list {number}"));
+        }
+        let moved = form.moved.into_iter().map(|(client, at)| (Some(client), at));
+        let moved = moved.chain(form.all_moved.map(|at| (None, at))).collect();
+        Ok(Self { lists, of, moved, over: form.over, better: form.better })
+    }
 }
 
 /// Which list is whose.
@@ -73,6 +134,11 @@ impl Roster {
             Assigned::Each { clients, lists } => Some(clients.iter().copied().zip(lists.iter().copied())),
         };
         each.into_iter().flatten()
+    }
+
+    /// Whether everybody has the same list in both.
+    pub(crate) fn agrees(&self, other: &Self) -> bool {
+        self.of == other.of && self.lists == other.lists
     }
 
     /// Everybody's list, if there is one list.

@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nanami_model::{Intent, Observed, PeerId, RegionId, RouteId, RouteMode, Selector, Timestamp, Verdict};
+use nanami_model::{Cidr, Intent, Observed, PeerId, RegionId, RouteId, RouteMode, Selector, Timestamp, Verdict};
 
 use super::health::{self, Standing};
 use super::place::{Candidate, Placing};
 use super::roster::Roster;
-use super::{Selection, candidates};
+use super::{Chosen, Selection, candidates};
 
 /// Chooses the gateways of every route.
 ///
 /// The choice follows the health that peers report of their tunnels, never what a gateway says of itself, and stays as near to
-/// the previous one as it can: whoever is served well stays. It reads no clock and draws nothing: the same arguments give
+/// the previous one as it can: whoever is served well stays. Whoever is attached to a routed range itself is remembered as such
+/// ([`Selection::is_on_link`]). It reads no clock and draws nothing: the same arguments give
 /// the same selection on every machine.
 ///
 /// ```
@@ -49,7 +50,21 @@ pub fn select(intent: &Intent, observed: &Observed, previous: &Selection, now: T
         !candidates.is_empty() && candidates.iter().all(dead)
     };
     let down = intent.routes().map(|(id, _)| id).filter(down).collect();
-    Selection::new(rosters, standing, down)
+    Selection::new(Chosen { rosters, standing, down, on_link: on_link(intent, observed) })
+}
+
+/// The routed prefixes that peers are inside of themselves. A peer that is silent is where it last said that it is. An exit is
+/// nobody's own link; a link within a routed prefix needs nothing, for hosts prefer what is more specific.
+fn on_link(intent: &Intent, observed: &Observed) -> BTreeMap<PeerId, BTreeSet<Cidr>> {
+    let attached =
+        observed.iter().filter(|(peer, seen)| !seen.report.on_link.is_empty() && intent.get(*peer).is_some());
+    let inside = |(peer, seen): (PeerId, &nanami_model::Sighting)| {
+        let routed = intent.routes().filter(|(_, route)| !route.is_exit()).flat_map(|(_, route)| route.prefixes());
+        let own =
+            routed.filter(|prefix| seen.report.on_link.iter().any(|link| link.length() > 0 && link.covers(prefix)));
+        (peer, own.copied().collect::<BTreeSet<_>>())
+    };
+    attached.map(inside).filter(|(_, prefixes)| !prefixes.is_empty()).collect()
 }
 
 /// All that decides about a route but for time and latency: routes that ask the same share an answer.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nanami_model::{Destination, Intent, Label, ObjectId, Peer, PeerId, PolicyId};
+use nanami_model::{Cidr, Destination, Intent, Label, ObjectId, Peer, PeerId, PolicyId};
 
 use super::need::{Carried, need};
 use crate::atoms::Atoms;
@@ -167,14 +167,24 @@ impl Difference<'_> {
 
     fn prefixes(&mut self, was: &Share, is: &Share) {
         let kept = |to: &PeerId| was.ties.contains_key(to) && is.ties.contains_key(to);
+        let routed = |prefix: &Cidr| (was.routes.contains(prefix), is.routes.contains(prefix));
         let (was, is) = (was.prefixes(), is.prefixes());
         let none = Vec::new();
         let [before, after] = self.places;
         for prefix in was.keys().chain(is.keys()).collect::<BTreeSet<_>>() {
             let (old, new) = (was.get(prefix).unwrap_or(&none), is.get(prefix).unwrap_or(&none));
             let to = after.destination(prefix).or_else(|| before.destination(prefix));
-            let Some(to) = to.filter(|_| old != new) else { continue };
+            // Who is attached to a range itself keeps its tunnel for it, and sends nothing there by it.
+            let suppressed = old == new && routed(prefix).0 != routed(prefix).1;
+            let Some(to) = to.filter(|_| old != new || suppressed) else { continue };
             let Some(reason) = self.asks_for(to) else { continue };
+            if suppressed {
+                match routed(prefix).1 {
+                    true => self.add(Stage::Prepare, reason, Action::Route { to, by: new.clone() }),
+                    false => self.add(Stage::Retire, reason, Action::Unroute { to }),
+                }
+                continue;
+            }
             // A tunnel that comes or goes brings the addresses of its other end, and takes them along.
             let itself = |by: &[PeerId]| matches!(to, Destination::Peer(id) if by == [id] && !kept(&id));
             // A range within another one is sent by that one's owner until it has its own, and again once it has none.

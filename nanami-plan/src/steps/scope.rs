@@ -53,6 +53,7 @@ impl<'a> Scope<'a> {
         }
         scope.alone.extend(&scope.bearers);
         scope.alone.extend(scope.carried.iter().flat_map(|carried| carried.keys()));
+        scope.alone.extend(states.into_iter().flatten().flat_map(|state| state.selection().on_link()));
         if let (Some(before), Some(touched)) = (before, touched) {
             scope.note_oddities(before, touched);
             scope.note_rows(touched);

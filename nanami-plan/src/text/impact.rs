@@ -62,6 +62,7 @@ impl fmt::Display for Impact {
     }
 }
 
+/// What stops, moves, waits and stays, of all flows: also of those that no gateway carries.
 fn heading(impact: &Impact) -> String {
     let sum = |with: fn(&Fate) -> bool| -> usize {
         impact.outcomes.iter().filter(|o| with(o.fate())).map(|o| o.from().len()).sum()
@@ -69,21 +70,25 @@ fn heading(impact: &Impact) -> String {
     let lost = sum(|fate| matches!(fate, Fate::Lost(_)));
     let waits = sum(|fate| matches!(fate, Fate::NeedsControl { .. }));
     let moves = sum(|fate| matches!(fate, Fate::LocalFailover { .. }));
-    let stays = sum(|fate| *fate == Fate::Unaffected);
-    let total = lost + waits + moves + stays;
+    let stays = sum(|fate| *fate == Fate::Unaffected) + impact.direct();
+    let total = count(lost + waits + moves + stays, "flow");
+    let verbs = |n: usize, one: &str, many: &str| format!("{n} of {total} {}", if n == 1 { one } else { many });
     let mut parts = vec![match lost {
         0 => "nothing stops".to_owned(),
-        n => format!("{n} of {} {}", count(total, "flow"), if n == 1 { "stops" } else { "stop" }),
+        n => verbs(n, "stops", "stop"),
     }];
-    if moves > 0 {
-        parts.push(format!("{moves} {} to a standby", if moves == 1 { "goes" } else { "go" }));
-    }
-    if waits > 0 {
-        parts.push(format!("{waits} {} for control", if waits == 1 { "waits" } else { "wait" }));
-    }
-    if stays > 0 {
-        parts.push(format!("{stays} {} as before", if stays == 1 { "goes on" } else { "go on" }));
-    }
+    // The total is said once.
+    let mut then = |n: usize, one: &str, many: &str| {
+        let said = parts.iter().any(|part| part.contains(" of "));
+        match n {
+            0 => {}
+            n if said => parts.push(format!("{n} {}", if n == 1 { one } else { many })),
+            n => parts.push(verbs(n, one, many)),
+        }
+    };
+    then(moves, "goes to a standby", "go to a standby");
+    then(waits, "waits for control", "wait for control");
+    then(stays, "goes on as before", "go on as before");
     let what = impact.failure.describe(&impact.names);
     format!("Without {what}: {}, at revision {}", parts.join(", "), impact.revision)
 }
@@ -124,7 +129,7 @@ impl fmt::Display for Sweep {
         let of = count(tolls.len(), "gateway");
         let mut lines =
             vec![format!("{of}, one dead at a time: {verdict}, at revision {}", self.revision), String::new()];
-        let limit = if f.alternate() { Limit::NONE } else { Limit::rows(20) };
+        let limit = if f.alternate() { Limit::NONE } else { Limit::rows(18) };
         let (shown, more) = limit.split(tolls.len());
         let mut table = Table::new(2).right([1, 2, 3, 4, 5]);
         table.row([
@@ -143,6 +148,13 @@ impl fmt::Display for Sweep {
             table.row([format!("… and {more} more")]);
         }
         lines.extend(table.lines());
+        let direct = self.direct();
+        if direct > 0 {
+            let flows = count(direct, "flow");
+            let (go, stop, them) = if direct == 1 { ("goes", "stops", "it") } else { ("go", "stop", "them") };
+            let text = format!("{flows} {go} by no gateway, and {stop} only where an end of {them} dies");
+            lines.extend([String::new()].into_iter().chain(wrap("Direct        ", &text)));
+        }
         f.write_str(&lines.join("\n"))
     }
 }

@@ -9,9 +9,11 @@ use super::rollout::{self, Row};
 use super::{Limit, Table, count, wrap};
 use crate::assertion::AssertionsFailed;
 use crate::changes::{Edit, EditKind};
+use crate::drift::Drift;
 use crate::effect::Passage;
 use crate::guarantee::{Guarantee, Precondition};
 use crate::names::Names;
+use crate::notice::Notice;
 use crate::plan::Plan;
 use crate::stage::Stage;
 
@@ -49,19 +51,23 @@ struct Text<'a> {
     limit: Limit,
     stages: Vec<(Stage, Vec<Row>)>,
     asserted: Result<(), AssertionsFailed>,
+    notices: Vec<Notice>,
 }
 
 impl<'a> Text<'a> {
     fn new(plan: &'a Plan, full: bool) -> Self {
         let rows = |stage| if full { rollout::each(&plan.steps, stage) } else { rollout::gathered(&plan.steps, stage) };
         let stages = Stage::ALL.map(|stage| (stage, rows(stage))).to_vec();
-        Self { plan, full, limit: Limit::NONE, stages, asserted: plan.check_assertions(&[]) }
+        let notices = if plan.is_empty() { Vec::new() } else { plan.notices() };
+        Self { plan, full, limit: Limit::NONE, stages, asserted: plan.check_assertions(&[]), notices }
     }
 
     fn lines(&mut self, reach: Limit, rest: Limit) -> Vec<String> {
         self.limit = rest;
         if self.plan.is_empty() {
-            return vec![self.heading()];
+            let mut lines = vec![self.heading()];
+            lines.extend(self.besides(Vec::new()));
+            return lines;
         }
         let reach = self.reachability(reach);
         let sections = [vec![self.heading()], self.changes(), reach, self.judgement(), self.rollout(), self.next()];
@@ -102,7 +108,7 @@ impl<'a> Text<'a> {
         super::effect::lines(&self.plan.effect, limit, &evidence)
     }
 
-    /// Assertions and approval: what stands between the plan and its being applied.
+    /// Assertions, approval and notices: what stands between the plan and its being applied, and what to look at before.
     fn judgement(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let total = self.after().assertions().len();
@@ -130,6 +136,8 @@ impl<'a> Text<'a> {
         };
         lines.extend(wrap("Approval      ", &approvals));
         lines
+            .extend(notice_lines(&self.notices, if self.full { Limit::NONE } else { Limit::rows(self.limit.most(3)) }));
+        lines
     }
 
     /// Which group must approve, for what it owns, and who can.
@@ -147,7 +155,9 @@ impl<'a> Text<'a> {
     fn rollout(&self) -> Vec<String> {
         let plan = self.plan;
         if plan.steps.is_empty() {
-            return vec!["Rollout       no peer's map changes".to_owned()];
+            let mut lines = vec!["Rollout       no peer's map changes".to_owned()];
+            lines.extend(self.besides(Vec::new()));
+            return lines;
         }
         let (changed, waiting) = (plan.steps.count(), plan.steps.count_of(|peer| peer.key().is_none()));
         let how = match waiting {
@@ -160,7 +170,15 @@ impl<'a> Text<'a> {
         lines.extend(self.stages());
         lines.extend(wrap("Guarantees    ", &self.guarantees()));
         let rest = plan.residual.iter().map(|exposure| ("Until then    ", exposure.to_string()));
-        let rest: Vec<_> = rest.chain(self.elsewhere().map(|text| ("Elsewhere     ", text))).collect();
+        lines.extend(self.besides(rest.chain(self.elsewhere().map(|text| ("Elsewhere     ", text))).collect()));
+        lines
+    }
+
+    /// What to know beside the change, under its heads: first what was altered on machines that the plan starts from.
+    fn besides(&self, rest: Vec<(&'static str, String)>) -> Vec<String> {
+        let altered = self.altered().into_iter().map(|text| ("Altered       ", text));
+        let rest: Vec<_> = altered.chain(rest).collect();
+        let mut lines = Vec::new();
         let (shown, more) = self.limit.split(rest.len());
         lines.extend(rest[..shown].iter().flat_map(|(head, text)| wrap(head, text)));
         if more > 0 {
@@ -168,6 +186,26 @@ impl<'a> Text<'a> {
             lines.push(format!("{head}… and {more} more"));
         }
         lines
+    }
+
+    /// What was altered on machines: a sentence for each of the first peers, or for each entry in the whole text.
+    fn altered(&self) -> Vec<String> {
+        if self.full {
+            return self.plan.drift.iter().flat_map(Drift::sentences).collect();
+        }
+        let peers: Vec<_> = self.plan.drift.chunk_by(|a, b| a.peer() == b.peer()).collect();
+        let (shown, more) = Limit::rows(2).split(peers.len());
+        let first = |of: &[Drift]| {
+            let mut sentences = of.iter().flat_map(Drift::sentences);
+            let first = sentences.next().unwrap_or_default();
+            match sentences.count() {
+                0 => first,
+                more => format!("{first}; and {more} more there"),
+            }
+        };
+        let mut altered: Vec<_> = peers[..shown].iter().map(|of| first(of)).collect();
+        altered.extend((more > 0).then(|| format!("… and {} besides", count(more, "peer"))));
+        altered
     }
 
     /// What somebody else must see to, in one sentence.
@@ -234,6 +272,17 @@ impl<'a> Text<'a> {
         };
         wrap("Next          ", &text)
     }
+}
+
+/// What is suspicious, each with its remedy; then how many more there are.
+pub(super) fn notice_lines(notices: &[Notice], limit: Limit) -> Vec<String> {
+    let (shown, more) = limit.split(notices.len());
+    let mut lines: Vec<_> =
+        notices[..shown].iter().flat_map(|notice| wrap("Notice        ", &notice.to_string())).collect();
+    if more > 0 {
+        lines.push(format!("{}… and {more} more", if shown == 0 { "Notice        " } else { "              " }));
+    }
+    lines
 }
 
 /// The objects that change, one by one, or where they are more than the limit so many of each kind.

@@ -2,22 +2,27 @@
 
 use std::fmt;
 
+use super::plan::notice_lines;
 use super::{Limit, Table, count, duration, none_or, wrap};
 use crate::board::State;
+use crate::drift::Drift;
 use crate::overview::Overview;
-use crate::status::{Drift, Status};
+use crate::status::Status;
 
 impl fmt::Display for Overview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines = wrap("", &heading(self));
         lines.push(String::new());
-        lines.extend(altered(self));
-        let limit = if f.alternate() { Limit::NONE } else { Limit::rows(20usize.saturating_sub(lines.len())) };
+        lines.extend(altered(self, f.alternate()));
+        let notices = notice_lines(&self.notices, if f.alternate() { Limit::NONE } else { Limit::rows(2) });
+        let room = 20usize.saturating_sub(lines.len() + notices.len());
+        let limit = if f.alternate() { Limit::NONE } else { Limit::rows(room) };
         lines.extend(table(self, limit));
         lines.extend(wrap("Reachability  ", &reachability(self)));
         if !self.failovers.is_empty() {
             lines.extend(wrap("Standby       ", &some(&self.failovers, f.alternate())));
         }
+        lines.extend(notices);
         f.write_str(&lines.join("\n"))
     }
 }
@@ -40,26 +45,43 @@ fn heading(overview: &Overview) -> String {
     format!("{workspace}, revision {revision}, {now}: {matching} of {of} matching{}", others.concat())
 }
 
-/// What somebody changed, before everything else; at most three peers, then how many.
-fn altered(overview: &Overview) -> Vec<String> {
+/// What somebody changed, entry by entry, before everything else; at most three peers, then how many.
+fn altered(overview: &Overview, all: bool) -> Vec<String> {
     let altered: Vec<&Status> = overview.peers.iter().map(|(_, s)| s).filter(|s| s.state() == State::Altered).collect();
-    let (shown, more) = Limit::rows(3).split(altered.len());
-    let mut table = Table::new(0);
+    let (shown, more) = if all { Limit::NONE } else { Limit::rows(3) }.split(altered.len());
+    // One altered peer is shown with more of what was altered than each of three.
+    let entries = if all { Limit::NONE } else { Limit::rows([5, 5, 3, 2][shown.min(3)]) };
+    let mut lines = Vec::new();
     for status in &altered[..shown] {
         let facets: Vec<_> = status.drift().iter().map(|drift| drift.facet().to_string()).collect();
         let since = status.drift().iter().map(Drift::since).max().map(duration);
         let since = since.map(|since| format!(", first seen {since} ago")).unwrap_or_default();
         let text = format!("{} changed on the machine{since}", facets.join(", "));
-        table.row([format!("ALTERED {}", status.name()), text]);
+        lines.extend(wrap(&format!("ALTERED {}   ", status.name()), &text));
+        lines.extend(entry_lines(status, entries));
     }
     if more > 0 {
-        table.row([format!("ALTERED … and {more} more")]);
+        lines.push(format!("ALTERED … and {more} more"));
     }
-    let mut lines = table.lines();
     if !lines.is_empty() {
         lines.push(String::new());
     }
     lines
+}
+
+/// The entries that were altered at a peer, each with what it is and when.
+fn entry_lines(status: &Status, limit: Limit) -> Vec<String> {
+    let entries: Vec<_> = status.drift().iter().flat_map(Drift::entries).collect();
+    let (shown, more) = limit.split(entries.len());
+    let more = more as u64 + status.unlisted();
+    let mut table = Table::new(8);
+    for entry in &entries[..shown] {
+        table.row([entry.word().to_owned(), format!("{}, {}", entry.what(), entry.when())]);
+    }
+    if more > 0 && !entries.is_empty() {
+        table.row([format!("… and {more} more")]);
+    }
+    table.lines()
 }
 
 fn table(overview: &Overview, limit: Limit) -> Vec<String> {

@@ -6,7 +6,7 @@
 //! | `document` and an indented document | begins with that |
 //! | `edit` and indented edits | makes the next revision; one that is refused answers in a comment below it |
 //! | `wait 60s` | time passes |
-//! | `report PEER: GATEWAY up [12ms], GATEWAY down, PREFIX by GATEWAY, at SOCKET` | what a peer says of its tunnels, and of itself |
+//! | `report PEER: GATEWAY up [12ms], GATEWAY down, PREFIX by GATEWAY, at SOCKET, in RANGE, away` | what a peer says of its tunnels, and of itself |
 //! | `$ select` | chooses gateways, and says who has which |
 //! | `$ plan`, `$ explain FROM TO SERVICE`, `$ reach to X`, `$ reach from X` | the texts of these names |
 //! | `$ impact [gateway G] [region R] [host H] [control]`, `$ sweep`, `$ single points` | the same |
@@ -165,6 +165,8 @@ impl Script {
                     report.links.push(link(self.key_of(gateway), 5, Some(rtt)));
                 }
                 [gateway, "down"] => report.links.push(link(self.key_of(gateway), 600, None)),
+                ["in", range] => report.on_link.push(range.parse().unwrap()),
+                ["away"] => {}
                 ["at", socket] => report.endpoints.push(socket.parse().unwrap()),
                 [prefix, "by", gateway] => {
                     report.taken_over.push(TakenOver { prefix: prefix.parse().unwrap(), by: self.key_of(gateway) });
