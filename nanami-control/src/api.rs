@@ -108,6 +108,9 @@ pub struct PeerStatus {
     pub refused_packets: u64,
     /// Who tried what in vain, the busiest first.
     pub attempts: Vec<AttemptStatus>,
+    /// What somebody altered there, a sentence for each part or entry.
+    #[serde(default)]
+    pub altered: Vec<String>,
 }
 
 /// One tunnel, as one end reports it.

@@ -19,6 +19,11 @@ pub enum ControlEvent {
         /// The generation that it reported.
         generation: Generation,
     },
+    /// What runs at a peer is not the map that it should run at its generation: somebody altered it, and this is news.
+    Drifted {
+        /// The peer.
+        peer: PeerId,
+    },
     /// The listener was too slow; so many events are lost to it.
     Lagged {
         /// How many.

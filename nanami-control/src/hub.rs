@@ -4,10 +4,14 @@
 //! at a time. When another control instance was faster, its entries are folded in and the decision is made again.
 //! A transaction that began ends, whether or not its caller still waits.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use nanami_model::{JoinSecret, Name, PeerId, PublicKey, Report, Timestamp, WorkspaceId};
-use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
+use tokio::sync::{Mutex, MutexGuard, Notify, broadcast, watch};
 use tracing::{debug, info, warn};
 
 use crate::{
@@ -32,6 +36,8 @@ pub(crate) struct Hub {
     distribution: watch::Sender<Arc<Distribution>>,
     snapshot: watch::Sender<Arc<Snapshot>>,
     events: broadcast::Sender<ControlEvent>,
+    /// Told when gateways may have to be chosen anew.
+    chooser: Arc<Notify>,
 }
 
 impl Hub {
@@ -59,10 +65,12 @@ impl Hub {
             distribution: watch::Sender::new(Arc::clone(core.distribution())),
             snapshot: watch::Sender::new(Arc::new(Snapshot::of(&core, clock.now()))),
             events: broadcast::Sender::new(EVENTS_KEPT),
+            chooser: Arc::default(),
             clock,
             core: Mutex::new(core),
         });
         hub.load(after_restore).await?;
+        tokio::spawn(keep_choosing(Arc::downgrade(&hub), Arc::clone(&hub.chooser)));
         Ok(Some(hub))
     }
 
@@ -96,8 +104,11 @@ impl Hub {
         }
         let mut core = self.core.lock().await;
         if let Some(step) = core.recompile(self.clock.now()) {
-            self.write(step.entry(), step.slot()).await.map_err(append)?;
+            self.write(Writes::of(&step)).await.map_err(append)?;
             core.commit(step);
+        }
+        if core.intent().revision() > nanami_model::Revision::ZERO {
+            core.begins(self.clock.now());
         }
         self.publish(&core);
         info!(target: "nanami::distribute", workspace = %self.name, revision = %core.intent().revision(), "opened");
@@ -119,10 +130,14 @@ impl Hub {
             let mut core = hub.core.lock().await;
             for _ in 0..MAX_CONFLICTS {
                 let step = decide(&core, hub.clock.now())?;
-                match hub.write(step.entry(), step.slot()).await {
+                match hub.write(Writes::of(&step)).await {
                     Ok(()) => {
+                        let quiet = step.is_quiet();
                         let reply = core.commit(step);
-                        hub.publish(&core);
+                        if !quiet {
+                            hub.publish(&core);
+                            hub.chooser.notify_one();
+                        }
                         return Ok(reply);
                     }
                     Err(AppendError::Conflict { head }) => {
@@ -178,9 +193,16 @@ impl Hub {
         match core.report(self.clock.now(), key, source, report) {
             Ok(brought) => {
                 self.publish_observed(&core, brought.moved);
+                let due = core.chooses_at() <= self.clock.now();
                 drop(core);
+                if due {
+                    self.chooser.notify_one();
+                }
                 if let Some(generation) = brought.applied {
                     self.tell(ControlEvent::Applied { peer, generation });
+                }
+                if brought.drifted {
+                    self.tell(ControlEvent::Drifted { peer });
                 }
                 if let Some((slot, bytes)) = brought.save
                     && let Err(error) = self.store.save(self.id, slot, bytes).await
@@ -189,6 +211,21 @@ impl Hub {
                 }
             }
             Err(stale) => warn!(target: "nanami::distribute", %peer, %stale, "report refused"),
+        }
+    }
+
+    /// Chooses gateways anew, if that is due.
+    async fn choose(self: &Arc<Hub>) {
+        let chosen = self.transact::<_, StoreError, _>(|core, now| Ok(core.choose_gateways(now))).await;
+        match chosen {
+            Ok(0) => {}
+            Ok(maps) => {
+                info!(target: "nanami::reconcile", workspace = %self.name, maps, "clients go by other gateways");
+            }
+            Err(error) => {
+                warn!(target: "nanami::reconcile", workspace = %self.name, %error, "gateways not chosen");
+                self.core.lock().await.choice_failed(self.clock.now());
+            }
         }
     }
 
@@ -220,17 +257,26 @@ impl Hub {
         self.store.read(self.id, after, limit).await
     }
 
-    async fn write(&self, entry: Option<Entry>, slot: Option<(Slot, Vec<u8>)>) -> Result<(), AppendError> {
-        if let Some(entry) = entry {
+    async fn write(&self, writes: Writes) -> Result<(), AppendError> {
+        if let Some((slot, bytes)) = writes.ahead {
+            self.store.save(self.id, slot, bytes).await?;
+        }
+        if let Some(entry) = writes.entry {
             self.store.append(self.id, entry).await?;
         }
-        if let Some((slot, bytes)) = slot {
+        if let Some((slot, bytes)) = writes.slot {
             self.store.save(self.id, slot, bytes).await?;
         }
         Ok(())
     }
 
     async fn catch_up(&self, core: &mut MutexGuard<'_, Workspace>) -> Result<(), StoreError> {
+        if let Some(bytes) = self.store.fetch(self.id, Slot::Selection).await?
+            && let Err(damaged) = core.restore_selection(&bytes)
+        {
+            // The documents' order serves until gateways are chosen anew.
+            warn!(target: "nanami::reconcile", workspace = %self.name, %damaged, "choice of gateways lost");
+        }
         loop {
             let page = self.store.read(self.id, core.intent().revision(), PAGE).await?;
             if page.is_empty() {
@@ -253,6 +299,34 @@ impl Hub {
 
     fn tell(&self, event: ControlEvent) {
         let _nobody_listens = self.events.send(event);
+    }
+}
+
+/// Chooses gateways while nobody reports: holds end, and leases. Ends with the hub.
+async fn keep_choosing(hub: Weak<Hub>, told: Arc<Notify>) {
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = told.notified() => {}
+        }
+        let Some(hub) = hub.upgrade() else { return };
+        if hub.look(|core, now| core.chooses_at() <= now).await {
+            hub.choose().await;
+        }
+    }
+}
+
+/// What a step puts into the store, in this order.
+struct Writes {
+    ahead: Option<(Slot, Vec<u8>)>,
+    entry: Option<Entry>,
+    slot: Option<(Slot, Vec<u8>)>,
+}
+
+impl Writes {
+    fn of<T>(step: &Step<T>) -> Writes {
+        Writes { ahead: step.ahead(), entry: step.entry(), slot: step.slot() }
     }
 }
 
@@ -288,9 +362,15 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// How often it is looked whether gateways are to be chosen (chosen: the rhythm of a choice that nobody asks for).
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// Entries per read at a start.
 const PAGE: usize = 256;
 /// Chosen: who loses sixteen times in a row tells the caller to come again.
 const MAX_CONFLICTS: usize = 16;
 /// Chosen: a burst of a thousand reports; who is slower hears how many were missed.
 const EVENTS_KEPT: usize = 1024;
+
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+mod tests;

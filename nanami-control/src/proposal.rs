@@ -192,7 +192,8 @@ async fn with_mover(hub: &Arc<Hub>, stale: Stale) -> Result<Stale, StoreError> {
         let after = log.last().map_or(Revision::ZERO, Entry::revision);
         let page = hub.entries(after, 256).await?;
         if page.is_empty() {
-            return Ok(Stale { by: moved_by(&log, &saved), ..stale });
+            let selection = hub.look(|core, _| core.selection().clone()).await;
+            return Ok(Stale { by: moved_by(&log, &saved, &selection), ..stale });
         }
         log.extend(page);
     }

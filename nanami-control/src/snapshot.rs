@@ -61,7 +61,9 @@ impl Snapshot {
     /// The workspace as of `now`, to be kept and read elsewhere: by the `nanami` command, in a script, in a report of a fault.
     #[must_use]
     pub fn record(&self, now: Timestamp) -> Recording {
-        Recording::new(self.intent(), &self.observed, self.generations.clone(), now)
+        let selection = serde_json::to_string(self.desired.selection());
+        let selection = selection.expect("a selection holds ids, numbers and lists only");
+        Recording::new(self.intent(), &self.observed, self.generations.clone(), now).with_selection(selection)
     }
 
     pub(crate) fn distribution(&self) -> &Distribution {

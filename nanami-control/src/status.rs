@@ -43,6 +43,7 @@ impl Snapshot {
             report_age_ms: seen.age().map(whole_millis),
             endpoints: report.map(|report| report.endpoints.clone()).unwrap_or_default(),
             links: report.into_iter().flat_map(|report| &report.links).map(|link| self.link_status(link)).collect(),
+            altered: seen.drift().iter().map(ToString::to_string).collect(),
             takeovers: judged
                 .iter()
                 .map(|takeover| TakeoverStatus {

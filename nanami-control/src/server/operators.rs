@@ -140,6 +140,7 @@ fn history_view(intent: &Intent, revision: Revision, record: Record) -> HistoryV
         Act::JoinKey => ("join_key", None, Vec::new()),
         Act::Joined { .. } => ("joined", None, Vec::new()),
         Act::Recompiled => ("recompiled", None, Vec::new()),
+        Act::Rechosen => ("rechosen", None, Vec::new()),
         Act::Restored { .. } => ("restored", None, Vec::new()),
     };
     HistoryView {

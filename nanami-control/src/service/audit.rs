@@ -50,6 +50,8 @@ pub enum Act {
     },
     /// Another version of Nanami compiles the same intent to other maps.
     Recompiled,
+    /// Clients go by other gateways, because of what was reported of these.
+    Rechosen,
     /// The store was restored from a backup, and the epoch raised so that every peer takes its map again.
     Restored {
         /// The new epoch.

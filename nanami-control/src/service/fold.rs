@@ -46,7 +46,7 @@ impl Fold {
         match &record.act {
             Act::Restored { epoch } => self.epoch = *epoch,
             Act::Applied { plan, .. } => self.proposals = self.proposals.without(plan),
-            Act::JoinKey | Act::Joined { .. } | Act::Recompiled => {}
+            Act::JoinKey | Act::Joined { .. } | Act::Recompiled | Act::Rechosen => {}
         }
         self.places.retain(|peer, _| self.intent.get(*peer).is_some());
         for touched in &record.touched {

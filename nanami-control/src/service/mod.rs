@@ -10,12 +10,13 @@
 //! ```
 //!
 //! Modules: [`join`] turns key pairs into peers, [`session`] takes reports, [`reconcile`] proposes and applies plans,
-//! [`approval`] says who must agree, [`distribute`] assigns generations, [`fabric`] reads failover out of reports,
-//! [`audit`] is the log's records.
+//! [`approval`] says who must agree, [`distribute`] assigns generations, [`choose`] says which gateways serve whom, [`fabric`]
+//! reads failover out of reports, [`audit`] is the log's records.
 
 pub mod approval;
 pub mod attempts;
 pub mod audit;
+pub mod choose;
 pub mod distribute;
 pub mod fabric;
 pub mod join;
@@ -38,6 +39,7 @@ use nanami_plan::{Desired, Selection, compile};
 use self::{
     attempts::Attempts,
     audit::{Act, BadRecord, Founded, Record},
+    choose::{Choice, Choosing},
     distribute::{Distribution, Member, touched},
     fold::Fold,
     proposals::Proposals,
@@ -53,6 +55,7 @@ pub struct Workspace {
     observed: Observed,
     attempts: Attempts,
     saved_reports: BTreeMap<PeerId, (Timestamp, (Epoch, Generation))>,
+    choosing: Choosing,
 }
 
 /// A decision that is not durable yet. The reply comes out of [`Workspace::commit`] alone.
@@ -61,6 +64,7 @@ pub struct Workspace {
 pub struct Step<T> {
     write: Option<Write>,
     proposals: Option<Proposals>,
+    choice: Option<Choice>,
     reply: T,
 }
 
@@ -74,7 +78,19 @@ struct Write {
 impl<T> Step<T> {
     /// A reply that changes nothing.
     pub(crate) fn nothing(reply: T) -> Step<T> {
-        Step { write: None, proposals: None, reply }
+        Step { write: None, proposals: None, choice: None, reply }
+    }
+
+    /// Whether committing it changes nothing that anybody sees.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.write.is_none() && self.proposals.is_none() && self.choice.as_ref().is_none_or(Choice::is_the_same)
+    }
+
+    /// What must be in the store before the entry: the choice of gateways that the entry follows from. Should the entry not
+    /// come to be in the log, the next start makes it from this.
+    #[must_use]
+    pub fn ahead(&self) -> Option<(Slot, Vec<u8>)> {
+        self.choice.as_ref()?.to_slot()
     }
 
     /// What must be in the log before the step is committed.
@@ -103,6 +119,7 @@ impl Workspace {
             observed: Observed::default(),
             attempts: Attempts::default(),
             saved_reports: BTreeMap::new(),
+            choosing: Choosing::default(),
         }
     }
 
@@ -130,7 +147,7 @@ impl Workspace {
     pub fn replay(&mut self, entries: &[Entry]) -> Result<(), BadRecord> {
         let outcome = entries.iter().try_for_each(|entry| self.fold.entry(entry));
         if !entries.is_empty() {
-            self.desired = compile(&self.fold.intent, &Selection::default());
+            self.desired = compile(&self.fold.intent, &self.choosing.selection);
             self.distribute();
         }
         outcome
@@ -147,11 +164,15 @@ impl Workspace {
 
     /// Makes a durable step the state, and gives out its reply.
     pub fn commit<T>(&mut self, step: Step<T>) -> T {
+        if let Some(choice) = step.choice {
+            self.choose(choice);
+        }
         if let Some(write) = step.write {
             let folded = self.fold.record(write.revision, &write.record);
             folded.expect("a record that was decided on this revision folds into it");
             self.desired = write.desired;
             self.distribute();
+            self.choosing.bring_forward(write.record.at);
         }
         if let Some(proposals) = step.proposals {
             self.fold.proposals = proposals;
@@ -210,14 +231,26 @@ impl Workspace {
 
     /// The step that makes these changes the next revision, by this actor's rights.
     fn write<T>(&self, now: Timestamp, by: Actor, act: Act, changes: ChangeSet, reply: T) -> Result<Step<T>, Refused> {
+        let write = self.record(&self.choosing.selection, now, by, act, changes)?;
+        Ok(Step { write: Some(write), ..Step::nothing(reply) })
+    }
+
+    /// The record of these changes, with what follows from them where gateways are chosen so.
+    fn record(
+        &self,
+        selection: &Selection,
+        now: Timestamp,
+        by: Actor,
+        act: Act,
+        changes: ChangeSet,
+    ) -> Result<Write, Refused> {
         let changes = self.with_acknowledgement(by, changes);
         let next = self.fold.intent.apply(by, &changes)?;
-        let desired = compile(&next, &Selection::default());
+        let desired = compile(&next, selection);
         let touched = touched(&self.fold.places, &maps(&desired));
         let founded = (next.revision() == Revision::new(1)).then(|| self.fold.founded.clone());
         let record = Record { at: now, by, act, changes, touched, founded };
-        let write = Write { record, revision: next.revision(), desired };
-        Ok(Step { write: Some(write), proposals: None, reply })
+        Ok(Write { record, revision: next.revision(), desired })
     }
 
     /// The changes, and that every removal so far was acknowledged, if it was: then released addresses go round. Every peer

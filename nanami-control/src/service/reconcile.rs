@@ -5,7 +5,7 @@
 //! assertion that does not hold is shown with a proposal and refuses its application.
 
 use nanami_model::{Actor, Change, ChangeSet, Intent, Name, Object, Peer, Refused, Revision, Timestamp};
-use nanami_plan::{AssertionsFailed, Base, Effect, Findings, Passage, Plan, WhatIf, plan};
+use nanami_plan::{AssertionsFailed, Base, Effect, Findings, Passage, Plan, Selection, WhatIf, plan};
 
 use super::{
     Step, Workspace,
@@ -148,7 +148,7 @@ impl Workspace {
     /// Keeps a proposal, so that others can approve and apply it by its id.
     pub fn submit(&self, candidate: &Candidate) -> Step<Candidate> {
         let proposals = self.fold.proposals.with(candidate.saved.clone());
-        Step { write: None, proposals: Some(proposals), reply: candidate.clone() }
+        Step { proposals: Some(proposals), ..Step::nothing(candidate.clone()) }
     }
 
     /// The proposal of this id, beside the current revision.
@@ -186,7 +186,7 @@ impl Workspace {
         let proposals = self.fold.proposals.approved(&candidate.saved.plan, Approval { by: user, at: now });
         let saved = proposals.get(&candidate.saved.plan).cloned().ok_or_else(unknown)?;
         let reply = self.beside(saved, candidate.what_if, candidate.plan);
-        Ok(Step { write: None, proposals: Some(proposals), reply })
+        Ok(Step { proposals: Some(proposals), ..Step::nothing(reply) })
     }
 
     /// Makes a plan the next revision; `by` must be allowed to make its changes.
@@ -207,7 +207,7 @@ impl Workspace {
         let step = self.write(now, by, Act::Applied { plan: plan.clone(), approvals }, changes, ())?;
         let record = step.write.as_ref().map(|write| write.record.clone()).expect("an application writes a record");
         let proposals = Some(self.fold.proposals.without(&plan));
-        Ok(Step { write: step.write, proposals, reply: record })
+        Ok(Step { write: step.write, proposals, ..Step::nothing(record) })
     }
 
     /// Puts a saved proposal on the current revision: it must still apply, touch what it was made for, and mean the same.
@@ -256,11 +256,12 @@ fn name(before: &Intent, after: &Intent, id: impl Into<nanami_model::ObjectId> +
     before.name_of(id).or_else(|| after.name_of(id)).cloned()
 }
 
-/// Finds the change that moved a plan, by putting the plan on every revision since its base.
+/// Finds the change that moved a plan, by putting the plan on every revision since its base, where gateways are chosen so.
 #[must_use]
-pub fn moved_by(log: &[Entry], saved: &Saved) -> Option<String> {
+pub fn moved_by(log: &[Entry], saved: &Saved, selection: &Selection) -> Option<String> {
     let founded = Workspace::founding(log.first()?).ok()?;
     let mut workspace = Workspace::found(founded.workspace, founded.owner);
+    workspace.choosing.selection = selection.clone();
     for entry in log {
         workspace.replay(std::slice::from_ref(entry)).ok()?;
         if entry.revision() <= saved.base || workspace.look_again(saved.at, saved.clone()).is_ok() {

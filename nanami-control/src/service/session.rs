@@ -20,6 +20,8 @@ use crate::store::Slot;
 pub struct Reported {
     /// The generation that the peer runs since this report; `None` when that is no news.
     pub applied: Option<Generation>,
+    /// Whether it runs something else than its map since this report.
+    pub drifted: bool,
     /// Whether the peer moved: its neighbors want new hints.
     pub moved: bool,
     /// What to save for a restart; no reply waits for it. `None` when what is saved is good enough.
@@ -55,10 +57,23 @@ impl Workspace {
         }
         let place = (report.epoch, report.generation);
         let before = self.observed.last(peer).map(|sighting| (sighting.report.epoch, sighting.report.generation));
+        let altered = |report: &Report| {
+            let map = self.distribution.map(peer).filter(|map| (map.epoch(), map.generation()) == place);
+            map.is_some_and(|map| !report.digests.is_empty() && report.digests != map.digests())
+        };
+        let known = self.observed.last(peer).is_some_and(|seen| before == Some(place) && altered(&seen.report));
+        let drifted = altered(&report) && !known;
+        let said = self.observed.last(peer).map(|seen| &seen.report);
+        let moved_link = said.map_or(&[][..], |said| &said.on_link) != report.on_link;
+        let news = moved_link || self.word(&report) != said.map(|said| self.word(said)).unwrap_or_default();
         let endpoints = report.endpoints.clone();
         let bytes = saved(now, &report);
         self.observed.record(peer, report, now)?;
+        if news {
+            self.choosing.bring_forward(now);
+        }
         Ok(Reported {
+            drifted,
             applied: (before != Some(place)).then_some(place.1),
             moved: Arc::make_mut(&mut self.distribution).place(key, &endpoints),
             save: self.is_worth_saving(now, peer, place).then_some((Slot::Report(peer), bytes)),

@@ -87,7 +87,8 @@ async fn keeps_workspaces_apart(store: &impl Store) -> Result<(), Broken> {
 }
 
 async fn keeps_slots(store: &impl Store) -> Result<(), Broken> {
-    let slots = [Slot::Snapshot, Slot::Report(peer("a")), Slot::Report(peer("b")), Slot::Proposals];
+    let reports = ["a", "b"].map(|name| Slot::Report(peer(name)));
+    let slots = [Slot::Snapshot, reports[0], reports[1], Slot::Proposals, Slot::Selection];
     for slot in slots {
         ok(store.save(acme(), slot, b"before".to_vec()).await)?;
         ok(store.save(acme(), slot, slot.to_string().into_bytes()).await)?;

@@ -145,6 +145,8 @@ pub enum Slot {
     Report(PeerId),
     /// Plans that were proposed and neither applied nor dropped, with their approvals.
     Proposals,
+    /// Which gateways serve whom, as it was last chosen.
+    Selection,
 }
 
 impl fmt::Display for Slot {
@@ -153,6 +155,7 @@ impl fmt::Display for Slot {
             Slot::Snapshot => f.write_str("snapshot"),
             Slot::Report(peer) => write!(f, "report/{peer}"),
             Slot::Proposals => f.write_str("proposals"),
+            Slot::Selection => f.write_str("selection"),
         }
     }
 }
