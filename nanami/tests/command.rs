@@ -300,3 +300,56 @@ fn whoever_closes_the_pipe_early_has_seen_enough() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn a_file_that_cannot_be_written_says_what_to_do() {
+    let desk = Desk::new();
+    let failed = desk.fails("board -o nope/b.html");
+    assert!(failed.starts_with("error: could not write nope/b.html: "), "{failed}");
+    assert!(failed.contains("help: make the folder nope first, or name another file"), "{failed}");
+    desk.write("taken", "");
+    let failed = desk.fails("board -o taken/b.svg");
+    assert!(failed.contains("help: taken is no folder: name another file"), "{failed}");
+    fs::create_dir(desk.path("b.svg")).unwrap();
+    let failed = desk.fails("board -o b.svg");
+    assert!(failed.contains("help: that is a folder: name a file in it"), "{failed}");
+    let left: Vec<_> = fs::read_dir(desk.0.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().contains("part")), "{left:?}");
+}
+
+#[test]
+fn the_help_names_the_exit_codes_of_every_verb_that_answers() {
+    let desk = Desk::new();
+    let help = desk.says(0, "--help");
+    let codes = &help[help.find("Exit codes:").unwrap()..];
+    for verb in ["plan", "diff", "what-if", "explain", "reach", "impact", "bisect", "status", "check"] {
+        assert!(codes.contains(verb), "{verb}: {codes}");
+    }
+    assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+    // As it says: a peer is altered, the newest document denies the flow.
+    desk.says(2, "status -f acme.recording");
+    desk.says(2, "bisect ci-runner vpc tcp/443 nanami.toml opened.toml");
+    desk.says(0, "bisect ci-runner db-cluster tcp/5432 nanami.toml opened.toml");
+}
+
+#[test]
+fn an_impact_counts_every_flow_and_a_plan_says_what_is_suspicious() {
+    let desk = Desk::new();
+    let impact = desk.says(0, "impact us-east");
+    let first = impact.lines().next().unwrap();
+    assert_eq!(
+        first,
+        "Without us-east: nothing stops, 1 of 5 flows goes to a standby, 4 go on as before, at revision 1"
+    );
+    let json: serde_json::Value = serde_json::from_str(&desk.says(0, "impact us-east --json")).unwrap();
+    assert_eq!((&json["direct"], &json["flows"]["unaffected"]), (&3.into(), &1.into()));
+    let edits = "what-if --edit groups.nobody={} --edit policies.lonely={~from=\"ci-runner\",~to=\"nobody\",~allow=[\"tcp/22\"]~}";
+    let notice = "policy lonely, to: nobody is nobody; put somebody into it, or remove the policy";
+    let plan = desk.says(2, edits);
+    assert!(plan.lines().any(|line| line == format!("Notice        {notice}")), "{plan}");
+    assert!(desk.says(2, &format!("{edits} --markdown")).contains(notice));
+    let json: serde_json::Value = serde_json::from_str(&desk.says(2, &format!("{edits} --json"))).unwrap();
+    let notices = &json["notices"];
+    assert_eq!((&notices["count"], &notices["first"][0]["code"]), (&1.into(), &"notice.empty_side".into()));
+    assert_eq!(notices["first"][0]["remedy"], "put somebody into it, or remove the policy");
+}

@@ -5,8 +5,11 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use nanami::control::store::Sqlite;
-use nanami::control::{ControlPlane, LiveWorkspace};
-use nanami::model::{Actor, Group, GroupId, JoinKey, Network, Peer, PeerId, Policy, Service, Timestamp, User, name};
+use nanami::control::{ControlEvent, ControlPlane, LiveWorkspace};
+use nanami::model::{
+    Actor, Cidr, Group, GroupId, JoinKey, Neighbor, Network, NetworkMap, Peer, PeerId, Policy, Service, Timestamp,
+    User, name,
+};
 use nanami::plan::State;
 use nanami::tunnel::{DialError, TunnelOptions};
 use nanami::{Node, NodeOptions};
@@ -82,6 +85,38 @@ async fn nodes_join_dial_and_start_again_without_control() {
     .unwrap();
     assert_eq!(db.map().generation(), generation);
     say_hello(&api, &db).await;
+}
+
+/// An embedder has the tunnel as well. What they change in it by hand is seen, entry by entry, and is no map of control's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_changed_in_the_tunnel_by_hand_is_reported_entry_by_entry() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_control, live) = control(dir.path()).await;
+    let (api, db) = (join(&live, dir.path(), "api").await, join(&live, dir.path(), "db").await);
+    let map = db.map_where(|map| map.neighbors().len() == 1).await;
+    let mut events = live.events();
+    let by_hand = map.generation().next();
+    let bare = Neighbor::new(api.tunnel().public_key(), []).with_identity(api.peer(), name!("api"));
+    let tampered = NetworkMap::clone(&map).with_generation(map.epoch(), by_hand).with_neighbor(bare);
+    db.tunnel().apply(&tampered).await.unwrap();
+    db.tunnel().probe_now(api.tunnel().public_key());
+    while events.next().await.unwrap() != (ControlEvent::Drifted { peer: db.peer() }) {}
+    let (snapshot, now) = (live.snapshot(), clock());
+    let status = snapshot.view(now).status(db.peer()).unwrap();
+    assert_eq!((status.state(), status.applied()), (State::Altered, Some(map.generation())));
+    let said: Vec<_> = status.drift().iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("db: allowed IP 10.42.0.1/32 of api was removed by somebody at "), "{said:?}");
+    assert!(said[0].contains("(applied at "), "{said:?}");
+
+    // What the machine is attached to is the embedder's to say, and control hears of it.
+    let office: Cidr = "192.0.2.0/24".parse().unwrap();
+    api.set_on_link([office]);
+    let told = |node: &Node| live.snapshot().observed().last(node.peer()).map(|seen| seen.report.on_link.clone());
+    while told(&api) != Some(vec![office]) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(told(&db), Some(vec![]));
 }
 
 /// What control records is a file that every verb reads, with ages and evidence.

@@ -35,6 +35,8 @@ NAMES = {
     nanami.Outcome: "OutcomeForm",
     nanami.Crowded: "CrowdedForm",
     nanami.Toll: "TollForm",
+    nanami.Altered: "DriftForm",
+    nanami.Notice: "NoticeForm",
     nanami.Status: "StatusForm",
     nanami.Reachable: "ReachableForm",
 }

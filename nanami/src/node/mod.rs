@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nanami_control::agent::{Agent, AgentOptions, AgentView, JoinError};
-use nanami_model::{JoinString, NetworkMap, PeerId};
+use nanami_model::{Cidr, JoinString, NetworkMap, PeerId};
 use nanami_tunnel::{
     DialError, Event, EventStream, Interface, Link, Netstack, StartError, TcpListener, TcpStream, Tunnel, TunnelOptions,
 };
@@ -34,6 +34,7 @@ struct Handle {
     netstack: Netstack,
     task: AbortHandle,
     applied: watch::Receiver<Applied>,
+    on_link: watch::Sender<Vec<Cidr>>,
 }
 
 /// What the node's task last did with a map.
@@ -78,12 +79,14 @@ pub struct NodeOptions {
     agent: AgentOptions,
     tunnel: TunnelOptions,
     interface: Option<(Netstack, Interface)>,
+    on_link: Vec<Cidr>,
 }
 
 impl NodeOptions {
     /// Key and state in this directory (0700, files 0600), sockets inside the process.
     pub fn in_dir(state: impl Into<PathBuf>) -> Self {
-        Self { agent: AgentOptions::in_dir(state), tunnel: TunnelOptions::default(), interface: None }
+        let (agent, tunnel) = (AgentOptions::in_dir(state), TunnelOptions::default());
+        Self { agent, tunnel, interface: None, on_link: Vec::new() }
     }
 
     /// Sets where and how the tunnel listens.
@@ -94,6 +97,13 @@ impl NodeOptions {
     /// Inner packets go to this netstack; a gateway's comes from [`Segment::gateway`](nanami_tunnel::Segment::gateway).
     pub fn with_netstack(self, (netstack, interface): (Netstack, Interface)) -> Self {
         Self { interface: Some((netstack, interface)), ..self }
+    }
+}
+
+impl NodeOptions {
+    /// Says which ranges the machine is attached to without a tunnel: see [`Node::set_on_link`].
+    pub fn with_on_link(self, ranges: impl IntoIterator<Item = Cidr>) -> Self {
+        Self { on_link: ranges.into_iter().collect(), ..self }
     }
 }
 
@@ -168,8 +178,18 @@ impl Node {
         let tunnel =
             Tunnel::start(agent.key().clone(), interface, &map, options.tunnel).await.map_err(NodeError::Start)?;
         let (applied, watched) = watch::channel(Applied { map, refused: None });
-        let task = tokio::spawn(run::run(agent.clone(), tunnel.clone(), applied)).abort_handle();
-        Ok(Self { handle: Arc::new(Handle { agent, tunnel, netstack, task, applied: watched }) })
+        let (on_link, attached) = watch::channel(options.on_link);
+        let task = tokio::spawn(run::run(agent.clone(), tunnel.clone(), applied, attached)).abort_handle();
+        Ok(Self { handle: Arc::new(Handle { agent, tunnel, netstack, task, applied: watched, on_link }) })
+    }
+
+    /// Says which ranges the machine is attached to without a tunnel, those of its own links, and takes the place of what was said
+    /// before. Of a route that one of these covers the map has no host route until the machine leaves: whoever sits in the
+    /// office reaches it directly, and not by the office's gateway. At most [`Report::MAX_ON_LINK`](nanami_model::Report) ranges are told.
+    ///
+    /// How a system lists its links differs by system, so the embedder says it, whenever the network below the machine changes.
+    pub fn set_on_link(&self, ranges: impl IntoIterator<Item = Cidr>) {
+        self.handle.on_link.send_replace(ranges.into_iter().collect());
     }
 
     /// Which peer this is.

@@ -1,12 +1,43 @@
 //! What the tunnel shows, in the words of a report.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use nanami_model::{Attempt, Facts, LinkReport, NetworkMap, Report, TakenOver, Usage};
+use nanami_model::{Alteration, Attempt, Facts, LinkReport, MapItem, NetworkMap, Report, TakenOver, Usage};
 use nanami_tunnel::{Link, Tunnel};
 
-pub(super) fn of(tunnel: &Tunnel, now: Instant) -> Report {
+/// What was applied, beside which it is seen what somebody else made of it: the tunnel is the embedder's as well.
+pub(super) struct Watch {
+    applied_at: Instant,
+    /// When each altered item was first seen so; as many as a report lists.
+    seen: BTreeMap<(Alteration, MapItem), Instant>,
+}
+
+impl Watch {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { applied_at: now, seen: BTreeMap::new() }
+    }
+
+    /// The report on a tunnel to which this map was applied.
+    pub(super) fn report(&mut self, tunnel: &Tunnel, applied: &NetworkMap, now: Instant) -> Report {
+        let running = tunnel.map();
+        let report = Report { applied_age: Some(now.saturating_duration_since(self.applied_at)), ..of(tunnel, now) };
+        // What runs is said of the map that was handed out: whoever counts further by hand has drifted, and is not ahead.
+        let report = Report { epoch: applied.epoch(), generation: applied.generation(), ..report };
+        let seen = |how, item: &MapItem| {
+            let since = self.seen.get(&(how, item.clone()));
+            since.map_or(Duration::ZERO, |since| now.saturating_duration_since(*since))
+        };
+        let report = report.with_altered(applied, &running, seen);
+        let listed = report.altered.iter().map(|altered| (altered.how, altered.item.clone()));
+        let seen = listed.map(|item| (item.clone(), self.seen.get(&item).copied().unwrap_or(now)));
+        self.seen = seen.collect();
+        report
+    }
+}
+
+fn of(tunnel: &Tunnel, now: Instant) -> Report {
     let map = tunnel.map();
     let mut usage: Vec<_> = tunnel.usage();
     usage.sort_by_key(|entry| std::cmp::Reverse(entry.last_used));

@@ -4,21 +4,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nanami_control::agent::{Agent, AgentView};
+use nanami_model::{Cidr, Report};
 use nanami_tunnel::{Event, Tunnel};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use super::{Applied, report};
+use super::{Applied, report::Watch};
 
 /// A report follows an event of the tunnel after this pause, so that a burst is one report (chosen).
 const SETTLE: Duration = Duration::from_millis(100);
 /// A report when nothing happens: counters and round trips move all the time, and nobody waits for them (chosen).
 const IDLE_REPORT: Duration = Duration::from_secs(5);
 
-pub(super) async fn run(agent: Agent, tunnel: Tunnel, applied: watch::Sender<Applied>) {
+pub(super) async fn run(
+    agent: Agent,
+    tunnel: Tunnel,
+    applied: watch::Sender<Applied>,
+    mut attached: watch::Receiver<Vec<Cidr>>,
+) {
     let mut views = agent.watch();
     let mut events = tunnel.events();
     let view = views.borrow_and_update().clone();
+    let mut watch = Watch::new(Instant::now());
     take(&tunnel, &applied, &view).await;
     // Neighbors may still seal for keypairs of a life before this one: a handshake now is what they wait for.
     view.hints.iter().for_each(|hint| tunnel.probe_now(hint.key));
@@ -30,7 +37,9 @@ pub(super) async fn run(agent: Agent, tunnel: Tunnel, applied: watch::Sender<App
                     return;
                 }
                 let view = views.borrow_and_update().clone();
-                take(&tunnel, &applied, &view).await;
+                if take(&tunnel, &applied, &view).await {
+                    watch = Watch::new(Instant::now());
+                }
                 next_report = Instant::now();
             }
             event = events.next() => {
@@ -39,16 +48,20 @@ pub(super) async fn run(agent: Agent, tunnel: Tunnel, applied: watch::Sender<App
                     next_report = next_report.min(Instant::now() + SETTLE);
                 }
             }
+            Ok(()) = attached.changed() => next_report = Instant::now(),
             () = tokio::time::sleep_until(next_report.into()) => {
-                agent.report(report::of(&tunnel, Instant::now()));
+                let map = applied.borrow().map.clone();
+                let on_link = attached.borrow_and_update().iter().take(Report::MAX_ON_LINK).copied().collect();
+                agent.report(Report { on_link, ..watch.report(&tunnel, &map, Instant::now()) });
                 next_report = Instant::now() + IDLE_REPORT;
             }
         }
     }
 }
 
-/// Brings the tunnel to what the agent holds: the map, then where its neighbors may be.
-async fn take(tunnel: &Tunnel, applied: &watch::Sender<Applied>, view: &AgentView) {
+/// Brings the tunnel to what the agent holds: the map, then where its neighbors may be. Whether another map runs now.
+async fn take(tunnel: &Tunnel, applied: &watch::Sender<Applied>, view: &AgentView) -> bool {
+    let mut changed = false;
     if let Some(map) = &view.map {
         let known = applied.borrow().map.clone();
         if *known != **map {
@@ -59,7 +72,8 @@ async fn take(tunnel: &Tunnel, applied: &watch::Sender<Applied>, view: &AgentVie
                     Some(error.to_string())
                 }
             };
-            let map = if refused.is_none() { map.clone() } else { known };
+            changed = refused.is_none();
+            let map = if changed { map.clone() } else { known };
             debug!(target: "nanami::node", generation = %map.generation(), "map runs");
             applied.send_replace(Applied { map: Arc::clone(&map), refused });
         }
@@ -67,6 +81,7 @@ async fn take(tunnel: &Tunnel, applied: &watch::Sender<Applied>, view: &AgentVie
     for hint in view.hints.iter() {
         tunnel.hints(hint.key, hint.endpoints.clone());
     }
+    changed
 }
 
 fn is_news(event: &Event) -> bool {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use nanami::model::{
-    Cidr, Filter, ForwardRule, Generation, Intent, LinkReport, Observed, PeerId, PrivateKey, Recording, Report,
-    Service, Timestamp, Usage, sample,
+    Cidr, ForwardRule, Generation, Intent, LinkReport, Observed, PeerId, PrivateKey, Recording, Report, Service,
+    Timestamp, Usage, sample,
 };
 use nanami::plan::{Desired, Selection, compile};
 
@@ -27,7 +27,7 @@ pub(crate) fn recording() -> String {
         let (mut ago, name) = (n, nanami::model::Entity::name(peer).as_str());
         match name {
             "db-cluster" => report.generation = Generation::new(39),
-            "eu-west" => report.digests = altered(&desired, id),
+            "eu-west" => report = altered(report, &desired, id),
             "k8s-ingress" => ago = 400,
             _ => {}
         }
@@ -70,10 +70,16 @@ fn report(desired: &Desired, id: PeerId) -> Report {
     Report { generation: Generation::new(DESIRED), digests: map.digests().to_vec(), links, ..Report::default() }
 }
 
-/// The digests of a peer where somebody opened the forward filter by hand.
-fn altered(desired: &Desired, id: PeerId) -> Vec<nanami::model::Digest> {
+/// A peer where somebody opened the forward filter and changed the routes of the host, a quarter of an hour after its map was
+/// applied.
+fn altered(report: Report, desired: &Desired, id: PeerId) -> Report {
     let rule = ForwardRule { from: Cidr::ALL_V4, to: Cidr::ALL_V4, services: Service::ANY.into(), policy: None };
-    desired.map_for(id).unwrap().with_filter(Filter::deny_all()).with_forward(rule).digests().to_vec()
+    let map = desired.map_for(id).unwrap();
+    let pools = map.routes().iter().copied().filter(|prefix| prefix.to_string() != "fd43::/48");
+    let routes: Vec<Cidr> = pools.chain(["192.0.2.0/24".parse().unwrap()]).collect();
+    let running = map.clone().with_routes(routes).with_forward(rule);
+    let report = Report { digests: running.digests().to_vec(), applied_age: Some(Duration::from_secs(1200)), ..report };
+    report.with_altered(&map, &running, |_, _| Duration::from_secs(300))
 }
 
 fn usage(acme: &Intent, policy: &str, from: &str, open: u64, ago: u64) -> Usage {

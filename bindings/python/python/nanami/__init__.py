@@ -65,6 +65,7 @@ from ._errors import (
 )
 from ._listed import Listed
 from ._results import (
+    Altered,
     Approval,
     Broken,
     Crowded,
@@ -77,6 +78,7 @@ from ._results import (
     Ground,
     Hop,
     Judged,
+    Notice,
     Outcome,
     Passage,
     Person,
@@ -96,6 +98,7 @@ from ._workspace import WhatIf, Workspace
 
 __all__ = [
     "Allowed",
+    "Altered",
     "Answer",
     "Approval",
     "Assertion",
@@ -143,6 +146,7 @@ __all__ = [
     "NeverTouches",
     "NoExport",
     "NoFiles",
+    "Notice",
     "OnlyViaGateway",
     "Outcome",
     "Overview",

@@ -14,6 +14,7 @@ from ._board import Board
 from ._changes import ChangeSet
 from ._listed import Listed
 from ._results import (
+    Altered,
     Approval,
     Broken,
     Crowded,
@@ -24,6 +25,7 @@ from ._results import (
     Ground,
     Hop,
     Judged,
+    Notice,
     Outcome,
     Passage,
     Person,
@@ -69,6 +71,10 @@ class Plan(Answer):
     until_then: Listed[str]
     elsewhere: Listed[str]
     stale_files: Listed[str]
+    altered: Listed[Altered]
+    """What somebody changed on machines that the plan starts from."""
+    notices: Listed[Notice]
+    """What the change makes suspicious."""
     _board: Board = field(kw_only=True, compare=False)
 
     @classmethod
@@ -185,6 +191,8 @@ class Impact(Answer):
     revision: int
     without: str
     flows: Flows
+    direct: int
+    """How many flows go directly between two peers that live: they go on."""
     outcomes: Listed[Outcome]
     crowded: tuple[Crowded, ...]
 
@@ -194,6 +202,8 @@ class Sweep(Answer):
     """Each gateway dies alone, one after the other; the worst first."""
 
     revision: int
+    direct: int
+    """How many flows go directly, whichever gateway dies."""
     gateways: Listed[Toll]
 
 
@@ -222,3 +232,5 @@ class Overview(Answer):
     peers: Listed[Status]
     reachable: Reachable
     failovers: tuple[str, ...]
+    notices: Listed[Notice]
+    """What is legal and still suspicious, also by what is reported."""

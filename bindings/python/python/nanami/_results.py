@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from ._changes import ChangeSet
@@ -263,6 +263,33 @@ class Toll:
 
 
 @dataclass(frozen=True, slots=True)
+class Altered:
+    """One entry of a peer's map that somebody changed on the machine."""
+
+    peer: str
+    part: str
+    how: Literal["missing", "altered", "foreign"]
+    entry: str
+    is_: str | None
+    should_be: str | None
+    seen_at: datetime
+    applied_at: datetime | None
+    """When the map was applied; ``None`` if the peer does not say."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something legal that does less than it says, with what to do about it."""
+
+    code: str
+    subject: str
+    field: str
+    text: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How what one peer reports relates to what is desired of it; ages count to the moment of the overview."""
 
@@ -276,6 +303,8 @@ class Status:
     altered: tuple[str, ...]
     """Which parts of its map somebody changed on the machine."""
     altered_since: timedelta | None = field(metadata={"json": "altered_ms"})
+    entries: Listed[Altered]
+    """What was changed there, entry by entry, as far as the peer names it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,9 @@ Examples:
 Exit codes:
   0  nothing to do, or done: the answer is yes
   1  an error: of usage, of a file, of a document
-  2  there are changes (plan, diff, what-if), or the answer is no (explain, reach, impact)
-  3  refused: an assertion does not hold";
+  2  there are changes (plan, diff, what-if), the answer is no (explain, reach, impact; bisect:
+     the newest document denies the flow), or a peer is not as it should be (status)
+  3  refused: an assertion does not hold (plan, what-if, check)";
 
 /// In which form the answer comes.
 #[derive(Debug, Args)]

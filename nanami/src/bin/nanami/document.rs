@@ -174,6 +174,7 @@ mod tests {
             text: text.to_owned(),
             syntax: Syntax::Toml,
             recording: None,
+            selection: nanami::plan::Selection::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nanami::model::{DocumentErrors, Intent, Observed, Recording, Timestamp};
-use nanami::plan::{Desired, View};
+use nanami::plan::{Desired, Selection, View, compile};
 
 use crate::failure::Failure;
 use crate::waiting::Waiting;
@@ -17,6 +17,8 @@ pub(crate) struct Document {
     pub(crate) text: String,
     pub(crate) syntax: Syntax,
     pub(crate) recording: Option<Recording>,
+    /// Which gateways serve whom, as control had chosen; the order of the document, unless this is a recording.
+    pub(crate) selection: Selection,
 }
 
 /// How a document is written.
@@ -43,7 +45,7 @@ impl Document {
         };
         let _waiting = Waiting::for_long(format!("reading {}", name_of(path)));
         let intent = parse(&text, syntax).map_err(|errors| mistakes(&errors, &name_of(path)))?;
-        Ok(Self { intent, text, syntax, recording: None })
+        Ok(Self { intent, text, syntax, recording: None, selection: Selection::default() })
     }
 
     fn recorded(path: &Path, text: String) -> Result<Self, Failure> {
@@ -52,7 +54,25 @@ impl Document {
                 .with_remedy("record the workspace again, with the release that runs it")
         })?;
         let intent = recording.intent().clone();
-        Ok(Self { intent, text, syntax: Syntax::Recording, recording: Some(recording) })
+        let selection = recording.selection().map_or_else(|| Ok(Selection::default()), serde_json::from_str);
+        let selection = selection.map_err(|error| {
+            Failure::new(format!(
+                "{} says in no words of this release which gateways serve whom: {error}",
+                name_of(path)
+            ))
+            .with_remedy("read it with the release that wrote it, or record the workspace again")
+        })?;
+        Ok(Self { intent, text, syntax: Syntax::Recording, recording: Some(recording), selection })
+    }
+
+    /// The state that the document leads to.
+    pub(crate) fn desired(&self) -> Desired {
+        self.leads_to(&self.intent)
+    }
+
+    /// The state that another revision of it leads to, while the same gateways serve the same clients.
+    pub(crate) fn leads_to(&self, intent: &Intent) -> Desired {
+        compile(intent, &self.selection)
     }
 
     /// What was observed: nothing, unless this is a recording.
@@ -150,7 +170,20 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let written = write_new(&beside, text).and_then(|()| fs::rename(&beside, path));
     written.map_err(|error| {
         let _ = fs::remove_file(&beside);
-        Failure::file("write", path, &error)
+        let failure = Failure::file("write", path, &error);
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder.display();
+        match error.kind() {
+            io::ErrorKind::NotFound => {
+                failure.with_remedy(format!("make the folder {folder} first, or name another file"))
+            }
+            io::ErrorKind::NotADirectory => failure.with_remedy(format!("{folder} is no folder: name another file")),
+            io::ErrorKind::IsADirectory => failure.with_remedy("that is a folder: name a file in it"),
+            io::ErrorKind::PermissionDenied => {
+                failure.with_remedy(format!("write where you may, or ask for the right to write into {folder}"))
+            }
+            _ => failure,
+        }
     })
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn run(file: &Path, output: &Path, by: Option<By>, open: &[String]) -
     if !html {
         detail = detail.unexplained();
     }
-    let board = read.beside(&super::desired(&read.intent)).board_in(detail);
+    let board = read.beside(&read.desired()).board_in(detail);
     let text = if html { board.to_html() } else { board.to_svg() };
     source::write(output, &text)?;
     let (peers, bytes) = (read.intent.peers().len(), text.len());

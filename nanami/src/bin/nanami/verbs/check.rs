@@ -8,13 +8,13 @@ use crate::failure::Failure;
 use crate::source::Document;
 
 pub(crate) fn run(file: &Path, against: Option<&Path>, form: &Form) -> Result<Answer, Failure> {
-    let wanted = Document::read(file)?.intent;
+    let wanted = Document::read(file)?;
     let judgement = match against {
-        None => super::desired(&wanted).judge(&[]),
+        None => wanted.desired().judge(&[]),
         Some(old) => {
             let old = Document::read(old)?;
-            let next = old.revised(&wanted, file)?;
-            super::desired(&old.intent).what_if(&next).judge(&[])
+            let next = old.revised(&wanted.intent, file)?;
+            old.desired().what_if(&next).judge(&[])
         }
     };
     let exit = if judgement.holds() { Exit::Yes } else { Exit::Refused };

@@ -10,7 +10,7 @@ use crate::source::Document;
 pub(crate) fn run(old: &Path, new: &Path, form: &Form) -> Result<Answer, Failure> {
     let old = Document::read(old)?;
     let next = old.revised(&Document::read(new)?.intent, new)?;
-    let comparison = super::desired(&old.intent).what_if(&next).comparison();
+    let comparison = old.desired().what_if(&next).comparison();
     let exit = Exit::yes_if(comparison.is_empty());
     Answer::of(&comparison, form, exit)
 }

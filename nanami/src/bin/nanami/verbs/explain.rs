@@ -20,7 +20,7 @@ pub(crate) fn run(
 ) -> Result<Answer, Failure> {
     let read = Document::read(file)?;
     let asked = asked(&read.intent, flow)?;
-    let desired = super::desired(&read.intent);
+    let desired = read.desired();
     let explanation = read.beside(&desired).explain(&asked);
     let Some(number) = fix else {
         let exit = Exit::yes_if(matches!(explanation, Explanation::Allowed(_)));
@@ -33,7 +33,7 @@ pub(crate) fn run(
         let text = document::merged(&read, &next)?;
         source::write(path, &text)?;
     }
-    let plan = plan(&Base::settled(&desired), &super::desired(&next), read.observed(), read.at());
+    let plan = plan(&Base::settled(&desired), &read.leads_to(&next), read.observed(), read.at());
     Answer::of(&plan, form, Exit::No)
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Dead {
 
 pub(crate) fn run(file: &Path, dead: &Dead, form: &Form) -> Result<Answer, Failure> {
     let read = Document::read(file)?;
-    let desired = super::desired(&read.intent);
+    let desired = read.desired();
     let view = read.beside(&desired);
     let _waiting = Waiting::for_long("computing what fails".to_owned());
     if dead.each {

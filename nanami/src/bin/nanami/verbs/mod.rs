@@ -17,7 +17,7 @@ pub(crate) mod what_if;
 use nanami::model::Intent;
 use nanami::plan::{Desired, Selection, compile};
 
-/// The state that an intent leads to.
+/// The state that an intent leads to, where nobody chose gateways and the order of the document holds.
 fn desired(intent: &Intent) -> Desired {
     compile(intent, &Selection::default())
 }

@@ -13,12 +13,12 @@ use crate::source::Document;
 pub(crate) fn run(file: &Path, against: Option<&Path>, form: &Form) -> Result<Answer, Failure> {
     let wanted = Document::read(file)?;
     let plan = match against {
-        None => plan(&Base::nothing(), &super::desired(&wanted.intent), Observed::none(), wanted.at()),
+        None => plan(&Base::nothing(), &wanted.desired(), Observed::none(), wanted.at()),
         Some(old) => {
             let old = Document::read(old)?;
             let next = old.revised(&wanted.intent, file)?;
-            let base = Base::settled(&super::desired(&old.intent));
-            plan(&base, &super::desired(&next), old.observed(), old.at())
+            let base = Base::settled(&old.desired());
+            plan(&base, &old.leads_to(&next), old.observed(), old.at())
         }
     };
     let exit = match plan.check_assertions(&[]) {

@@ -28,7 +28,7 @@ pub(crate) fn run(file: &Path, who: &args::Who, plan: Option<&Path>, form: &Form
 
 fn reach(read: &Document, intent: &Intent, who: &args::Who) -> Result<Reach, Failure> {
     let who = resolved(intent, who)?;
-    Ok(read.beside(&super::desired(intent)).reach(&who))
+    Ok(read.beside(&read.leads_to(intent)).reach(&who))
 }
 
 fn resolved(intent: &Intent, who: &args::Who) -> Result<Who, Failure> {

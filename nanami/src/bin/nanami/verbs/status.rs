@@ -11,7 +11,7 @@ use crate::source::Document;
 
 pub(crate) fn run(file: &Path, form: &Form) -> Result<Answer, Failure> {
     let read = Document::read(file)?;
-    let desired = super::desired(&read.intent);
+    let desired = read.desired();
     let overview = read.beside(&desired).overview();
     let amiss = [State::Behind, State::Altered, State::Foreign, State::Unknown];
     let exit = Exit::yes_if(amiss.iter().all(|state| overview.count(*state) == 0));

@@ -26,7 +26,7 @@ pub(crate) fn run(
     if let Some(path) = output {
         source::write(path, &text)?;
     }
-    let plan = plan(&Base::settled(&super::desired(&read.intent)), &super::desired(&next), read.observed(), read.at());
+    let plan = plan(&Base::settled(&read.desired()), &read.leads_to(&next), read.observed(), read.at());
     let exit = match plan.check_assertions(&[]) {
         Err(_) => Exit::Refused,
         Ok(()) => Exit::yes_if(plan.is_empty()),
