@@ -123,7 +123,9 @@ proptest! {
         let patched = old.patched(&delta).unwrap();
         prop_assert_eq!(&patched, &new);
         // The digests that were carried along are those that hashing everything gives.
-        prop_assert_eq!(patched.digests(), NetworkMap::decode(&new.encode()).unwrap().digests());
+        let hashed = NetworkMap::decode(&new.encode()).unwrap().digests();
+        prop_assert_eq!(patched.digests(), hashed);
+        prop_assert_eq!(NetworkMap::decode(&new.encode()).unwrap().hashed_from(&old).digests(), hashed);
         prop_assert_eq!(old.patched(&new), Ok(new));
     }
 

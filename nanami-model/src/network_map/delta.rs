@@ -171,6 +171,41 @@ impl NetworkMap {
         if map.has_two_owners() { Err(MapMismatch::TwoOwners) } else { Ok(map) }
     }
 
+    /// The same map, its digests worked out from an older one's: only what differs between the two is hashed, which is what whoever
+    /// makes many maps and changes few entries of each wants. Where one of the two is a difference, nothing is worked out.
+    ///
+    /// ```
+    /// use nanami_model::NetworkMap;
+    ///
+    /// let old = NetworkMap::new([]).with_routes(["10.60.0.0/16".parse()?]);
+    /// let new = NetworkMap::new([]).with_routes(["10.60.0.0/16".parse()?, "10.61.0.0/16".parse()?]);
+    /// assert_eq!(new.clone().hashed_from(&old).digests(), new.digests());
+    /// # Ok::<(), nanami_model::ParseCidrError>(())
+    /// ```
+    #[must_use]
+    pub fn hashed_from(self, older: &NetworkMap) -> NetworkMap {
+        if self.difference.is_some() || older.difference.is_some() {
+            return self;
+        }
+        let mut sums = Sums(older.digests());
+        sums.exchange(&older.addresses, &self.addresses, |address| MapEntry::Address(*address));
+        sums.exchange(&older.filter.rules, &self.filter.rules, MapEntry::Accept);
+        sums.exchange(&older.forward, &self.forward, MapEntry::Forward);
+        sums.exchange(&older.routes, &self.routes, |route| MapEntry::Route(*route));
+        walk(
+            &older.neighbors,
+            &self.neighbors,
+            |n| n.key,
+            |old, new| {
+                if old != new {
+                    old.into_iter().for_each(|old| sums.without_neighbor(old));
+                    new.into_iter().for_each(|new| sums.with_neighbor(new));
+                }
+            },
+        );
+        NetworkMap { digests: Known::from(sums.0), ..self }
+    }
+
     fn patched_neighbors(&self, gone: &[PublicKey], news: &[Neighbor], sums: &mut Sums) -> Vec<Neighbor> {
         let mut patched = Vec::with_capacity(self.neighbors.len() + news.len());
         walk(
@@ -183,13 +218,9 @@ impl NetworkMap {
                     patched.push(kept.clone());
                     return;
                 }
-                old.into_iter().for_each(|old| {
-                    sums.without(&MapEntry::Identity(old));
-                    sums.without(&MapEntry::Cryptokey(old));
-                });
+                old.into_iter().for_each(|old| sums.without_neighbor(old));
                 new.into_iter().for_each(|new| {
-                    sums.with(&MapEntry::Identity(new));
-                    sums.with(&MapEntry::Cryptokey(new));
+                    sums.with_neighbor(new);
                     patched.push(new.clone());
                 });
             },
@@ -221,6 +252,32 @@ impl Sums {
     fn without(&mut self, entry: &MapEntry<'_>) {
         let sum = self.of(entry.facet());
         *sum = sum.without(entry.digest());
+    }
+}
+
+impl Sums {
+    fn with_neighbor(&mut self, neighbor: &Neighbor) {
+        self.with(&MapEntry::Identity(neighbor));
+        self.with(&MapEntry::Cryptokey(neighbor));
+    }
+
+    fn without_neighbor(&mut self, neighbor: &Neighbor) {
+        self.without(&MapEntry::Identity(neighbor));
+        self.without(&MapEntry::Cryptokey(neighbor));
+    }
+
+    /// Puts what only the new list has in the place of what only the old one has.
+    fn exchange<'a, T: Ord>(&mut self, old: &'a [T], new: &'a [T], entry: impl Fn(&'a T) -> MapEntry<'a>) {
+        walk(
+            old,
+            new,
+            |item| item,
+            |old, new| match (old, new) {
+                (Some(old), None) => self.without(&entry(old)),
+                (None, Some(new)) => self.with(&entry(new)),
+                _ => {}
+            },
+        );
     }
 }
 

@@ -108,6 +108,18 @@ impl SlotSet {
         pages.flat_map(|(first, page)| Words { first, page, at: 0 })
     }
 
+    /// One word of the bitmap that [`words`](Self::words) describes; 0 beyond the end.
+    pub fn word(&self, index: usize) -> u64 {
+        self.page(index / WORDS).map_or(0, |page| page.word(index % WORDS))
+    }
+
+    /// One more than the highest slot of the set; 0 if it is empty.
+    pub fn bound(&self) -> usize {
+        let pages = (0..self.pages.len()).rev().filter_map(|n| Some((n, self.page(n)?)));
+        let highest = pages.map(|(n, page)| n * PAGE + page.highest()).next();
+        highest.map_or(0, |highest| highest + 1)
+    }
+
     /// Sets the bits of all slots of the set in a bitmap of the form that [`words`](Self::words) describes. Words beyond the
     /// end of the bitmap are left out.
     pub fn union_into(&self, bitmap: &mut [u64]) {
@@ -174,6 +186,17 @@ fn shape(page: &mut Option<Arc<Page>>) {
 }
 
 impl Page {
+    /// The highest place that is taken.
+    fn highest(&self) -> usize {
+        match self {
+            Self::Few(list) => list.last().map_or(0, |n| usize::from(*n)),
+            Self::Many(words) => {
+                let last = words.iter().rposition(|word| *word != 0);
+                last.map_or(0, |at| 64 * at + 63 - words[at].leading_zeros() as usize)
+            }
+        }
+    }
+
     fn word(&self, at: usize) -> u64 {
         match self {
             Self::Few(list) => {
@@ -294,6 +317,9 @@ mod tests {
                 prop_assert_eq!(&was.iter().copied().collect::<SlotSet>(), old);
                 prop_assert_eq!(old == &set, was == &model);
                 prop_assert!(old.words().all(|(_, word)| word != 0));
+                prop_assert!(old.words().all(|(index, word)| old.word(index) == word));
+                prop_assert_eq!((0..200).filter(|index| old.word(*index) != 0).count(), old.words().count());
+                prop_assert_eq!(old.bound(), was.last().map_or(0, |slot| slot.index() + 1));
                 prop_assert!(was.iter().all(|slot| old.contains(*slot)));
             }
             for (index, word) in bitmap.into_iter().enumerate() {
