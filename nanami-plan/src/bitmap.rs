@@ -11,6 +11,11 @@ pub(crate) struct Bitmap {
 }
 
 impl Bitmap {
+    /// An empty set.
+    pub(crate) const fn empty() -> Self {
+        Self { words: Vec::new() }
+    }
+
     /// An empty set with room for slots below `bound`.
     pub(crate) fn new(bound: usize) -> Self {
         Self { words: vec![0; bound.div_ceil(64)] }
@@ -60,30 +65,64 @@ impl Bitmap {
         self.words[index] |= bits;
     }
 
+    /// Takes out the peers of one word.
+    pub(crate) fn clear_word(&mut self, index: usize, bits: u64) {
+        self.words.get_mut(index).into_iter().for_each(|word| *word &= !bits);
+    }
+
     pub(crate) fn add(&mut self, set: &SlotSet) {
-        set.words().for_each(|(index, word)| self.set_word(index, word));
+        let words = set.bound().div_ceil(64);
+        if self.words.len() < words {
+            self.words.resize(words, 0);
+        }
+        set.union_into(&mut self.words);
     }
 
     pub(crate) fn union(&mut self, other: &Self) {
-        other.words.iter().enumerate().for_each(|(index, word)| self.set_word(index, *word));
+        if self.words.len() < other.words.len() {
+            self.words.resize(other.words.len(), 0);
+        }
+        self.words.iter_mut().zip(&other.words).for_each(|(own, word)| *own |= word);
     }
 
     pub(crate) fn subtract(&mut self, other: &Self) {
         self.words.iter_mut().zip(&other.words).for_each(|(own, word)| *own &= !word);
     }
 
+    /// Takes out those of a set, by the shorter of the two. Says how many words were looked at.
+    pub(crate) fn leave_out(&mut self, set: &SlotSet) -> u64 {
+        let mut looked = 0;
+        if set.len() < self.words.len() {
+            for (index, word) in set.words() {
+                looked += 1;
+                self.words.get_mut(index).into_iter().for_each(|own| *own &= !word);
+            }
+            return looked;
+        }
+        self.retain(|index, own| {
+            looked += 1;
+            own & !set.word(index)
+        });
+        looked
+    }
+
+    /// Puts a part of each word that is not empty in its place.
+    pub(crate) fn retain(&mut self, mut part: impl FnMut(usize, u64) -> u64) {
+        let words = self.words.iter_mut().enumerate().filter(|(_, word)| **word != 0);
+        words.for_each(|(index, word)| *word = part(index, *word));
+    }
+
     pub(crate) fn intersect(&mut self, other: &Self) {
-        self.words.iter_mut().enumerate().for_each(|(index, own)| *own &= other.word(index));
+        self.words.truncate(other.words.len());
+        self.words.iter_mut().zip(&other.words).for_each(|(own, word)| *own &= word);
     }
 
     /// Keeps those who are in just one of the two.
     pub(crate) fn differ(&mut self, other: &Self) {
-        other.words.iter().enumerate().filter(|(_, word)| **word != 0).for_each(|(index, word)| {
-            if self.words.len() <= index {
-                self.words.resize(index + 1, 0);
-            }
-            self.words[index] ^= word;
-        });
+        if self.words.len() < other.words.len() {
+            self.words.resize(other.words.len(), 0);
+        }
+        self.words.iter_mut().zip(&other.words).for_each(|(own, word)| *own ^= word);
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use nanami_model::{Cidr, Destination, GatewayId, Intent, Neighbor, NetworkMap, PeerId, RouteId, Slot, Standby};
 
 use crate::access::Access;
+use crate::bitmap::{Bitmap, bits};
 use crate::paths::{Way, Ways};
 use crate::selection::Selection;
 use crate::share::{Among, Share, Sharing, Tie, Whom};
@@ -189,20 +190,51 @@ impl Desired {
 
     /// The pairs that a peer carries as a gateway, in use or standing by.
     pub(crate) fn carried_by(&self, peer: PeerId) -> Vec<(PeerId, Destination)> {
-        let bears = Some(peer).filter(|peer| self.access().bears(*peer));
-        let Some((gateway, _)) = bears.and_then(|peer| self.intent().gateway_of(peer)) else { return Vec::new() };
+        let Some(gateway) = self.borne_by(peer) else { return Vec::new() };
         let mut carried = Vec::new();
-        for (route, _) in self.intent().routes() {
-            if !self.ways_to(route).iter().any(|way| way.passes(gateway)) {
-                continue;
-            }
-            let to = Destination::Route(route);
-            let clients = self.access().sources(route);
-            let clients = clients.iter().filter_map(|slot| Some(self.intent().in_slot(slot)?.0));
-            carried.extend(clients.filter(|id| self.way(*id, to).passes(gateway)).map(|from| (from, to)));
+        for (route, carries) in self.carried_routes(|way| way.passes(gateway)) {
+            self.each_client(route, |slot, number| {
+                let from = self.intent().in_slot(slot).filter(|_| carries.get(number) == Some(&true));
+                carried.extend(from.map(|(id, _)| (id, Destination::Route(route))));
+            });
         }
         carried.extend(self.pairs_carried_by(gateway));
         carried
+    }
+
+    /// Adds the clients of the routes to which these ways lead. Says how many were looked at.
+    pub(crate) fn clients_of(&self, ways: impl Fn(&Way) -> bool, into: &mut Bitmap) -> u64 {
+        let mut looked = 0;
+        for (route, carries) in self.carried_routes(ways) {
+            let mut clients = self.access().sources(route);
+            if carries.contains(&false) {
+                // Most clients have more than one route, and are looked at once.
+                clients.subtract(into);
+                let numbers = self.0.ways.numbers(route);
+                let number = |slot: Slot<PeerId>| numbers.get(slot.index()).map_or(0, |number| *number as usize);
+                clients.retain(|index, word| {
+                    looked += u64::from(word.count_ones());
+                    let own = bits(index, word).filter(|slot| carries.get(number(*slot)) == Some(&true));
+                    own.fold(0, |word, slot| word | 1 << (slot.index() % 64))
+                });
+            }
+            looked += clients.words().count() as u64;
+            into.union(&clients);
+        }
+        looked
+    }
+
+    /// The gateway that a peer bears.
+    pub(crate) fn borne_by(&self, peer: PeerId) -> Option<GatewayId> {
+        let bears = Some(peer).filter(|peer| self.access().bears(*peer));
+        Some(self.intent().gateway_of(bears?)?.0)
+    }
+
+    /// The routes to which some of these ways lead, with which of the ways to each they are.
+    fn carried_routes(&self, ways: impl Fn(&Way) -> bool) -> impl Iterator<Item = (RouteId, Vec<bool>)> {
+        let by = move |route| self.ways_to(route).iter().map(&ways).collect();
+        let all = self.intent().routes().map(move |(route, _)| (route, by(route)));
+        all.filter(|(_, carries): &(RouteId, Vec<bool>)| carries.contains(&true))
     }
 
     /// The pairs of peers, each way round, that a gateway carries, in use or standing by.

@@ -141,7 +141,14 @@ impl Node<'_> {
                 .filter_map(slot)
                 .for_each(|slot| neighbors.insert(slot));
         }
-        for (from, to) in self.desired.carried_by(self.id) {
+        let Some(gateway) = self.desired.borne_by(self.id) else { return neighbors.remove(self.slot) };
+        // Those who have not joined are left out with all others. Of two gateways that follow each other the near one has the client.
+        let nearest = |way: &Way| match way.near() {
+            Some(near) => near == gateway,
+            None => way.gateways().contains(&gateway),
+        };
+        self.desired.clients_of(|way| nearest(way) && self.is_open(way), neighbors);
+        for (from, to) in self.desired.pairs_carried_by(gateway) {
             let far = if let Destination::Peer(to) = to { Some(to) } else { None };
             let ends = [Some(from), far].into_iter().flatten();
             let way = self.desired.way(from, to);

@@ -4,25 +4,27 @@
 //! concerned follows from what was touched; of each of those, what their map says about the others is compared in class
 //! form. Only where gateways change, or carry peers to each other, are maps made and compared.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use nanami_model::{Destination, Intent, PeerId, PolicyId, PublicKey, Services, Slot};
+use nanami_model::{Entity, Intent, PeerId, PublicKey, Services, Slot};
 
 use crate::access::expand::{Scratch, Toward};
 use crate::access::rule::Rule;
+use crate::access::unlike::UnlikeRules;
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
-use crate::paths::bearers;
+use crate::share::Sharing;
 use crate::touched::Touched;
 
 mod doubt;
+mod forwards;
+mod says;
 mod told;
 
-use told::Recipients;
-
-/// What a map says of others, in one direction: for each policy and what it lets through, for whom.
-type Lets = Vec<((PolicyId, Services), Bitmap)>;
+use forwards::{carried, open, route_grants};
+use says::Says;
+pub(crate) use told::Recipients;
 
 struct Comparison<'a> {
     before: &'a Desired,
@@ -32,6 +34,8 @@ struct Comparison<'a> {
     changed: Bitmap,
     /// Those whose maps have to be made to know.
     doubtful: Bitmap,
+    /// Those of whose maps what routes say has to be made to know.
+    served: Bitmap,
     /// Those who have joined, before and after.
     joined: [Bitmap; 2],
     scratch: Scratch,
@@ -49,36 +53,36 @@ struct Unlike {
 }
 
 /// The peers whose map is another one after the change, a new one or none.
-pub(crate) fn recipients<'a>(before: &'a Desired, after: &'a Desired, touched: Option<&Touched>) -> Recipients<'a> {
+pub(crate) fn recipients(before: &Desired, after: &Desired, touched: Option<&Touched>) -> Recipients {
     let Some(touched) = touched.filter(|touched| !touched.pools) else { return of_all(before, after) };
     let joined = [before, after].map(|desired| {
         let mut joined = Bitmap::new(desired.intent().slot_bound::<PeerId>());
         joined.add(desired.intent().joined());
         joined
     });
-    let (changed, doubtful, scratch) = (Bitmap::default(), Bitmap::default(), Scratch::default());
-    let mut comparison = Comparison { before, after, touched, changed, doubtful, joined, scratch };
+    let [changed, doubtful, served] = [const { Bitmap::empty() }; 3];
+    let scratch = Scratch::default();
+    let mut comparison = Comparison { before, after, touched, changed, doubtful, served, joined, scratch };
     comparison.run();
-    let Comparison { mut changed, mut doubtful, .. } = comparison;
-    doubtful.subtract(&changed);
-    let id = |slot| after.intent().in_slot(slot).map(|(id, _)| id);
-    for slot in doubtful.iter() {
-        if id(slot).is_some_and(|id| digests(before, id) != digests(after, id)) {
-            changed.insert(slot);
-        }
-    }
+    comparison.settle();
+    let Comparison { mut changed, scratch, joined: [_, joined], .. } = comparison;
     // Who has no key has no map. Those who were not touched have the key that they had.
+    let id = |slot| after.intent().in_slot(slot).map(|(id, _)| id);
     let has_map = |slot: Slot<PeerId>| match touched.peers.contains(&slot) {
         true => id(slot).is_some_and(|id| has_map(before, id) || has_map(after, id)),
         false => key_in(after.intent(), slot).is_some(),
     };
-    let without: Vec<_> = changed.iter().filter(|slot| !has_map(*slot)).collect();
+    let mut without: Vec<_> = touched.peers.iter().copied().filter(|slot| !has_map(*slot)).collect();
+    let mut resting = changed.clone();
+    resting.subtract(&joined);
+    without.extend(resting.iter().filter(|slot| !has_map(*slot)));
     without.into_iter().for_each(|slot| changed.remove(slot));
     let slots = touched.peers.iter().filter_map(|slot| before.intent().in_slot(*slot));
     let gone = slots.filter(|(id, peer)| peer.key().is_some() && after.intent().get(*id).is_none());
     let mut gone: Vec<_> = gone.map(|(id, _)| id).collect();
     gone.sort_by(|a, b| before.intent().name_of(*a).cmp(&before.intent().name_of(*b)));
-    Recipients::new(after.intent(), changed, gone)
+    let work = scratch.work + changed.words().count() as u64;
+    Recipients::new(changed, gone, work)
 }
 
 fn key_in(intent: &Intent, slot: Slot<PeerId>) -> Option<PublicKey> {
@@ -86,15 +90,23 @@ fn key_in(intent: &Intent, slot: Slot<PeerId>) -> Option<PublicKey> {
 }
 
 /// The same by making and comparing every map.
-fn of_all<'a>(before: &'a Desired, after: &'a Desired) -> Recipients<'a> {
-    let differs = |id: &PeerId| digests(before, *id) != digests(after, *id);
+fn of_all(before: &Desired, after: &Desired) -> Recipients {
+    let mut work = 0;
+    let mut differs = |id: PeerId| differ(before, after, id, &mut work);
     let gone = before.intent().peers().map(|(id, _)| id).filter(|id| after.intent().get(*id).is_none());
-    let stay = after.intent().occupied::<PeerId>().filter(|(_, id, _)| differs(id)).map(|(slot, ..)| slot);
-    Recipients::new(after.intent(), stay.collect(), gone.filter(differs).collect())
+    let gone = gone.filter(|id| differs(*id)).collect();
+    let stay = after.intent().occupied::<PeerId>().filter(|(_, id, _)| differs(*id)).map(|(slot, ..)| slot).collect();
+    Recipients::new(stay, gone, work)
 }
 
-fn digests(desired: &Desired, peer: PeerId) -> Option<[nanami_model::Digest; 6]> {
-    desired.map_for(peer).map(|map| map.digests())
+/// Whether the maps of a peer differ. Adds what they say to `work`.
+fn differ(before: &Desired, after: &Desired, peer: PeerId, work: &mut u64) -> bool {
+    let maps = [before, after].map(|desired| desired.map_for(peer));
+    for map in maps.iter().flatten() {
+        *work += (map.neighbors().len() + map.filter().rules().len() + map.forward().len() + map.routes().len()) as u64;
+    }
+    let [was, is] = maps;
+    was != is
 }
 
 fn has_map(desired: &Desired, peer: PeerId) -> bool {
@@ -106,7 +118,7 @@ fn is_there(desired: &Desired, peer: PeerId) -> bool {
     has_map(desired, peer) && desired.intent().is_effective(peer)
 }
 
-impl Comparison<'_> {
+impl<'a> Comparison<'a> {
     fn run(&mut self) {
         let carries = self.before.carries_peers() || self.after.carries_peers();
         for slot in self.touched.peers.clone() {
@@ -120,7 +132,9 @@ impl Comparison<'_> {
             true => self.doubtful.union(&ends),
             false => self.rows(&ends),
         }
-        self.touched.settings.iter().for_each(|slot| self.doubtful.insert(*slot));
+        // Without gateways between peers, settings are about what is behind routes.
+        let concerned = if carries { &mut self.doubtful } else { &mut self.served };
+        self.touched.settings.iter().for_each(|slot| concerned.insert(*slot));
         if carries {
             self.doubt_gateways();
         }
@@ -128,6 +142,30 @@ impl Comparison<'_> {
             (true, true) => self.doubt_clients(),
             (true, false) => self.doubt_ways(),
             (false, _) => {}
+        }
+    }
+
+    /// Makes of those maps of which nothing less says whether they differ what it takes to know.
+    fn settle(&mut self) {
+        self.served.subtract(&self.changed);
+        for slot in self.served.iter() {
+            let Some((id, _)) = self.after.intent().in_slot(slot) else { continue };
+            let [was, is] = [self.before, self.after].map(|desired| Sharing::of_routes(desired, id));
+            self.scratch.work += (was.routes.len() + is.routes.len()) as u64;
+            // A share names peers by id; whoever has another key or name is another neighbor all the same.
+            let face =
+                |desired: &'a Desired, id: PeerId| desired.intent().get(id).map(|peer| (peer.key(), peer.name()));
+            let same = |id: &PeerId| face(self.before, *id) == face(self.after, *id);
+            if was != is || !is.ties.keys().all(same) {
+                self.changed.insert(slot);
+            }
+        }
+        self.doubtful.subtract(&self.changed);
+        for slot in self.doubtful.iter() {
+            let id = self.after.intent().in_slot(slot).map(|(id, _)| id);
+            if id.is_some_and(|id| differ(self.before, self.after, id, &mut self.scratch.work)) {
+                self.changed.insert(slot);
+            }
         }
     }
 
@@ -161,16 +199,14 @@ impl Comparison<'_> {
         if was == is {
             return;
         }
-        for (desired, there) in [(self.before, was.is_some()), (self.after, is.is_some())] {
-            let id = desired.intent().in_slot(slot).map(|(id, _)| id).filter(|_| there);
-            let Some(id) = id else { continue };
+        for (n, face) in [was, is].iter().enumerate() {
+            let Some((id, ..)) = face else { continue };
+            let desired = [self.before, self.after][n];
             for toward in [Toward::Here, Toward::There] {
-                let partners = desired.access().partners(slot, toward);
+                let partners = desired.access().partners_by(slot, toward, &mut self.scratch);
                 self.changed.union(&partners);
             }
-            for (_, way) in routes(desired, id) {
-                self.doubtful.extend_with(&way, self.after.intent());
-            }
+            route_grants(desired, *id).iter().for_each(|grant| self.forwarded(n, *id, grant));
         }
     }
 
@@ -194,101 +230,65 @@ impl Comparison<'_> {
     /// What differs between the two states for one peer. Without `carriers` nobody is counted whom it has a tunnel to because one
     /// of the two carries something for the other.
     fn unlike(&mut self, slot: Slot<PeerId>, carriers: bool) -> Unlike {
-        let (mut unlike, mut differ) = (Unlike::default(), Bitmap::default());
-        for (toward, into) in [(Toward::Here, &mut unlike.accepts), (Toward::There, &mut unlike.begins)] {
-            let rules = self.before.access().unlike(self.after.access(), slot, toward);
-            if !rules.is_empty() {
-                let both = [0, 1].map(|n| self.lets(n, slot, toward, &rules));
-                differing(&both[0], &both[1], into);
-                differ.union(into);
+        let both = [self.before, self.after];
+        let [was, is] = both.map(Desired::access);
+        let rules = [Toward::Here, Toward::There].map(|toward| was.unlike(is, slot, toward));
+        let (mut unlike, mut met) = (Unlike::default(), [Bitmap::default(), Bitmap::default()]);
+        for (toward, rules, into) in
+            [(Toward::Here, &rules[0], &mut unlike.accepts), (Toward::There, &rules[1], &mut unlike.begins)]
+        {
+            if rules.is_empty() {
+                continue;
             }
+            let says = [0, 1].map(|n| self.says(n, slot, toward, rules));
+            says.iter().zip(&mut met).for_each(|(says, met)| says.add_to(met));
+            let [was, is] = says;
+            was.differing(is, into);
         }
         if carriers {
             // A carrier stays a neighbor whatever policies come to say of the two, and one that comes or goes is one more.
-            let both = [self.before, self.after].map(|desired| {
-                let mut carriers = Bitmap::default();
-                carried(desired, slot, &mut carriers);
-                carriers
-            });
-            let mut changed = both[0].clone();
-            changed.differ(&both[1]);
-            differ.union(&changed);
-            self.tunnels(slot, &differ, &both, &mut unlike.tunnels);
-        } else {
-            self.tunnels(slot, &differ, &Default::default(), &mut unlike.tunnels);
+            for (n, met) in met.iter_mut().enumerate() {
+                self.scratch.work += carried(both[n], slot, &self.joined[n], met);
+            }
         }
+        let [mut tunnels, is] = met;
+        tunnels.differ(&is);
+        self.only_by_these(slot, &rules, &mut tunnels);
+        unlike.tunnels = tunnels;
         unlike
     }
 
-    /// Those among `differ` whom a peer meets in one of the two states and not in the other.
-    fn tunnels(&mut self, slot: Slot<PeerId>, differ: &Bitmap, carriers: &[Bitmap; 2], into: &mut Bitmap) {
-        if differ.is_empty() {
+    /// Takes out those whom a peer meets in both states by other rules than these, which are all that differ.
+    fn only_by_these(&mut self, slot: Slot<PeerId>, rules: &[UnlikeRules; 2], met: &mut Bitmap) {
+        if met.is_empty() {
             return;
         }
-        for (n, desired) in [self.before, self.after].into_iter().enumerate() {
-            let mut seen = carriers[n].clone();
-            for toward in [Toward::Here, Toward::There] {
-                desired.access().expand(slot, toward, &mut self.scratch, |index, word, _, _| {
-                    let word = word & differ.word(index) & self.joined[n].word(index);
-                    if word != 0 {
-                        seen.set_word(index, word);
-                    }
-                });
-            }
-            into.differ(&seen);
-        }
-        into.intersect(differ);
+        let mut there = met.clone();
+        self.joined.iter().for_each(|joined| there.intersect(joined));
+        met.subtract(&there);
+        self.after.access().leave_out_met(slot, rules, &mut there, &mut self.scratch);
+        met.union(&there);
     }
 
-    /// The gateways that forward something else for a client than they did.
-    fn forwards(&mut self, id: PeerId) {
-        let both = [self.before, self.after];
-        let grants = both.map(|desired| route_grants(desired, id));
-        for (n, desired) in both.into_iter().enumerate() {
-            let other = &grants[1 - n];
-            for (to, own) in grants[n].iter().filter(|grant| !other.contains(grant)) {
-                let bearers: Vec<_> = bearers(desired.intent(), desired.way(id, *to)).collect();
-                let there = desired.intent().live_addresses(id);
-                let territory = if let Destination::Route(route) = to { desired.territory(*route) } else { &[] };
-                let rules = territory.iter().any(|range| there.iter().any(|at| at.is_ipv4() == range.is_ipv4()));
-                let certain = rules && !own.is_empty();
-                // A gateway that takes no part still has a map, though no way leads by it.
-                let away = bearers.is_empty() || bearers.iter().any(|bearer| !is_there(desired, *bearer));
-                if let (true, Destination::Route(route)) = (away, to) {
-                    let listed = desired.intent().gateways_of(*route);
-                    let listed = listed.into_iter().filter_map(|gateway| desired.intent().get(gateway));
-                    let around: Vec<_> = listed.map(|gateway| gateway.peer()).chain([id]).collect();
-                    self.doubtful.extend_with(&around, self.after.intent());
-                }
-                let into = if certain && !away { &mut self.changed } else { &mut self.doubtful };
-                into.extend_with(&bearers, self.after.intent());
-            }
-        }
-    }
-
-    /// What these rules let through between a peer and others that have joined, before or after, by policy and services.
-    fn lets(&mut self, n: usize, slot: Slot<PeerId>, toward: Toward, rules: &BTreeSet<u32>) -> Lets {
-        let mut lets = Lets::new();
-        let (desired, joined) = ([self.before, self.after][n], &self.joined[n]);
-        let wanted = |rule| rules.contains(&rule);
-        desired.access().expand_rules(slot, toward, &mut self.scratch, wanted, |index, word, rule, services| {
+    /// What these rules let through between a peer and others that have joined, before or after.
+    fn says(&mut self, n: usize, slot: Slot<PeerId>, toward: Toward, unlike: &UnlikeRules) -> Says<'a> {
+        let mut says = Says::default();
+        let (access, joined) = ([self.before, self.after][n].access(), &self.joined[n]);
+        let mut note = |index: usize, word, rule, services: &Services| {
             let there = word & joined.word(index);
-            if there == 0 {
-                return;
+            if there != 0 {
+                says.note(index, there, rule, services);
             }
-            // A rule comes as a whole, most of its words with the same services.
-            let same =
-                |((policy, known), _): &((PolicyId, Services), Bitmap)| *policy == rule.policy && known == services;
-            match lets.iter_mut().rev().take_while(|((policy, _), _)| *policy == rule.policy).find(|one| same(one)) {
-                Some((_, who)) => who.set_word(index, there),
-                None => {
-                    let mut who = Bitmap::new(desired.intent().slot_bound::<PeerId>());
-                    who.set_word(index, there);
-                    lets.push(((rule.policy, services.clone()), who));
-                }
-            }
-        });
-        lets
+        };
+        if !unlike.rules.is_empty() {
+            let wanted = |rule| unlike.rules.contains(&rule);
+            access.expand_rules(slot, toward, &mut self.scratch, wanted, &mut note);
+        }
+        if !unlike.denied.is_empty() {
+            let wanted = |rule| unlike.denied.contains(&rule);
+            access.expand_few(slot, toward, (&wanted, &unlike.by), &mut self.scratch, note);
+        }
+        says
     }
 
     /// Those on the sides of policies that were touched. What is said of one of those who are alike is said of all.
@@ -354,47 +354,4 @@ impl Bitmap {
     fn extend_with(&mut self, peers: &[PeerId], intent: &Intent) {
         peers.iter().filter_map(|id| intent.slot(*id)).for_each(|slot| self.insert(slot));
     }
-}
-
-/// Adds those that have joined and that a peer has a tunnel to because one of the two carries a route for the other.
-fn carried(desired: &Desired, slot: Slot<PeerId>, into: &mut Bitmap) {
-    let intent = desired.intent();
-    let Some((id, _)) = intent.in_slot(slot) else { return };
-    let joined = |id: &PeerId| is_there(desired, *id);
-    let carriers = routes(desired, id).into_iter().flat_map(|(_, bearers)| bearers);
-    let clients = desired.carried_by(id).into_iter().map(|(client, _)| client);
-    let tunnels: Vec<_> = carriers.chain(clients).filter(|other| *other != id && joined(other)).collect();
-    into.extend_with(&tunnels, intent);
-}
-
-/// Adds those for whom the two let different things through.
-fn differing(was: &Lets, is: &Lets, into: &mut Bitmap) {
-    let of = |lets: &'_ Lets, key: &(PolicyId, Services)| lets.iter().position(|(known, _)| known == key);
-    for (key, who) in was {
-        let mut differ = who.clone();
-        of(is, key).into_iter().for_each(|at| differ.differ(&is[at].1));
-        into.union(&differ);
-    }
-    is.iter().filter(|(key, _)| of(was, key).is_none()).for_each(|(_, who)| into.union(who));
-}
-
-/// What a peer is granted on routes.
-fn route_grants(desired: &Desired, id: PeerId) -> Vec<(Destination, Vec<crate::Grant>)> {
-    let routes = desired.intent().slot(id).map(|slot| desired.access().routes_from(slot)).unwrap_or_default();
-    let grants = |route| (Destination::Route(route), desired.access().grants(id, Destination::Route(route)));
-    routes.into_iter().map(grants).filter(|(_, grants)| !grants.is_empty()).collect()
-}
-
-/// The routes that a peer reaches by gateways that have joined, with those.
-fn open(desired: &Desired, id: PeerId) -> Vec<(Destination, Vec<PeerId>)> {
-    let mut all = routes(desired, id);
-    all.iter_mut().for_each(|(_, bearers)| bearers.retain(|bearer| is_there(desired, *bearer)));
-    all.retain(|(_, bearers)| !bearers.is_empty());
-    all
-}
-
-/// The routes that a peer reaches, with the peers that bear their gateways.
-fn routes(desired: &Desired, id: PeerId) -> Vec<(Destination, Vec<PeerId>)> {
-    let reached = route_grants(desired, id).into_iter().map(|(to, _)| to);
-    reached.map(|to| (to, bearers(desired.intent(), desired.way(id, to)).collect())).collect()
 }

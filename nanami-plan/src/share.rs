@@ -89,6 +89,13 @@ impl<'a> Sharing<'a> {
         Self { desired, peer, whom: Whom::Planned, among: Some(among), share: Share::default() }.run()
     }
 
+    /// What routes say to a peer: where its host sends what is behind them, and by whom. Its tunnels to others and what they may
+    /// begin are left out.
+    pub(crate) fn of_routes(desired: &'a Desired, peer: PeerId) -> Share {
+        let among = Among::default();
+        Sharing { desired, peer, whom: Whom::Joined, among: Some(&among), share: Share::default() }.run()
+    }
+
     fn run(self) -> Share {
         let peer = self.peer;
         let mut sharing = self;

@@ -7,7 +7,7 @@ use nanami_model::{Assertion, Intent, PeerId};
 use crate::assertion::{self, AssertionsFailed};
 use crate::desired::Desired;
 use crate::effect::Effect;
-use crate::recipients::recipients;
+use crate::recipients::{Recipients, recipients};
 use crate::touched::Touched;
 
 /// The state that another intent would lead to, and what that would mean. The same call enforces: what is shown here is what
@@ -47,6 +47,7 @@ pub struct WhatIf {
     before: Desired,
     desired: Desired,
     effect: OnceLock<Effect>,
+    recipients: OnceLock<Recipients>,
     touched: Option<Touched>,
     work: u64,
 }
@@ -56,7 +57,8 @@ impl Desired {
     pub fn what_if(&self, next: &Intent) -> WhatIf {
         let mut work = 0;
         let (desired, touched) = self.advance(next, &mut work);
-        WhatIf { before: self.clone(), desired, effect: OnceLock::new(), touched, work }
+        let (effect, recipients) = (OnceLock::new(), OnceLock::new());
+        WhatIf { before: self.clone(), desired, effect, recipients, touched, work }
     }
 }
 
@@ -75,15 +77,22 @@ impl WhatIf {
         self.effect.get_or_init(|| Effect::of(Some(&self.before), &self.desired, self.touched.as_ref()))
     }
 
-    /// The peers whose map would be another one, a new one or none, by name. `len()` says how many without sorting them.
+    /// The peers whose map would be another one, a new one or none, by name. `len()` says how many without sorting them. They are
+    /// searched for once.
     pub fn recipients(&self) -> impl ExactSizeIterator<Item = PeerId> {
-        recipients(&self.before, &self.desired, self.touched.as_ref())
+        self.found().told(self.desired.intent())
     }
 
-    /// How many elements were looked at to derive the new state from the one before: peers, sides and rules. It grows with what
-    /// the change touches, not with the workspace; 0 where the state was compiled anew.
+    fn found(&self) -> &Recipients {
+        self.recipients.get_or_init(|| recipients(&self.before, &self.desired, self.touched.as_ref()))
+    }
+
+    /// How many elements were looked at to derive the new state from the one before, and to find the recipients: objects, sides,
+    /// rules, and peers, up to 64 of whom count as one where they are looked at together. It grows with what the change touches
+    /// and with what it changes in maps, not with the workspace; where the state was compiled anew it is what finding the
+    /// recipients took.
     pub fn work(&self) -> u64 {
-        self.work
+        self.work + self.found().work()
     }
 
     /// Checks the assertions of the new intent, and these, on the new state and on what leads to it.

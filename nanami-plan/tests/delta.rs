@@ -11,7 +11,7 @@ mod workload;
 
 use common::world;
 use edits::{edited, edits};
-use nanami_model::{Destination, Intent, Observed, PeerId, Timestamp};
+use nanami_model::{Destination, Intent, NetworkMap, Observed, PeerId, Policy, PrivateKey, Service, Timestamp};
 use nanami_plan::{Desired, Selection, Who, compile};
 use proptest::prelude::*;
 use reversed::reversed;
@@ -125,14 +125,74 @@ proptest! {
     }
 }
 
+/// How many entries are in the maps of one of the two states alone, of those whose maps differ.
+fn changed_entries(before: &Desired, after: &Desired, whose: impl Iterator<Item = PeerId>) -> usize {
+    let only = |one: &NetworkMap, other: &NetworkMap| {
+        let neighbors = one.neighbors().iter().filter(|own| other.neighbor(&own.key()) != Some(*own)).count();
+        let rules = one.filter().rules().iter().filter(|own| other.filter().rules().binary_search(own).is_err());
+        let forwards = one.forward().iter().filter(|own| other.forward().binary_search(own).is_err());
+        neighbors + rules.count() + forwards.count()
+    };
+    let maps = whose.map(|id| [before, after].map(|desired| desired.map_for(id).unwrap_or_default()));
+    maps.map(|[was, is]| only(&was, &is) + only(&is, &was)).sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn i4_the_work_of_a_change_is_what_it_changes_in_sides_and_maps(
+        kind in prop_oneof![Just(Kind::W1), Just(Kind::W2), Just(Kind::W4)],
+        size in 1usize..5,
+        turns in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..4u8), 1..4),
+    ) {
+        let (peers, groups) = (size * 60, size * 6);
+        let mut now = desired(&workload::workload(kind, peers, groups));
+        for (peer, group, turn) in turns {
+            // All but the peer that is expired.
+            let (peer, group) = (peer.index(peers - 2), 1 + group.index(groups - 1));
+            let next = turned(now.intent(), peer, group, turn);
+            let what_if = now.what_if(&next);
+            let sides = |intent: &Intent| intent.get(workload::peer_id(peer)).map_or(0, |peer| peer.groups().len());
+            let put_in = 1 + sides(now.intent()) + sides(&next);
+            let put_out = changed_entries(&now, what_if.desired(), what_if.recipients());
+            let bound = 12 * (put_in + put_out + peers.ilog2() as usize) as u64;
+            prop_assert!(what_if.work() > 0 && what_if.work() <= bound, "{kind:?} {peers}: {turn} {} of {bound}", what_if.work());
+            now = what_if.desired().clone();
+        }
+    }
+}
+
 #[test]
 fn i4_the_work_of_a_change_does_not_grow_with_the_workspace() {
-    let work = |peers, groups| {
-        let intent = workload::workload(Kind::W1, peers, groups);
-        desired(&intent).what_if(&regrouped(&intent, 0, 3)).work()
+    let work = |kind, groups: usize, peer| {
+        let intent = workload::workload(kind, 10 * groups, groups);
+        desired(&intent).what_if(&regrouped(&intent, peer, 3)).work()
     };
-    let (small, large) = (work(100, 5), work(1000, 50));
-    assert!(small > 0 && large <= small + 64, "{small} elements for 100 peers, {large} for 1,000");
+    // The first peers are in a group that something is denied.
+    for (kind, peer) in [(Kind::W1, 0), (Kind::W1, 55), (Kind::W2, 8)] {
+        let (small, large) = (work(kind, 20, peer), work(kind, 800, peer));
+        assert!(small > 0 && large <= small + 64, "{kind:?} {peer}: {small} elements for 200 peers, {large} for 8,000");
+    }
+}
+
+/// A small change: a peer goes to another group, is renamed by its key, goes, or a group may begin something with another one.
+fn turned(intent: &Intent, peer: usize, group: usize, turn: u8) -> Intent {
+    let mut draft = intent.draft();
+    let id = workload::peer_id(peer);
+    match turn {
+        0 if intent.get(id).is_some() => return regrouped(intent, peer, group),
+        1 if intent.get(id).is_some() => {
+            draft.update(id, |peer| peer.with_key(PrivateKey::from_bytes([group as u8; 32]).public()));
+        }
+        2 if intent.get(id).is_some() && intent.gateway_of(id).is_none() => draft.remove(id),
+        _ => {
+            let name = format!("extra-{peer}-{group}").parse().unwrap();
+            let (from, to) = (workload::group_id(group), workload::group_id(group - 1));
+            draft.add(Policy::allow(name, from, to, Service::tcp(443)));
+        }
+    }
+    intent.apply(intent.owner(), &draft.into_changes()).unwrap_or_else(|_| intent.clone())
 }
 
 #[test]

@@ -10,7 +10,7 @@
 //!     target/release/examples/scale --workload w1 --peers 10000 --groups 200 --count
 //! ```
 //!
-//! and with `scale::count::change_once` for the change.
+//! with `scale::count::change_once` for the change, and `scale::count::refuse_once` for why something is refused.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -49,7 +49,8 @@ Measures the planner on one workload, single thread, and prints one JSON object.
   p7   bytes what one recipient of a join is sent     p8  bytes of a whole map for each visible peer
   p9   bytes the digests that say that nothing changed
   p10  bytes memory of the compiled state for each peer, beside the intent
-  p11  us    which policy lets a pair meet            p12 ms  p5's change with its effect in counts
+  p11  us    which policy lets a pair meet; why_not: all that refuses a flow, and the smallest fixes (median of 9)
+  p12  ms    p5's change with its effect in counts
   p13  ms    every gateway dies, one after the other (w6)
   p14  ms    the plan of a change of every hundredth peer
   null       the workload has no such thing

@@ -5,9 +5,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use nanami_model::{
-    Direction, Epoch, Generation, Intent, Observed, Peer, PeerId, Protocol, PublicKey, Selector, Timestamp,
+    Direction, Epoch, Flow, Generation, Intent, Observed, Peer, PeerId, Protocol, PublicKey, Selector, Service,
+    Timestamp,
 };
-use nanami_plan::{Base, Desired, Entry, Expansion, Selection, compile, plan};
+use nanami_plan::{Base, Desired, Entry, Expansion, Explanation, Selection, compile, plan};
 use serde_json::{Value, json};
 
 use crate::counting;
@@ -116,9 +117,10 @@ fn one_edit(desired: &Desired, edits: &[Intent]) -> Value {
         })
         .collect();
     times.sort_unstable();
-    let Some(late) = times.get(times.len() * 99 / 100) else { return Value::Null };
+    // Of a hundred the last but one: 99 take no longer.
+    let Some(late) = (times.len() * 99).div_ceil(100).checked_sub(1).map(|at| times[at]) else { return Value::Null };
     let middle = micros(times[times.len() / 2]);
-    json!({ "value": micros(*late), "median": middle, "unit": "us", "recipients": recipients })
+    json!({ "value": micros(late), "median": middle, "unit": "us", "recipients": recipients })
 }
 
 /// P12: the same edit with its effect in counts and the groups that have to approve.
@@ -140,7 +142,7 @@ fn what_if(desired: &Desired, edits: &[Intent]) -> Value {
     json!({ "value": middle.as_nanos() as f64 / 1e6, "unit": "ms", "gained": counts.0, "lost": counts.1 })
 }
 
-/// P11: which policy lets a pair meet on a port.
+/// P11: which policy lets a pair meet on a port; and why another pair does not, with everything that would change that.
 fn answers(desired: &Desired) -> Value {
     let pairs: Vec<_> = (0..1000).map(|n| (peer_id(n * 7 % 1000), peer_id(n * 13 % 997))).collect();
     let time = median(9, || {
@@ -148,7 +150,35 @@ fn answers(desired: &Desired) -> Value {
             black_box(desired.access().allows(*from, (*to).into(), Protocol::Tcp, 8080));
         }
     });
-    json!({ "value": micros(time) / pairs.len() as f64, "unit": "us" })
+    json!({ "value": micros(time) / pairs.len() as f64, "unit": "us", "why_not": refusals(desired) })
+}
+
+/// What peer-0 may not begin.
+pub(crate) fn refused(desired: &Desired) -> impl Iterator<Item = Flow> {
+    let (service, from) = (Service::tcp(5432), peer_id(0));
+    let others = (1..desired.intent().peers().len()).map(peer_id);
+    let refused = move |to: &PeerId| desired.access().allows(from, (*to).into(), Protocol::Tcp, 5432).is_none();
+    others.filter(refused).map(move |to| Flow { from, to: to.into(), service })
+}
+
+/// What one refused flow takes to explain; null where peer-0 may begin anything with everybody.
+fn refusals(desired: &Desired) -> Value {
+    let view = desired.beside(Observed::none(), Timestamp::from_millis(0));
+    let mut fixes = 0;
+    let mut times: Vec<_> = refused(desired)
+        .take(9)
+        .map(|flow| {
+            let start = Instant::now();
+            let explanation = black_box(view.explain(&flow));
+            let time = start.elapsed();
+            fixes = if let Explanation::Denied(denied) = explanation { denied.fixes().len() } else { 0 };
+            time
+        })
+        .collect();
+    times.sort_unstable();
+    times
+        .get(times.len() / 2)
+        .map_or(Value::Null, |time| json!({ "value": micros(*time), "unit": "us", "fixes": fixes }))
 }
 
 /// P8: the whole map of one peer on the wire, for each peer that it sees.

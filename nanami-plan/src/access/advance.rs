@@ -10,6 +10,7 @@ use nanami_model::{Intent, PeerId, PolicyId, Selector, Slot};
 
 use super::rule::Rule;
 use super::side::{Closures, SideId, SideKey};
+use super::signature::SignatureId;
 use super::{Access, bearing, outer};
 use crate::touched::Touched;
 
@@ -43,9 +44,31 @@ impl Access {
             let Some(side) = self.sides.get_mut(*side as usize).map(Arc::make_mut) else { continue };
             _ = side.members.insert(slot) || side.members.remove(slot);
         }
-        if was != is {
-            self.signatures.set(slot, is, work);
+        if was == is {
+            return;
         }
+        match self.alike(slot, &was, &is, work) {
+            Some(signature) => self.signatures.take(slot, signature),
+            None => self.signatures.set(slot, is, work),
+        }
+    }
+
+    /// The signature of these sides, if one of the first others on a side that a peer came to is on just these. Most often that is
+    /// so, and then nobody looks for the path among those of all groups.
+    fn alike(
+        &self,
+        slot: Slot<PeerId>,
+        was: &BTreeSet<SideId>,
+        is: &BTreeSet<SideId>,
+        work: &mut u64,
+    ) -> Option<SignatureId> {
+        let sides = is.difference(was).take(1).chain(is.last());
+        let others = sides.flat_map(|side| self.members(*side).iter().filter(|other| *other != slot).take(2));
+        let mut signatures = others.map(|other| self.signatures.of(other));
+        signatures.find(|signature| {
+            *work += is.len() as u64;
+            self.signatures.sides(*signature).eq(is.iter().rev().copied())
+        })
     }
 
     /// The sides that a peer is on, by what the intent says of it.

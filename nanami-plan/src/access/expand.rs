@@ -26,19 +26,21 @@ pub(crate) enum Toward {
 pub(crate) struct Scratch {
     /// Whether a peer that rules lead to itself is shown to itself, as one of those who are on the same sides.
     pub(crate) with_itself: bool,
-    uses: Vec<Use>,
-    partners: Bitmap,
+    /// How much was looked at: places, words of peers, and peers that a deny speaks of.
+    pub(crate) work: u64,
+    pub(super) uses: Vec<Use>,
+    pub(super) partners: Bitmap,
     far: Bitmap,
     denied: Bitmap,
-    denies: Vec<(usize, usize)>,
+    pub(super) denies: Vec<(usize, usize)>,
     /// Which denies speak of the peer that is looked at.
-    denying: Vec<Arc<Rule>>,
-    left: Vec<Remainder>,
+    pub(super) denying: Vec<Arc<Rule>>,
+    pub(super) left: Vec<Remainder>,
 }
 
 /// What denies leave of a rule. Rules are held, so that one that is the same in memory is the same.
 #[derive(Debug)]
-struct Remainder {
+pub(super) struct Remainder {
     rule: Arc<Rule>,
     denies: Vec<Arc<Rule>>,
     services: Option<Services>,
@@ -70,11 +72,68 @@ impl Access {
         mut with: impl FnMut(usize, u64, &'a Arc<Rule>, &Services),
     ) {
         let bound = self.intent.slot_bound::<PeerId>();
-        let Scratch { with_itself, uses, partners, far, denied, denies, denying, left } = scratch;
+        self.gather(peer, toward, scratch);
+        let Scratch { uses, partners, far, denied, denies, denying, left, work, .. } = scratch;
+        runs(uses, |first, last| {
+            let slot = uses[first].rule;
+            let Some(rule) = self.rule(slot).filter(|rule| rule.is_allow() && wanted(slot)) else { return };
+            let run = &uses[first..last];
+            let overlaps = |at: &&(usize, usize)| self.overlaps(uses, at, rule);
+            if !denies.iter().any(|at| overlaps(&at)) {
+                if let [only] = run {
+                    let Some(set) = self.far(rule, only, toward) else { return };
+                    for (index, word) in set.words() {
+                        *work += 1;
+                        let word = word & partners.word(index);
+                        if word != 0 {
+                            with(index, word, rule, &rule.services);
+                        }
+                    }
+                    return;
+                }
+                self.unite(rule, run, toward, bound, far);
+                far.intersect(partners);
+                for (index, word) in far.words() {
+                    *work += run.len() as u64;
+                    with(index, word, rule, &rule.services);
+                }
+                return;
+            }
+            self.unite(rule, run, toward, bound, far);
+            far.intersect(partners);
+            denied.reset(bound);
+            for at in denies.iter().filter(overlaps) {
+                let Some(deny) = self.rule(uses[at.0].rule) else { continue };
+                uses[at.0..at.1].iter().filter_map(|at| self.far(deny, at, toward)).for_each(|set| denied.add(set));
+            }
+            for (index, word) in far.words() {
+                *work += 1;
+                let free = word & !denied.word(index);
+                if free != 0 {
+                    with(index, free, rule, &rule.services);
+                }
+                for slot in bits(index, word & denied.word(index)) {
+                    *work += 1;
+                    denying.clear();
+                    for at in denies.iter().filter(overlaps) {
+                        denying.extend(self.denies(&uses[at.0..at.1], toward, slot).cloned());
+                    }
+                    if let Some(services) = remainder(left, rule, denying) {
+                        with(index, 1 << (slot.index() % 64), rule, services);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Collects the places at which rules speak of a peer, with the runs of those by rules that deny, and those whom it may meet.
+    pub(super) fn gather(&self, peer: Slot<PeerId>, toward: Toward, scratch: &mut Scratch) {
+        let Scratch { with_itself, uses, partners, denies, work, .. } = scratch;
         uses.clear();
         uses.extend(self.uses(peer).filter(|at| at.begins == (toward == Toward::There)));
         uses.sort_unstable();
-        self.families.partners(peer, bound, partners);
+        *work += uses.len() as u64;
+        self.families.partners(peer, self.intent.slot_bound::<PeerId>(), partners);
         // Who has no address at all meets nobody who is alike.
         if *with_itself && self.families.has(peer) != (false, false) {
             partners.insert(peer);
@@ -86,60 +145,18 @@ impl Access {
                 denies.push((first, last));
             }
         });
-        runs(uses, |first, last| {
-            let slot = uses[first].rule;
-            let Some(rule) = self.rule(slot).filter(|rule| rule.is_allow() && wanted(slot)) else { return };
-            let run = &uses[first..last];
-            let overlaps = |at: &&(usize, usize)| {
-                let deny = self.rule(uses[at.0].rule);
-                deny.is_some_and(|deny| overlap(&deny.services, &rule.services))
-            };
-            if !denies.iter().any(|at| overlaps(&at)) {
-                if let [only] = run {
-                    let Some(set) = self.far(rule, only, toward) else { return };
-                    for (index, word) in set.words() {
-                        let word = word & partners.word(index);
-                        if word != 0 {
-                            with(index, word, rule, &rule.services);
-                        }
-                    }
-                    return;
-                }
-                self.unite(rule, run, toward, bound, far);
-                far.intersect(partners);
-                far.words().for_each(|(index, word)| with(index, word, rule, &rule.services));
-                return;
-            }
-            self.unite(rule, run, toward, bound, far);
-            far.intersect(partners);
-            denied.reset(bound);
-            for at in denies.iter().filter(overlaps) {
-                let Some(deny) = self.rule(uses[at.0].rule) else { continue };
-                uses[at.0..at.1].iter().filter_map(|at| self.far(deny, at, toward)).for_each(|set| denied.add(set));
-            }
-            if left.len() > REMAINDERS {
-                left.clear();
-            }
-            for (index, word) in far.words() {
-                let free = word & !denied.word(index);
-                if free != 0 {
-                    with(index, free, rule, &rule.services);
-                }
-                for slot in bits(index, word & denied.word(index)) {
-                    denying.clear();
-                    for at in denies.iter().filter(overlaps) {
-                        let Some(deny) = self.rule(uses[at.0].rule) else { continue };
-                        let speaks = |at: &Use| self.far(deny, at, toward).is_some_and(|set| set.contains(slot));
-                        if uses[at.0..at.1].iter().any(speaks) {
-                            denying.push(deny.clone());
-                        }
-                    }
-                    if let Some(services) = remainder(left, rule, denying) {
-                        with(index, 1 << (slot.index() % 64), rule, services);
-                    }
-                }
-            }
-        });
+    }
+
+    /// Whether the rule of a run denies something of what another one allows.
+    pub(super) fn overlaps(&self, uses: &[Use], at: &(usize, usize), rule: &Rule) -> bool {
+        self.rule(uses[at.0].rule).is_some_and(|deny| overlap(&deny.services, &rule.services))
+    }
+
+    /// The rule of a run, if it speaks of the peer at the far end.
+    pub(super) fn denies(&self, run: &[Use], toward: Toward, far: Slot<PeerId>) -> Option<&Arc<Rule>> {
+        let deny = self.rule(run.first()?.rule)?;
+        let speaks = |at: &Use| self.far(deny, at, toward).is_some_and(|set| set.contains(far));
+        run.iter().any(speaks).then_some(deny)
     }
 
     /// The side at the far end of an arrow, if there are peers.
@@ -159,19 +176,31 @@ impl Access {
 
     /// The peers that a peer reaches, or that reach it.
     pub(crate) fn partners(&self, peer: Slot<PeerId>, toward: Toward) -> Bitmap {
+        self.partners_by(peer, toward, &mut Scratch::default())
+    }
+
+    /// The same in memory that was used before.
+    pub(crate) fn partners_by(&self, peer: Slot<PeerId>, toward: Toward, scratch: &mut Scratch) -> Bitmap {
         let mut found = Bitmap::new(self.intent.slot_bound::<PeerId>());
-        self.expand(peer, toward, &mut Scratch::default(), |index, word, _, _| found.set_word(index, word));
+        self.expand(peer, toward, scratch, |index, word, _, _| found.set_word(index, word));
         found
     }
 }
 
 /// What these denies leave of a rule, worked out once.
-fn remainder<'a>(known: &'a mut Vec<Remainder>, rule: &Arc<Rule>, denies: &[Arc<Rule>]) -> Option<&'a Services> {
+pub(super) fn remainder<'a>(
+    known: &'a mut Vec<Remainder>,
+    rule: &Arc<Rule>,
+    denies: &[Arc<Rule>],
+) -> Option<&'a Services> {
     let same = |one: &Remainder| {
         let alike = |(a, b): (&Arc<Rule>, &Arc<Rule>)| Arc::ptr_eq(a, b);
         Arc::ptr_eq(&one.rule, rule) && one.denies.len() == denies.len() && one.denies.iter().zip(denies).all(alike)
     };
     let at = known.iter().rposition(same).unwrap_or_else(|| {
+        if known.len() > REMAINDERS {
+            known.clear();
+        }
         let services = denies.iter().try_fold(rule.services.clone(), |left, deny| left.minus(&deny.services));
         known.push(Remainder { rule: rule.clone(), denies: denies.to_vec(), services });
         known.len() - 1

@@ -19,11 +19,12 @@ use nanami_model::{
 mod advance;
 mod eligible;
 pub(crate) mod expand;
+mod few;
 mod query;
 pub(crate) mod rule;
 pub(crate) mod side;
 pub(crate) mod signature;
-mod unlike;
+pub(crate) mod unlike;
 
 use crate::paged::Paged;
 use eligible::Families;
@@ -46,10 +47,12 @@ pub struct Grant {
 pub struct Access {
     intent: Intent,
     families: Families,
-    sides: Paged<Arc<Side>, 64>,
+    sides: Paged<Arc<Side>, 16>,
     numbers: Arc<BTreeMap<SideKey, SideId>>,
     /// By slot of the policy.
     rules: Paged<Option<Arc<Rule>>, 64>,
+    /// How many rules ask for gateways on the way.
+    asking: usize,
     /// The rules that lead to a route.
     routes: Arc<BTreeMap<RouteId, Vec<u32>>>,
     signatures: Signatures,
@@ -68,6 +71,7 @@ impl Access {
             sides: Paged::default(),
             numbers: Arc::default(),
             rules: Paged::default(),
+            asking: 0,
             routes: Arc::default(),
             signatures: Signing::new(0).finish(),
             outer: Arc::new(outer(intent)),
@@ -101,6 +105,7 @@ impl Access {
     /// Puts a rule into the slot of its policy, or takes away what is there.
     fn put(&mut self, slot: u32, rule: Option<Rule>) {
         if let Some(old) = self.rule(slot).cloned() {
+            self.asking -= usize::from(old.asks_for_gateways());
             for (arrow, begins, side) in old.sides() {
                 let uses = self.sides.get_mut(side as usize).map(|side| &mut Arc::make_mut(side).uses);
                 uses.into_iter().for_each(|uses| uses.retain(|at| *at != Use { rule: slot, arrow, begins }));
@@ -110,6 +115,7 @@ impl Access {
                 rules.into_iter().for_each(|rules| rules.retain(|rule| *rule != slot));
             }
         }
+        self.asking += usize::from(rule.as_ref().is_some_and(Rule::asks_for_gateways));
         for (arrow, begins, side) in rule.iter().flat_map(|rule| rule.sides()) {
             let Some(side) = self.sides.get_mut(side as usize).map(Arc::make_mut) else { continue };
             let at = Use { rule: slot, arrow, begins };
@@ -133,7 +139,7 @@ impl Access {
 
     /// Whether a policy that allows something asks for gateways on the way.
     pub(crate) fn asks_for_gateways(&self) -> bool {
-        self.rules().any(|rule| rule.via && rule.is_allow())
+        self.asking > 0
     }
 
     pub(crate) fn members(&self, side: SideId) -> &nanami_model::SlotSet {

@@ -64,6 +64,11 @@ impl Rule {
         self.arrows.iter().find_map(|arrow| if let End::Route(route) = arrow.end { Some(route) } else { None })
     }
 
+    /// Whether it allows something by gateways alone.
+    pub(crate) fn asks_for_gateways(&self) -> bool {
+        self.via && self.is_allow()
+    }
+
     pub(crate) fn is_allow(&self) -> bool {
         self.verdict == Verdict::Allow
     }

@@ -48,20 +48,19 @@ pub(crate) struct Closures {
 impl Closures {
     /// Everybody in the group. Nesting has no circles: the model refuses them.
     pub(crate) fn of(&mut self, intent: &Intent, group: GroupId) -> SlotSet {
+        let slot = intent.slot(group);
+        let nested = slot.and_then(|slot| intent.in_slot(slot)).map(|(_, group)| group.groups()).unwrap_or_default();
+        let own = slot.map(|slot| intent.direct_members(slot).clone()).unwrap_or_default();
+        if nested.is_empty() {
+            return own;
+        }
         if let Some(known) = self.known.get(&group) {
             return known.clone();
         }
-        let own = intent.slot(group).map(|slot| intent.direct_members(slot).clone()).unwrap_or_default();
-        let nested = intent.get(group).map(|group| group.groups().to_vec()).unwrap_or_default();
-        let all = match nested.is_empty() {
-            true => own,
-            false => {
-                let mut all = Bitmap::new(intent.slot_bound::<PeerId>());
-                all.add(&own);
-                nested.into_iter().for_each(|inner| all.add(&self.of(intent, inner)));
-                all.iter().collect()
-            }
-        };
+        let mut all = Bitmap::new(intent.slot_bound::<PeerId>());
+        all.add(&own);
+        nested.iter().for_each(|inner| all.add(&self.of(intent, *inner)));
+        let all: SlotSet = all.iter().collect();
         self.known.insert(group, all.clone());
         all
     }

@@ -34,32 +34,30 @@ pub(crate) struct Signatures {
 pub(crate) struct Signing {
     nodes: Vec<Node>,
     of: Vec<SignatureId>,
-    /// For each node the last side that it was extended by, and to what.
-    extended: Vec<(SideId, SignatureId)>,
 }
 
 impl Signing {
     pub(crate) fn new(bound: usize) -> Self {
         let root = Node { parent: NONE, side: NONE, child: NONE, next: NONE };
-        Self { nodes: vec![root], of: vec![0; bound], extended: vec![(NONE, 0)] }
+        Self { nodes: vec![root], of: vec![0; bound] }
     }
 
     /// Puts these peers on a side; sides come in ascending order.
     pub(crate) fn put(&mut self, side: SideId, members: impl Iterator<Item = Slot<PeerId>>) {
+        // A child that was added since is the one for this side. Where hardly two peers are alike, looking at a node is most of what
+        // this takes: each is far from the one before.
+        let since = self.nodes.len() as u32;
         for slot in members {
             let Some(own) = self.of.get_mut(slot.index()) else { continue };
-            let (last, known) = self.extended[*own as usize];
-            if last == side {
-                *own = known;
-                continue;
-            }
             let new = self.nodes.len() as u32;
             let parent = &mut self.nodes[*own as usize];
+            if parent.child >= since && parent.child != NONE {
+                *own = parent.child;
+                continue;
+            }
             let node = Node { parent: *own, side, child: NONE, next: parent.child };
             parent.child = new;
             self.nodes.push(node);
-            self.extended[*own as usize] = (side, new);
-            self.extended.push((NONE, 0));
             *own = new;
         }
     }
@@ -92,7 +90,12 @@ impl Signatures {
             *work += 1;
             at = self.child(at, side, work);
         }
-        self.of.put(peer.index(), at, &0);
+        self.take(peer, at);
+    }
+
+    /// Gives a peer a signature that is there.
+    pub(crate) fn take(&mut self, peer: Slot<PeerId>, signature: SignatureId) {
+        self.of.put(peer.index(), signature, &0);
     }
 
     fn child(&mut self, parent: SignatureId, side: SideId, work: &mut u64) -> SignatureId {

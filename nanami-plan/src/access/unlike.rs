@@ -11,11 +11,30 @@ use nanami_model::{PeerId, Slot};
 use super::Access;
 use super::expand::{Toward, overlap, runs};
 use super::side::Use;
+use crate::bitmap::Bitmap;
+
+/// Rules that may say something else of a peer in one state than in the other, by the slots of their policies.
+#[derive(Debug, Default)]
+pub(crate) struct UnlikeRules {
+    /// Those that may do so for anybody.
+    pub(crate) rules: BTreeSet<u32>,
+    /// Those that are alike, and may be denied otherwise.
+    pub(crate) denied: BTreeSet<u32>,
+    /// To whom those may be.
+    pub(crate) by: Bitmap,
+}
+
+impl UnlikeRules {
+    /// Whether the two states say the same.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rules.is_empty() && self.denied.is_empty()
+    }
+}
 
 impl Access {
-    /// The rules that may let something else through for a peer than in the other state, by the slots of their policies. The slots
-    /// of the two must mean the same peers.
-    pub(crate) fn unlike(&self, other: &Access, peer: Slot<PeerId>, toward: Toward) -> BTreeSet<u32> {
+    /// The rules that may let something else through for a peer than in the other state. The slots of the two must mean the same
+    /// peers.
+    pub(crate) fn unlike(&self, other: &Access, peer: Slot<PeerId>, toward: Toward) -> UnlikeRules {
         let both = [self, other];
         let uses = both.map(|access| {
             let mut uses: Vec<Use> = access.uses(peer).filter(|at| at.begins == (toward == Toward::There)).collect();
@@ -25,7 +44,7 @@ impl Access {
         let mut all = BTreeSet::new();
         uses.iter().flatten().for_each(|at| _ = all.insert(at.rule));
         if !self.families.shares(&other.families) {
-            return all;
+            return UnlikeRules { rules: all, ..UnlikeRules::default() };
         }
         let run = |n: usize, rule: u32| {
             let list = uses[n].as_slice();
@@ -42,31 +61,32 @@ impl Access {
             };
             (std::sync::Arc::ptr_eq(a, b) || a == b) && one == two && one.iter().all(far)
         };
-        let mut unlike: BTreeSet<u32> = all.into_iter().filter(|slot| !alike(*slot)).collect();
-        self.denied_otherwise(other, &uses, &mut unlike);
+        let rules: BTreeSet<u32> = all.into_iter().filter(|slot| !alike(*slot)).collect();
+        let mut unlike = UnlikeRules { rules, ..UnlikeRules::default() };
+        both.into_iter().zip(&uses).for_each(|(access, uses)| access.denied_otherwise(toward, uses, both, &mut unlike));
         unlike
     }
 
-    /// Adds the rules that a deny takes something from, if one of the denies is among the unlike.
-    fn denied_otherwise(&self, other: &Access, uses: &[Vec<Use>; 2], unlike: &mut BTreeSet<u32>) {
-        let denies: Vec<_> = unlike
-            .iter()
-            .flat_map(|slot| [self.rule(*slot), other.rule(*slot)])
-            .flatten()
-            .filter(|rule| !rule.is_allow())
-            .cloned()
-            .collect();
+    /// Adds the rules that one of the unlike denies takes something from, and those of whom that one speaks.
+    fn denied_otherwise(&self, toward: Toward, uses: &[Use], both: [&Access; 2], unlike: &mut UnlikeRules) {
+        let rules = unlike.rules.iter().flat_map(|slot| both.map(|access| access.rule(*slot))).flatten();
+        let denies: Vec<_> = rules.filter(|rule| !rule.is_allow()).collect();
         if denies.is_empty() {
             return;
         }
-        for (access, uses) in [self, other].into_iter().zip(uses) {
-            runs(uses, |first, _| {
-                let slot = uses[first].rule;
-                let touches = |allow: &super::Rule| denies.iter().any(|deny| overlap(&deny.services, &allow.services));
-                if access.rule(slot).is_some_and(|rule| touches(rule)) {
-                    unlike.insert(slot);
+        runs(uses, |first, last| {
+            let slot = uses[first].rule;
+            let Some(rule) = self.rule(slot) else { return };
+            match (rule.is_allow(), unlike.rules.contains(&slot)) {
+                (true, false) if denies.iter().any(|deny| overlap(&deny.services, &rule.services)) => {
+                    unlike.denied.insert(slot);
                 }
-            });
-        }
+                (false, true) => {
+                    let sides = uses[first..last].iter().filter_map(|at| self.far(rule, at, toward));
+                    sides.for_each(|side| unlike.by.add(side));
+                }
+                _ => {}
+            }
+        });
     }
 }

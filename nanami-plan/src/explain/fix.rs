@@ -4,14 +4,15 @@
 //! opens was counted. One that breaks an assertion which held is rejected, and names it.
 
 use nanami_model::{
-    ChangeSet, Entity, Flow, GroupId, Intent, Name, NetworkId, ObjectId, PeerId, Policy, RouteId, Selector,
+    ChangeSet, Destination, Entity, Flow, GroupId, Intent, Name, NetworkId, ObjectId, PeerId, Policy, RouteId, Selector,
 };
 
 use super::candidates::{self, Candidate};
-use crate::access::missing;
+use crate::access::{missing, union};
 use crate::assertion::AssertionsFailed;
 use crate::desired::Desired;
 use crate::effect::Effect;
+use crate::lets::minus;
 
 /// A change that lets a flow pass.
 #[derive(Debug, Clone)]
@@ -82,7 +83,11 @@ fn prove(desired: &Desired, flow: &Flow, candidate: Candidate, broken_before: &[
     let own = |p: &&crate::effect::Passage| p.from == flow.from && p.to == flow.to;
     let wider = |p: &&crate::effect::Passage| own(p) && p.services.minus(&flow.service.into()).is_some();
     let gained = what_if.effect().gained();
-    let others = gained.iter().filter(|p| !own(p) || wider(p)).count();
+    let others = match flow.to {
+        // What one pair gains is one passage, so that the others are counted and not listed.
+        Destination::Peer(_) => gained.count() - usize::from(!is_wider(desired, opened, flow)),
+        _ => gained.iter().filter(|p| !own(p) || wider(p)).count(),
+    };
     let now = names(what_if.check_assertions(&[]));
     let total = next.assertions().len();
     Some(Fix {
@@ -94,6 +99,12 @@ fn prove(desired: &Desired, flow: &Flow, candidate: Candidate, broken_before: &[
         effect: what_if.effect().clone(),
         changes: candidate.changes,
     })
+}
+
+/// Whether a pair gains more than the service that was asked about.
+fn is_wider(before: &Desired, after: &Desired, flow: &Flow) -> bool {
+    let [was, is] = [before, after].map(|desired| union(&desired.access().grants(flow.from, flow.to)));
+    minus(minus(is.as_ref(), was.as_ref()).as_ref(), Some(&flow.service.into())).is_some()
 }
 
 fn names(checked: Result<(), AssertionsFailed>) -> Vec<Name> {

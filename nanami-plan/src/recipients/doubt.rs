@@ -1,4 +1,5 @@
-//! Whose maps have to be made to know whether they differ: those whom gateways serve, and the gateways.
+//! Whose maps have to be made, as a whole or as far as they are about routes, to know whether they differ: those whom gateways
+//! serve, and the gateways.
 //!
 //! **Invariant**: whoever is left out has the same map in both states, as far as gateways and routes decide about it.
 
@@ -6,7 +7,8 @@ use std::collections::BTreeSet;
 
 use nanami_model::{PeerId, RouteId, Slot};
 
-use super::{Comparison, routes};
+use super::Comparison;
+use super::forwards::routes;
 use crate::access::expand::Toward;
 use crate::desired::Desired;
 use crate::paths::bearers;
@@ -41,7 +43,7 @@ impl Comparison<'_> {
                 continue;
             }
             for desired in [self.before, self.after] {
-                self.doubtful.union(&desired.access().sources(route));
+                self.served.union(&desired.access().sources(route));
                 let listed: Vec<_> = desired.access().bearers(route).collect();
                 self.doubtful.extend_with(&listed, self.after.intent());
                 let ways: Vec<_> =

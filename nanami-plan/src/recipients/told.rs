@@ -4,34 +4,51 @@ use nanami_model::{Entity, Intent, PeerId};
 
 use crate::bitmap::Bitmap;
 
-/// Those whose map a change makes another one: by the names of those who are there after it, then of those who are not. How many
-/// they are is known without looking at their names.
-#[derive(Debug)]
-pub(crate) struct Recipients<'a> {
-    after: &'a Intent,
+/// Those whose map a change makes another one. How many they are is known without looking at their names.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Recipients {
     stay: Bitmap,
     gone: Vec<PeerId>,
+    work: u64,
+}
+
+/// The recipients by the names of those who are there after the change, then of those who are not.
+#[derive(Debug)]
+pub(crate) struct Told<'a> {
+    after: &'a Intent,
+    all: &'a Recipients,
     left: usize,
     /// In the order in which they come, once one was asked for.
     sorted: Option<std::vec::IntoIter<PeerId>>,
 }
 
-impl<'a> Recipients<'a> {
-    pub(super) fn new(after: &'a Intent, stay: Bitmap, gone: Vec<PeerId>) -> Self {
-        let left = stay.count() + gone.len();
-        Self { after, stay, gone, left, sorted: None }
+impl Recipients {
+    pub(super) fn new(stay: Bitmap, gone: Vec<PeerId>, work: u64) -> Self {
+        Self { stay, gone, work }
     }
 
-    fn sort(&mut self) -> std::vec::IntoIter<PeerId> {
-        let stay = self.stay.iter().filter_map(|slot| self.after.in_slot(slot));
-        let mut stay: Vec<_> = stay.map(|(id, peer)| (peer.name(), id)).collect();
-        stay.sort_unstable();
-        let stay = stay.into_iter().map(|(_, id)| id);
-        stay.chain(self.gone.drain(..)).collect::<Vec<_>>().into_iter()
+    /// How much was looked at to find them.
+    pub(crate) fn work(&self) -> u64 {
+        self.work
+    }
+
+    /// All of them; `after` is the intent after the change.
+    pub(crate) fn told<'a>(&'a self, after: &'a Intent) -> Told<'a> {
+        Told { after, all: self, left: self.stay.count() + self.gone.len(), sorted: None }
     }
 }
 
-impl Iterator for Recipients<'_> {
+impl Told<'_> {
+    fn sort(&self) -> std::vec::IntoIter<PeerId> {
+        let stay = self.all.stay.iter().filter_map(|slot| self.after.in_slot(slot));
+        let mut stay: Vec<_> = stay.map(|(id, peer)| (peer.name(), id)).collect();
+        stay.sort_unstable();
+        let stay = stay.into_iter().map(|(_, id)| id);
+        stay.chain(self.all.gone.iter().copied()).collect::<Vec<_>>().into_iter()
+    }
+}
+
+impl Iterator for Told<'_> {
     type Item = PeerId;
 
     fn next(&mut self) -> Option<PeerId> {
@@ -48,4 +65,4 @@ impl Iterator for Recipients<'_> {
     }
 }
 
-impl ExactSizeIterator for Recipients<'_> {}
+impl ExactSizeIterator for Told<'_> {}
