@@ -69,7 +69,7 @@ impl Workspace {
             return Step { choice: choice(selection, None), ..Step::nothing(0) };
         }
         let desired = compile(intent, &selection);
-        let moved = touched(&self.fold.places, &maps(&desired)).len();
+        let moved = touched(&self.fold.places, maps(&desired).iter().map(|(peer, map)| (*peer, map))).len();
         if moved == 0 {
             return Step { choice: choice(selection, Some(desired)), ..Step::nothing(0) };
         }

@@ -7,6 +7,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use nanami_model::{Digest, Epoch, Generation, Name, NetworkMap, PeerId, PublicKey, message::Hint};
+use nanami_plan::WhatIf;
 
 use super::audit::Touched;
 
@@ -68,6 +69,19 @@ impl Distribution {
         map.neighbors().iter().filter_map(|neighbor| hint(neighbor.key())).collect()
     }
 
+    /// What another state makes news: the maps of those whom it gives others than they have here, and `None` for those whom it gives
+    /// none. Of a map that is there, what stays is not hashed again.
+    pub(super) fn news_of(&self, what_if: &WhatIf) -> News {
+        let desired = what_if.desired();
+        let here = |peer: &PeerId| self.map(*peer).is_some();
+        let others = desired.intent().peers().map(|(peer, _)| peer).filter(|peer| !here(peer));
+        let made = |peer| match (desired.map_for(peer), self.map(peer)) {
+            (Some(map), Some(held)) => Some(map.hashed_from(held)),
+            (map, _) => map,
+        };
+        what_if.recipients().chain(others).map(|peer| (peer, made(peer))).collect()
+    }
+
     /// Takes in where a peer says that it listens; whether that is news.
     pub(super) fn place(&mut self, key: PublicKey, endpoints: &[SocketAddr]) -> bool {
         let endpoints = &endpoints[..endpoints.len().min(Hint::MAX_ENDPOINTS)];
@@ -86,16 +100,22 @@ pub(super) struct Place {
     pub(super) digest: Digest,
 }
 
+/// Maps that may be other ones than before; `None` where there is none any more.
+pub(super) type News = BTreeMap<PeerId, Option<NetworkMap>>;
+
 /// The peers whose map is another than in `places`, each with its next generation.
-pub(super) fn touched(places: &BTreeMap<PeerId, Place>, maps: &BTreeMap<PeerId, NetworkMap>) -> Vec<Touched> {
-    let step = |(peer, map): (&PeerId, &NetworkMap)| {
+pub(super) fn touched<'a>(
+    places: &BTreeMap<PeerId, Place>,
+    maps: impl IntoIterator<Item = (PeerId, &'a NetworkMap)>,
+) -> Vec<Touched> {
+    let step = |(peer, map): (PeerId, &NetworkMap)| {
         let digest = map.content();
-        let before = places.get(peer);
+        let before = places.get(&peer);
         let changed = before.is_none_or(|place| place.digest != digest);
         let generation = before.map_or(Generation::ZERO, |place| place.generation).next();
-        changed.then_some(Touched { peer: *peer, generation, digest })
+        changed.then_some(Touched { peer, generation, digest })
     };
-    maps.iter().filter_map(step).collect()
+    maps.into_iter().filter_map(step).collect()
 }
 
 /// What to send to a peer that holds one map and should run another: nothing, the difference, or the whole map where it is
@@ -125,6 +145,10 @@ mod tests {
         NetworkMap::new([address.parse().unwrap()])
     }
 
+    fn all(maps: &BTreeMap<PeerId, NetworkMap>) -> impl Iterator<Item = (PeerId, &NetworkMap)> {
+        maps.iter().map(|(peer, map)| (*peer, map))
+    }
+
     fn fold(places: &mut BTreeMap<PeerId, Place>, touched: &[Touched]) {
         places.extend(touched.iter().map(|t| (t.peer, Place { generation: t.generation, digest: t.digest })));
     }
@@ -134,17 +158,17 @@ mod tests {
         let [a, b] = [1, 2].map(|byte| PeerId::from_bytes([byte; 10]));
         let mut places = BTreeMap::new();
         let mut maps = BTreeMap::from([(a, map("10.0.0.1")), (b, map("10.0.0.2"))]);
-        let first = touched(&places, &maps);
+        let first = touched(&places, all(&maps));
         assert_eq!(first.iter().map(|t| t.generation.value()).collect::<Vec<_>>(), [1, 1]);
         fold(&mut places, &first);
-        assert_eq!(touched(&places, &maps), []);
+        assert_eq!(touched(&places, all(&maps)), []);
         maps.insert(b, map("10.0.0.3").with_generation(Epoch::new(4), Generation::new(99)));
-        let second = touched(&places, &maps);
+        let second = touched(&places, all(&maps));
         assert_eq!(second.iter().map(|t| (t.peer, t.generation.value())).collect::<Vec<_>>(), [(b, 2)]);
         fold(&mut places, &second);
         // Back to what it was is a change too: generations are never used again.
         maps.insert(b, map("10.0.0.2"));
-        assert_eq!(touched(&places, &maps)[0].generation.value(), 3);
+        assert_eq!(touched(&places, all(&maps))[0].generation.value(), 3);
     }
 
     #[test]

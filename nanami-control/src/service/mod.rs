@@ -40,7 +40,7 @@ use self::{
     attempts::Attempts,
     audit::{Act, BadRecord, Founded, Record},
     choose::{Choice, Choosing},
-    distribute::{Distribution, Member, touched},
+    distribute::{Distribution, Member, News, touched},
     fold::Fold,
     proposals::Proposals,
 };
@@ -73,6 +73,7 @@ struct Write {
     record: Record,
     revision: Revision,
     desired: Desired,
+    news: News,
 }
 
 impl<T> Step<T> {
@@ -148,7 +149,7 @@ impl Workspace {
         let outcome = entries.iter().try_for_each(|entry| self.fold.entry(entry));
         if !entries.is_empty() {
             self.desired = compile(&self.fold.intent, &self.choosing.selection);
-            self.distribute();
+            self.distribute(None);
         }
         outcome
     }
@@ -171,7 +172,7 @@ impl Workspace {
             let folded = self.fold.record(write.revision, &write.record);
             folded.expect("a record that was decided on this revision folds into it");
             self.desired = write.desired;
-            self.distribute();
+            self.distribute(Some(write.news));
             self.choosing.bring_forward(write.record.at);
         }
         if let Some(proposals) = step.proposals {
@@ -184,7 +185,7 @@ impl Workspace {
     #[must_use]
     pub fn recompile(&self, now: Timestamp) -> Option<Step<()>> {
         let maps = maps(&self.desired);
-        if touched(&self.fold.places, &maps).is_empty() {
+        if touched(&self.fold.places, maps.iter().map(|(peer, map)| (*peer, map))).is_empty() {
             return None;
         }
         self.write(now, Actor::Control, Act::Recompiled, ChangeSet::default(), ()).ok()
@@ -246,11 +247,24 @@ impl Workspace {
     ) -> Result<Write, Refused> {
         let changes = self.with_acknowledgement(by, changes);
         let next = self.fold.intent.apply(by, &changes)?;
-        let desired = compile(&next, selection);
-        let touched = touched(&self.fold.places, &maps(&desired));
+        let (desired, news) = match selection.agrees(self.desired.selection()) {
+            true => {
+                let what_if = self.desired.what_if(&next);
+                (what_if.desired().clone(), self.distribution.news_of(&what_if))
+            }
+            // Where gateways are chosen anew anybody's map may be another.
+            false => {
+                let desired = compile(&next, selection);
+                let gone = self.distribution.maps.keys().map(|peer| (*peer, None));
+                let news = gone.chain(maps(&desired).into_iter().map(|(peer, map)| (peer, Some(map)))).collect();
+                (desired, news)
+            }
+        };
+        let made = news.iter().filter_map(|(peer, map): (&PeerId, &Option<NetworkMap>)| Some((*peer, map.as_ref()?)));
+        let touched = touched(&self.fold.places, made);
         let founded = (next.revision() == Revision::new(1)).then(|| self.fold.founded.clone());
         let record = Record { at: now, by, act, changes, touched, founded };
-        Ok(Write { record, revision: next.revision(), desired })
+        Ok(Write { record, revision: next.revision(), desired, news })
     }
 
     /// The changes, and that every removal so far was acknowledged, if it was: then released addresses go round. Every peer
@@ -272,8 +286,9 @@ impl Workspace {
         }
     }
 
-    /// Brings the distribution up to the fold. A map whose content the log does not know yet waits for `recompile`.
-    fn distribute(&mut self) {
+    /// Brings the distribution up to the fold, by the maps that are news to it, if that is known. A map whose content the log does
+    /// not know yet waits for `recompile`.
+    fn distribute(&mut self, news: Option<News>) {
         let epoch = self.fold.epoch;
         let placed = |(peer, map): (PeerId, NetworkMap)| {
             let place = self.fold.places.get(&peer).filter(|place| place.digest == map.content())?;
@@ -286,7 +301,16 @@ impl Workspace {
         let members = members.collect::<BTreeMap<_, _>>();
         let mut endpoints = self.distribution.endpoints.clone();
         endpoints.retain(|key, _| members.contains_key(key));
-        let maps = maps(&self.desired).into_iter().filter_map(placed).collect();
+        // Another epoch is another place for every map.
+        let maps = match news.filter(|_| epoch == self.distribution.epoch) {
+            None => maps(&self.desired).into_iter().filter_map(placed).collect(),
+            Some(news) => {
+                let mut maps = self.distribution.maps.clone();
+                maps.retain(|peer, _| !news.contains_key(peer));
+                maps.extend(news.into_iter().filter_map(|(peer, map)| placed((peer, map?))));
+                maps
+            }
+        };
         self.distribution = Arc::new(Distribution { epoch, maps, members: Arc::new(members), endpoints });
         let gone = self.observed.iter().map(|(peer, _)| peer).filter(|peer| self.fold.intent.get(*peer).is_none());
         for peer in gone.collect::<Vec<_>>() {

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use nanami_model::{
-    Actor, Digest, Generation, Intent, JoinKey, JoinSecret, Name, NotRedeemable, PeerId, PrivateKey, PublicKey, Report,
-    Timestamp, name,
+    Actor, Digest, Generation, Intent, JoinKey, JoinSecret, Name, NotRedeemable, PeerId, Policy, PrivateKey, PublicKey,
+    Report, Service, Timestamp, name,
 };
 
 use super::{
@@ -214,6 +214,32 @@ fn sec_12_a_report_is_about_the_proved_key_and_its_address_fills_in() {
     assert!(restarted.observed().believed(peer, at(5).after(Observed::LEASE)).is_none());
 }
 
+#[test]
+fn what_a_change_distributes_is_what_a_restart_distributes() {
+    let mut acme = Acme::new();
+    for (byte, peer) in [(1, "api"), (2, "db"), (3, "web")] {
+        let secret = acme.join_key(peer, None);
+        acme.hello(byte, Some(&secret)).unwrap();
+    }
+    let [api, db, web] = ["api", "db", "web"].map(|name| acme.core.intent().id::<PeerId>(name).unwrap());
+    let generations = |acme: &Acme| [api, db, web].map(|peer| acme.core.distribution().generation(peer));
+    let before = generations(&acme);
+    let act = || Act::Applied { plan: "p-2".into(), approvals: Vec::new() };
+    let mut change = |with: &dyn Fn(&mut nanami_model::Draft)| {
+        let mut draft = acme.core.intent().draft();
+        with(&mut draft);
+        let step = acme.core.write(at(6), acme.owner(), act(), draft.into_changes(), ()).unwrap();
+        acme.commit(step);
+        generations(&acme)
+    };
+    let policy = Policy::allow(name!("web-to-db"), web, db, Service::tcp(5432));
+    let met = change(&|draft| _ = draft.add(policy.clone()));
+    assert_eq!(met[0], before[0], "api is not concerned, and its map is left as it is");
+    assert!(met[1] > before[1] && met[2] > before[2]);
+    let gone = change(&|draft| draft.remove(web));
+    assert!(gone[1] > met[1] && gone[2].is_none(), "whoever is gone has no map");
+}
+
 struct Acme {
     core: Workspace,
     log: Vec<Entry>,
@@ -236,7 +262,13 @@ impl Acme {
 
     fn commit<T>(&mut self, step: Step<T>) -> T {
         self.log.extend(step.entry());
-        self.core.commit(step)
+        let reply = self.core.commit(step);
+        // What was made by difference is what a restart makes and hashes from nothing.
+        let digests = |core: &Workspace| core.distribution.maps.values().map(|map| map.digests()).collect::<Vec<_>>();
+        let again = self.replayed();
+        assert_eq!(self.core.distribution.maps, again.distribution.maps);
+        assert_eq!(digests(&self.core), digests(&again));
+        reply
     }
 
     fn join_key(&mut self, peer: &str, expires: Option<Timestamp>) -> JoinSecret {
