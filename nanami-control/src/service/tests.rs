@@ -236,7 +236,7 @@ fn what_a_change_distributes_is_what_a_restart_distributes() {
     let met = change(&|draft| _ = draft.add(policy.clone()));
     assert_eq!(met[0], before[0], "api is not concerned, and its map is left as it is");
     assert!(met[1] > before[1] && met[2] > before[2]);
-    let gone = change(&|draft| draft.remove(web));
+    let gone = change(&|draft| _ = draft.remove_with_dependents(web));
     assert!(gone[1] > met[1] && gone[2].is_none(), "whoever is gone has no map");
 }
 
@@ -266,8 +266,11 @@ impl Acme {
         // What was made by difference is what a restart makes and hashes from nothing.
         let digests = |core: &Workspace| core.distribution.maps.values().map(|map| map.digests()).collect::<Vec<_>>();
         let again = self.replayed();
-        assert_eq!(self.core.distribution.maps, again.distribution.maps);
-        assert_eq!(digests(&self.core), digests(&again));
+        // What another instance decided is not in this log.
+        if again.intent().revision() == self.core.intent().revision() {
+            assert_eq!(self.core.distribution.maps, again.distribution.maps);
+            assert_eq!(digests(&self.core), digests(&again));
+        }
         reply
     }
 
