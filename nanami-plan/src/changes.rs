@@ -3,20 +3,32 @@
 //! **Invariant**: goes by ids; every object that is in one and not in the other, or not the same, is listed once, but for join
 //! keys and regions: the former mean nothing for the network, the latter come and go with their gateways.
 
+use std::sync::Arc;
+
 use nanami_model::{Activity, Intent, Label, Name, Object, ObjectId, Selector, Verdict};
 
 use crate::names::Names;
 
 /// One object that comes, goes or becomes another.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Edit {
     kind: EditKind,
     label: Label,
     name: Name,
-    /// What it says, cell by cell, for texts.
-    pub(crate) cells: Vec<String>,
-    /// The object itself, for the id of a plan.
-    pub(crate) print: String,
+    of: Arc<Revisions>,
+}
+
+/// The revision that has the objects of some edits, and what things are called there.
+#[derive(Debug)]
+struct Revisions {
+    intent: Intent,
+    names: Names,
+}
+
+impl PartialEq for Edit {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, &self.label, self.object_itself()) == (other.kind, &other.label, other.object_itself())
+    }
 }
 
 /// What happens to an object.
@@ -52,6 +64,21 @@ impl Edit {
         KINDS.iter().position(|known| *known == kind).unwrap_or(KINDS.len())
     }
 
+    fn object_itself(&self) -> Option<Object> {
+        self.of.intent.object(self.label.id())
+    }
+
+    /// What it says, cell by cell, for texts.
+    pub(crate) fn cells(&self) -> Vec<String> {
+        let object = self.object_itself();
+        object.map(|object| describe(&object, &self.of.intent, &self.of.names)).unwrap_or_default()
+    }
+
+    /// The object itself, for the id of a plan.
+    pub(crate) fn print(&self) -> String {
+        self.object_itself().map(|object| format!("{object:?}")).unwrap_or_default()
+    }
+
     pub(crate) fn sign(&self) -> &'static str {
         match self.kind {
             EditKind::Add => "+",
@@ -68,23 +95,27 @@ pub(crate) fn between(before: Option<&Intent>, after: &Intent) -> Vec<Edit> {
         nanami_model::Actor::User(id) if before.is_none() => Some(ObjectId::User(id)),
         _ => None,
     };
-    let edit = |kind, id: &ObjectId, intent: &Intent| {
-        let object = intent.object(*id)?;
-        let (label, name) = (intent.label(*id), object.name().clone());
-        Some(Edit { kind, label, name, cells: describe(&object, intent, &names), print: format!("{object:?}") })
+    let of = |intent: &Intent| Arc::new(Revisions { intent: intent.clone(), names: names.clone() });
+    let (newer, older) = (of(after), before.map(of));
+    let edit = |kind, id: &ObjectId, of: &Arc<Revisions>| {
+        let name = of.intent.name_of(*id)?.clone();
+        Some(Edit { kind, label: of.intent.label(*id), name, of: of.clone() })
     };
     let mut edits: Vec<Edit> = Vec::new();
     match before {
         None => {
             let all = after.ids().filter(|id| is_listed(id) && Some(*id) != owner);
-            edits.extend(all.filter_map(|id| edit(EditKind::Add, &id, after)));
+            edits.extend(all.filter_map(|id| edit(EditKind::Add, &id, &newer)));
         }
         Some(before) => {
             let difference = after.difference(before);
             let listed = |ids: &[ObjectId]| ids.iter().filter(|id| is_listed(id)).copied().collect::<Vec<_>>();
-            edits.extend(listed(difference.added()).iter().filter_map(|id| edit(EditKind::Add, id, after)));
-            edits.extend(listed(difference.changed()).iter().filter_map(|id| edit(EditKind::Update, id, after)));
-            edits.extend(listed(difference.removed()).iter().filter_map(|id| edit(EditKind::Remove, id, before)));
+            edits.extend(listed(difference.added()).iter().filter_map(|id| edit(EditKind::Add, id, &newer)));
+            edits.extend(listed(difference.changed()).iter().filter_map(|id| edit(EditKind::Update, id, &newer)));
+            let removed = listed(difference.removed());
+            edits.extend(
+                older.iter().flat_map(|older| removed.iter().filter_map(|id| edit(EditKind::Remove, id, older))),
+            );
         }
     }
     edits.sort_by_cached_key(|edit| (edit.kind, edit.rank(), edit.name.clone()));

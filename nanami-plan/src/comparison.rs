@@ -58,6 +58,6 @@ impl Comparison {
 impl fmt::Display for Edit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.sign(), self.object().id().kind(), self.name())?;
-        self.cells.iter().filter(|cell| !cell.is_empty()).try_for_each(|cell| write!(f, "   {cell}"))
+        self.cells().iter().filter(|cell| !cell.is_empty()).try_for_each(|cell| write!(f, "   {cell}"))
     }
 }

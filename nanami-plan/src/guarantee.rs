@@ -11,11 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
-use nanami_model::{Destination, Intent, Label, Observed, Peer, PeerId, ReturnPath, RouteId, Timestamp};
+use nanami_model::{Destination, Intent, Label, Peer, PeerId, ReturnPath, RouteId};
 
 use crate::base::Base;
 use crate::desired::Desired;
 use crate::effect::{Effect, Passage};
+use crate::plan::Plan;
 use crate::touched::Touched;
 
 /// Something that holds while a change is made, whatever the order in which peers take their maps.
@@ -114,37 +115,32 @@ pub(crate) fn guarantees(rebound: &[Exposure], effect: &Effect) -> Vec<Guarantee
     held
 }
 
-pub(crate) fn exposures(
-    base: &Base,
-    after: &Desired,
-    effect: &Effect,
-    rebound: Vec<Exposure>,
-    observed: &Observed,
-    now: Timestamp,
-) -> Vec<Exposure> {
+/// What a plan leaves possible longer than it should.
+pub(crate) fn exposures(plan: &Plan) -> Vec<Exposure> {
     let mut unheard: BTreeMap<PeerId, usize> = BTreeMap::new();
-    effect.each_lost(|passage| {
-        for peer in enforcers(base, passage) {
+    plan.effect.each_lost(|passage| {
+        for peer in enforcers(&plan.base, passage) {
             *unheard.entry(peer).or_default() += 1;
         }
     });
-    for (to, flows) in effect.lost_of_blocks() {
+    for (to, flows) in plan.effect.lost_of_blocks() {
         *unheard.entry(to).or_default() += flows;
     }
+    let before = plan.base.intent();
     unheard.retain(|peer, _| {
-        let joined = base.intent().and_then(|i| i.get(*peer)).is_some_and(|p| p.key().is_some());
-        joined && observed.believed(*peer, now).is_none()
+        let joined = before.and_then(|intent| intent.get(*peer)).is_some_and(|peer| peer.key().is_some());
+        joined && !plan.evidence.is_of(*peer)
     });
-    let label = |id| base.intent().map_or_else(|| after.intent().label(id), |intent| intent.label(id));
+    let label = |id| before.unwrap_or(plan.desired.intent()).label(id);
     let mut found: Vec<_> =
         unheard.into_iter().map(|(peer, flows)| Exposure::Unheard { peer: label(peer), flows }).collect();
     found.sort_by_cached_key(ToString::to_string);
-    found.extend(rebound);
+    found.extend(plan.rebound.iter().cloned());
     found
 }
 
 /// The peers whose filter decides about something that was allowed.
-fn enforcers(base: &Base, passage: &Passage) -> Vec<PeerId> {
+pub(crate) fn enforcers(base: &Base, passage: &Passage) -> Vec<PeerId> {
     match passage.to {
         Destination::Peer(to) => vec![to],
         _ => {

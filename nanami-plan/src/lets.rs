@@ -3,55 +3,74 @@
 //! **Invariant**: nothing here costs more than the words of the sets: no pair is looked at by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use nanami_model::{PeerId, PolicyId, Services, Slot};
 
 use crate::access::Access;
 use crate::access::expand::{Scratch, Toward};
-use crate::bitmap::Bitmap;
+use crate::access::rule::Rule;
 use crate::stage::Stage;
 use crate::steps::bundle::Deed;
+use crate::words::Words;
 
 /// For each policy and what is left of its services: whom.
-pub(crate) type Lets = BTreeMap<(PolicyId, Services), Bitmap>;
+pub(crate) type Lets = BTreeMap<(PolicyId, Services), Words>;
 
 /// Policies with what they let through on one pair.
-type Rules = BTreeSet<(PolicyId, Services)>;
+type Rules<'a> = Vec<&'a (PolicyId, Services)>;
 
-/// What is let through between a peer and others.
-pub(crate) fn lets(access: &Access, slot: Slot<PeerId>, toward: Toward, scratch: &mut Scratch) -> Lets {
-    let mut found: Vec<(PolicyId, Services, Bitmap)> = Vec::new();
-    access.expand(slot, toward, scratch, |index, word, rule, services| {
-        let known = |at: &(PolicyId, Services, Bitmap)| at.0 == rule.policy && at.1 == *services;
+/// What is let through between a peer and others: these, or everybody.
+pub(crate) fn lets(
+    access: &Access,
+    slot: Slot<PeerId>,
+    toward: Toward,
+    among: Option<&Words>,
+    scratch: &mut Scratch,
+) -> Lets {
+    let mut found: Vec<(&Arc<Rule>, Services, Words)> = Vec::new();
+    let with = |index: usize, word: u64, rule, services: &Services| {
         // Words of one rule come one after the other.
-        let at = found.iter().rposition(known).unwrap_or_else(|| {
-            found.push((rule.policy, services.clone(), Bitmap::default()));
-            found.len() - 1
-        });
-        found[at].2.set_word(index, word);
-    });
-    found.into_iter().map(|(policy, services, who)| ((policy, services), who)).collect()
+        let mut known = found.iter().rev().take_while(|(last, ..)| Arc::ptr_eq(last, rule));
+        match known.position(|(_, left, _)| left == services).map(|back| found.len() - 1 - back) {
+            Some(at) => found[at].2.set_word(index, word),
+            None => found.push((rule, services.clone(), Words::of([(index, word)]))),
+        }
+    };
+    match among {
+        Some(among) => access.expand_among(slot, toward, among, scratch, with),
+        None => access.expand(slot, toward, scratch, with),
+    }
+    let mut lets = Lets::new();
+    for (rule, services, who) in found {
+        lets.entry((rule.policy, services)).or_default().union(&who);
+    }
+    lets
 }
 
 /// Everybody in any of the sets.
-pub(crate) fn everybody<'a>(sets: impl IntoIterator<Item = &'a Bitmap>) -> Bitmap {
-    let mut all = Bitmap::default();
+pub(crate) fn everybody<'a>(sets: impl IntoIterator<Item = &'a Words>) -> Words {
+    let mut all = Words::default();
     sets.into_iter().for_each(|set| all.union(set));
     all
 }
 
 /// Calls `with` for each part of `among` whose peers are in the same ones of the sets: by which sets those are.
-pub(crate) fn parts(sets: &[&Bitmap], among: &Bitmap, mut with: impl FnMut(&dyn Fn(usize) -> bool, &Bitmap)) {
-    let mut parts: BTreeMap<Vec<u64>, Bitmap> = BTreeMap::new();
+pub(crate) fn parts(sets: &[&Words], among: &Words, mut with: impl FnMut(&dyn Fn(usize) -> bool, &Words)) {
+    let mut parts: BTreeMap<Vec<u64>, Words> = BTreeMap::new();
     let mut mask = vec![0; sets.len().div_ceil(64)];
+    let mut from = vec![0; sets.len()];
+    let mut own: Vec<(usize, u64)> = Vec::new();
     for (index, word) in among.words() {
+        own.clear();
+        let words = sets.iter().zip(&mut from).map(|(set, from)| word & set.word_from(from, index));
+        own.extend(words.enumerate().filter(|(_, own)| *own != 0));
         let mut left = word;
         while left != 0 {
             let bit = 1u64 << left.trailing_zeros();
             let mut alike = left;
             mask.fill(0);
-            for (n, set) in sets.iter().enumerate() {
-                let own = set.word(index);
+            for (n, own) in &own {
                 if own & bit != 0 {
                     mask[n / 64] |= 1 << (n % 64);
                     alike &= own;
@@ -71,7 +90,7 @@ pub(crate) fn parts(sets: &[&Bitmap], among: &Bitmap, mut with: impl FnMut(&dyn 
     }
 }
 
-/// A part of the others, and what is done about each: in which stage, because of which policy, what.
+/// What is done about each of some others: in which stage, because of which policy, what.
 pub(crate) type Change = (Stage, PolicyId, Deed);
 
 /// How the rules at one place change: `was` and `is` are what is let through there; `before` and `after` what is allowed at all,
@@ -84,35 +103,41 @@ pub(crate) struct Rewrite<'a> {
 }
 
 impl Rewrite<'_> {
-    /// Shows each part of `among` for whom the rules change, and how.
-    pub(crate) fn each(
+    /// Each change of the rules, with those of `among` for whom they change so.
+    pub(crate) fn of(
         &self,
-        among: &Bitmap,
+        among: &Words,
         deed: impl Fn(Stage, Option<Services>) -> Deed,
-        mut with: impl FnMut(Vec<Change>, &Bitmap),
-    ) {
+    ) -> impl Iterator<Item = (Change, Words)> {
         let all = [self.was, self.is, self.before, self.after];
-        let keyed: Vec<(usize, &(PolicyId, Services), &Bitmap)> =
-            all.iter().enumerate().flat_map(|(n, lets)| lets.iter().map(move |(key, who)| (n, key, who))).collect();
+        // Where nothing goes another way, what is let through is all that is allowed.
+        let whole = std::ptr::eq(self.was, self.before) && std::ptr::eq(self.is, self.after);
+        let states = all.iter().enumerate().take(if whole { 2 } else { 4 });
+        let keyed: Vec<(usize, &(PolicyId, Services), &Words)> =
+            states.flat_map(|(n, lets)| lets.iter().map(move |(key, who)| (n, key, who))).collect();
         let mut among = among.clone();
         among.intersect(&differing(self.was, self.is));
-        let sets: Vec<&Bitmap> = keyed.iter().map(|(.., who)| *who).collect();
+        let sets: Vec<&Words> = keyed.iter().map(|(.., who)| *who).collect();
+        let mut alike: BTreeMap<Change, Vec<(usize, u64)>> = BTreeMap::new();
         parts(&sets, &among, |is_in, part| {
-            let mut rules: [Rules; 4] = Default::default();
+            let mut rules: [Rules<'_>; 4] = Default::default();
             for (_, (state, key, _)) in keyed.iter().enumerate().filter(|(n, _)| is_in(*n)) {
-                rules[*state].insert((*key).clone());
+                rules[*state].push(key);
             }
-            let changes = rewritten(&rules, &deed);
-            if !changes.is_empty() {
-                with(changes, part);
+            if whole {
+                (rules[2], rules[3]) = (rules[0].clone(), rules[1].clone());
+            }
+            for change in rewritten(&rules, &deed) {
+                alike.entry(change).or_default().extend(part.words());
             }
         });
+        alike.into_iter().map(|(change, words)| (change, Words::of(words)))
     }
 }
 
 /// Those for whom the two let different things through.
-pub(crate) fn differing(was: &Lets, is: &Lets) -> Bitmap {
-    let (mut differ, none) = (Bitmap::default(), Bitmap::default());
+pub(crate) fn differing(was: &Lets, is: &Lets) -> Words {
+    let (mut differ, none) = (Words::default(), Words::default());
     for key in was.keys().chain(is.keys()).collect::<BTreeSet<_>>() {
         let mut one = was.get(key).unwrap_or(&none).clone();
         one.differ(is.get(key).unwrap_or(&none));
@@ -122,10 +147,14 @@ pub(crate) fn differing(was: &Lets, is: &Lets) -> Bitmap {
 }
 
 /// What changes on a pair, as `rules` says it of a single one.
-fn rewritten([old, new, before, after]: &[Rules; 4], deed: &impl Fn(Stage, Option<Services>) -> Deed) -> Vec<Change> {
-    let [was, is, before, after] = [old, new, before, after].map(all);
+fn rewritten(
+    [old, new, before, after]: &[Rules<'_>; 4],
+    deed: &impl Fn(Stage, Option<Services>) -> Deed,
+) -> Vec<Change> {
+    let [was, is, before, after] =
+        [old, new, before, after].map(|rules| all(rules.iter().map(|(_, services)| services)));
     let (gone, come) = (minus(was.as_ref(), is.as_ref()), minus(is.as_ref(), was.as_ref()));
-    let first = |rules: &Rules, services: &Services| {
+    let first = |rules: &Rules<'_>, services: &Services| {
         rules.iter().find(|(_, own)| own.intersection(services).is_some()).map(|(policy, _)| *policy)
     };
     let parts = [
@@ -149,9 +178,11 @@ fn rewritten([old, new, before, after]: &[Rules; 4], deed: &impl Fn(Stage, Optio
     changes
 }
 
-/// All services of some rules, whichever policy lets them through.
-pub(crate) fn all<P>(rules: &BTreeSet<(P, Services)>) -> Option<Services> {
-    Services::new(rules.iter().flat_map(|(_, services)| services.iter().copied())).ok()
+/// All of some services; `None` is nothing.
+pub(crate) fn all<'a>(mut services: impl Iterator<Item = &'a Services>) -> Option<Services> {
+    let first = services.next()?;
+    let Some(second) = services.next() else { return Some(first.clone()) };
+    Services::new([first, second].into_iter().chain(services).flat_map(|services| services.iter().copied())).ok()
 }
 
 /// What is in the one and not in the other; `None` is nothing.

@@ -64,6 +64,7 @@ mod trace;
 mod usage;
 mod view;
 mod what_if;
+mod words;
 
 pub use access::{Access, Grant};
 pub use assertion::{AssertionsFailed, Broken};

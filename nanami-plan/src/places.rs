@@ -4,17 +4,18 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use nanami_model::{Cidr, Destination, PeerId, RouteId};
 
 use crate::desired::Desired;
 
 /// Whose the prefixes of one state are.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Places {
     hosts: BTreeMap<IpAddr, PeerId>,
-    routes: BTreeMap<Cidr, RouteId>,
-    territories: BTreeMap<Cidr, RouteId>,
+    routes: Arc<BTreeMap<Cidr, RouteId>>,
+    territories: Arc<BTreeMap<Cidr, RouteId>>,
 }
 
 impl Places {
@@ -24,22 +25,23 @@ impl Places {
         Self { hosts, ..Self::of_routes(desired) }
     }
 
-    /// The same as far as it is about these peers, and about routes.
-    pub(crate) fn among<'a>(desired: &Desired, peers: impl IntoIterator<Item = &'a PeerId>) -> Self {
-        let mut places = Self::of_routes(desired);
+    /// The same as far as it is about routes.
+    pub(crate) fn of_routes(desired: &Desired) -> Self {
+        let intent = desired.intent();
+        let routes = intent.routes().flat_map(|(id, route)| route.prefixes().iter().map(move |p| (*p, id))).collect();
+        let ranges = |id| desired.territory(id).iter().map(move |range| (*range, id));
+        let territories = intent.routes().flat_map(|(id, _)| ranges(id)).collect();
+        Self { hosts: BTreeMap::new(), routes: Arc::new(routes), territories: Arc::new(territories) }
+    }
+
+    /// These, and what is about some peers.
+    pub(crate) fn with<'a>(&self, desired: &Desired, peers: impl IntoIterator<Item = &'a PeerId>) -> Self {
+        let mut places = self.clone();
         for id in peers {
             let addresses = desired.intent().get(*id).map(|peer| peer.addresses()).unwrap_or_default();
             places.hosts.extend(addresses.iter().map(|at| (*at, *id)));
         }
         places
-    }
-
-    fn of_routes(desired: &Desired) -> Self {
-        let intent = desired.intent();
-        let routes = intent.routes().flat_map(|(id, route)| route.prefixes().iter().map(move |p| (*p, id))).collect();
-        let ranges = |id| desired.territory(id).iter().map(move |range| (*range, id));
-        let territories = intent.routes().flat_map(|(id, _)| ranges(id)).collect();
-        Self { hosts: BTreeMap::new(), routes, territories }
     }
 
     /// The peer that has the address of a host prefix.

@@ -35,7 +35,8 @@ pub struct Plan {
     pub(crate) effect: Effect,
     pub(crate) steps: Arc<Steps>,
     pub(crate) guarantees: Vec<Guarantee>,
-    pub(crate) residual: Vec<Exposure>,
+    pub(crate) rebound: Vec<Exposure>,
+    residual: OnceLock<Vec<Exposure>>,
     pub(crate) external: Vec<Precondition>,
     pub(crate) evidence: Evidence,
     pub(crate) drift: Vec<Drift>,
@@ -71,10 +72,11 @@ pub fn plan(base: &Base, desired: &Desired, observed: &Observed, now: Timestamp)
         edits: changes::between(base.intent(), desired.intent()),
         steps: Arc::new(Steps::between(base, desired, touched, &names)),
         guarantees: guarantee::guarantees(&rebound, &effect),
-        residual: guarantee::exposures(base, desired, &effect, rebound, observed, now),
         external: guarantee::preconditions(desired, &effect),
         evidence: Evidence::of(&effect, base, observed, now),
         drift: base.desired.iter().flat_map(|settled| drift::of_all(settled, observed, now)).collect(),
+        rebound,
+        residual: OnceLock::new(),
         base: base.clone(),
         desired: desired.clone(),
         author: None,
@@ -92,7 +94,7 @@ fn identify(desired: &Desired, edits: &[Edit], effect: &Effect) -> [u8; 32] {
     part(desired.intent().name().as_str());
     for edit in edits {
         part(edit.sign());
-        part(&edit.print);
+        part(&edit.print());
     }
     effect.print(&mut part);
     *hasher.finalize().as_bytes()
@@ -145,9 +147,9 @@ impl Plan {
         self.steps.of(stage)
     }
 
-    /// The peers that change, by name.
+    /// The peers that change, by name. `len()` says how many without sorting them.
     pub fn peers(&self) -> impl ExactSizeIterator<Item = PeerId> {
-        self.steps.peers().into_iter()
+        self.steps.peers()
     }
 
     /// What holds while the change is made.
@@ -155,9 +157,9 @@ impl Plan {
         &self.guarantees
     }
 
-    /// What stays possible longer than it should.
+    /// What stays possible longer than it should. It is listed when it is first asked for.
     pub fn residual(&self) -> &[Exposure] {
-        &self.residual
+        self.residual.get_or_init(|| guarantee::exposures(self))
     }
 
     /// What somebody else must see to.

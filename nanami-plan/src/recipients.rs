@@ -24,7 +24,7 @@ mod told;
 
 use forwards::{carried, open, route_grants};
 use says::Says;
-pub(crate) use told::Recipients;
+pub(crate) use told::{Recipients, Told};
 
 struct Comparison<'a> {
     before: &'a Desired,

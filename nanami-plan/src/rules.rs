@@ -100,7 +100,7 @@ impl Difference<'_> {
             states[state].zip(named(state)).and_then(|(state, to)| union(&state.access().grants(from, to)))
         };
         let (before, after) = (allowed(0), allowed(1));
-        let (was, is) = (all(old), all(new));
+        let [was, is] = [old, new].map(|rules| all(rules.iter().map(|(_, services)| services)));
         // What goes here: lost altogether, or only carried by another hop from now on.
         let (gone, come) = (minus(was.as_ref(), is.as_ref()), minus(is.as_ref(), was.as_ref()));
         let parts = [

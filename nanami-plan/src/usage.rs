@@ -10,6 +10,7 @@ use nanami_model::{Destination, Intent, Observed, PeerId, Timestamp, Usage};
 
 use crate::base::Base;
 use crate::effect::{Effect, Passage};
+use crate::guarantee::enforcers;
 
 /// How much something is used, as far as reports say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,13 +31,34 @@ pub(crate) struct Evidence {
 impl Evidence {
     pub(crate) fn of(effect: &Effect, base: &Base, observed: &Observed, now: Timestamp) -> Self {
         let Some(before) = base.intent() else { return Self::default() };
-        let mut witnesses: BTreeSet<PeerId> = effect.lost_of_blocks().into_keys().collect();
-        effect.each_lost(|passage| witnesses.extend(self::witnesses(passage, before)));
-        let seen = witnesses.into_iter().filter_map(|id| {
+        let mut some: BTreeSet<PeerId> = BTreeSet::new();
+        effect.each_lost(|passage| {
+            some.extend(witnesses(passage, before));
+            some.extend(enforcers(base, passage));
+        });
+        let ends = effect.lost_ends();
+        let sighted = |id: PeerId| {
             let sighting = observed.believed(id, now)?;
             Some((id, (now.since(sighting.received), sighting.report.usage.clone())))
-        });
-        Self { before: Some(before.clone()), seen: seen.collect() }
+        };
+        // Whichever are fewer: those who may have seen something, or those of whom anything was heard.
+        let seen = match observed.iter().size_hint().0 < ends.count() + some.len() {
+            true => {
+                let is_end =
+                    |id: &PeerId| before.slot(*id).is_some_and(|slot| ends.contains(slot)) || some.contains(id);
+                observed.iter().map(|(id, _)| id).filter(is_end).filter_map(sighted).collect()
+            }
+            false => {
+                let ends = ends.iter().filter_map(|slot| Some(before.in_slot(slot)?.0));
+                ends.chain(some.iter().copied()).filter_map(sighted).collect()
+            }
+        };
+        Self { before: Some(before.clone()), seen }
+    }
+
+    /// Whether there is a believed report of a peer that lets through something that is lost.
+    pub(crate) fn is_of(&self, peer: PeerId) -> bool {
+        self.seen.contains_key(&peer)
     }
 
     /// How much something that is lost was used; `None` is unknown.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
+static TOTAL: AtomicUsize = AtomicUsize::new(0);
 
 /// The system's allocator, with counters.
 pub(crate) struct Counting;
@@ -35,6 +36,7 @@ unsafe impl GlobalAlloc for Counting {
 
 fn grown(size: usize) {
     ALLOCATIONS.fetch_add(1, Relaxed);
+    TOTAL.fetch_add(size, Relaxed);
     let live = LIVE.fetch_add(size, Relaxed) + size;
     PEAK.fetch_max(live, Relaxed);
 }
@@ -42,6 +44,12 @@ fn grown(size: usize) {
 /// How many allocations there were.
 pub(crate) fn allocations() -> usize {
     ALLOCATIONS.load(Relaxed)
+}
+
+/// How many bytes were allocated, those that are free again too.
+#[allow(dead_code, reason = "of the tests that share this file one asks")]
+pub(crate) fn total() -> usize {
+    TOTAL.load(Relaxed)
 }
 
 /// How many bytes are allocated now.

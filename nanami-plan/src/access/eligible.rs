@@ -55,6 +55,16 @@ impl Families {
         (self.v4.contains(peer), self.v6.contains(peer))
     }
 
+    /// A word of those who have a family in common with a peer, itself left out unless it is wanted.
+    pub(crate) fn partners_in(&self, peer: Slot<PeerId>, index: usize, with_itself: bool) -> u64 {
+        let (v4, v6) = self.has(peer);
+        let word = if v4 { self.v4.word(index) } else { 0 } | if v6 { self.v6.word(index) } else { 0 };
+        match with_itself || index != peer.index() / 64 {
+            true => word,
+            false => word & !(1 << (peer.index() % 64)),
+        }
+    }
+
     /// Those who have a family in common with a peer, itself left out.
     pub(crate) fn partners(&self, peer: Slot<PeerId>, bound: usize, into: &mut Bitmap) {
         into.reset(bound);

@@ -17,6 +17,7 @@ use nanami_model::{
 };
 
 mod advance;
+mod among;
 mod eligible;
 pub(crate) mod expand;
 mod few;

@@ -14,14 +14,15 @@ use super::{Disturbance, Passage};
 use crate::access::expand::{Scratch, Toward};
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
-use crate::lets::{Lets, differing, lets, parts};
+use crate::lets::{Lets, all, differing, lets, parts};
 use crate::touched::Touched;
+use crate::words::Words;
 
 /// Peers, and others to whom the same happens for each of them.
 #[derive(Debug, Clone)]
 pub(super) struct Block {
-    pub(super) from: Bitmap,
-    pub(super) to: Bitmap,
+    pub(super) from: Words,
+    pub(super) to: Words,
     pub(super) gained: Option<Services>,
     pub(super) lost: Option<Services>,
     pub(super) kept: Option<Services>,
@@ -78,7 +79,7 @@ impl Block {
 /// The blocks of all that a state lets through directly, where there was none before.
 pub(super) fn first(after: &Desired, carried: &Carried) -> Vec<Block> {
     let access = after.access();
-    let mut classes: BTreeMap<_, Bitmap> = BTreeMap::new();
+    let mut classes: BTreeMap<_, Words> = BTreeMap::new();
     for (slot, ..) in after.intent().occupied::<PeerId>() {
         classes.entry((access.class(slot), carried.of(slot).map(|_| slot))).or_default().insert(slot);
     }
@@ -87,11 +88,11 @@ pub(super) fn first(after: &Desired, carried: &Carried) -> Vec<Block> {
     for from in classes.into_values() {
         let Some(first) = from.iter().next() else { continue };
         scratch.with_itself = from.count() > 1;
-        let lets = lets(access, first, Toward::There, &mut scratch);
+        let lets = lets(access, first, Toward::There, None, &mut scratch);
         let all: Vec<_> = lets.iter().collect();
         let sets: Vec<_> = all.iter().map(|(_, who)| *who).collect();
         // Those who are reached by the same services, whichever policies say so.
-        let mut alike: BTreeMap<Services, Bitmap> = BTreeMap::new();
+        let mut alike: BTreeMap<Services, Words> = BTreeMap::new();
         let mut direct = everybody(&lets);
         carried.of(first).into_iter().for_each(|others| direct.subtract(others));
         parts(&sets, &direct, |is_in, part| {
@@ -115,15 +116,20 @@ pub(super) fn blocks(before: &Desired, after: &Desired, touched: &Touched, carri
         let id = |desired: &Desired| desired.intent().in_slot(*slot).map(|(id, _)| id);
         id(before) != id(after)
     };
-    let swapped: Bitmap = touched.peers.iter().copied().filter(swapped).collect();
+    let swapped: Words = touched.peers.iter().copied().filter(swapped).collect();
     let mut disturbed = BTreeMap::new();
+    let mut unlike = swapped.clone();
     for slot in touched.peers.iter().filter(|slot| !swapped.contains(**slot)) {
         if let Some(why) = disturbance(before, after, *slot) {
             disturbed.insert(*slot, why);
         }
+        let [was, is] = [before, after].map(|desired| desired.access().class(*slot).1);
+        if disturbed.contains_key(slot) || was != is {
+            unlike.insert(*slot);
+        }
     }
-    let mut finding =
-        Finding { before, after, carried, all, swapped, disturbed, scratch: Scratch::default(), found: Vec::new() };
+    let (scratch, found) = (Scratch::default(), Vec::new());
+    let mut finding = Finding { before, after, carried, all, swapped, disturbed, unlike, scratch, found };
     touched.peers.iter().for_each(|slot| finding.peer(*slot));
     finding.rules(touched);
     finding.found
@@ -144,8 +150,10 @@ struct Finding<'a> {
     carried: &'a Carried,
     all: Bitmap,
     /// Slots that are another peer's than before.
-    swapped: Bitmap,
+    swapped: Words,
     disturbed: BTreeMap<Slot<PeerId>, Disturbance>,
+    /// Those of whom more is asked than whether rules say the same: other ones than before, or with other addresses or keys.
+    unlike: Words,
     scratch: Scratch,
     found: Vec<Block>,
 }
@@ -153,9 +161,10 @@ struct Finding<'a> {
 impl Finding<'_> {
     /// What a touched peer reaches, and which peers that were not touched reach it.
     fn peer(&mut self, slot: Slot<PeerId>) {
-        let itself: Bitmap = [slot].into_iter().collect();
+        let itself: Words = [slot].into_iter().collect();
         for toward in [Toward::There, Toward::Here] {
-            let (was, is) = (self.lets(self.before, slot, toward), self.lets(self.after, slot, toward));
+            let among = (!self.unlike.contains(slot)).then(|| self.among(slot, toward));
+            let (was, is) = (self.lets(0, slot, toward, among.as_ref()), self.lets(1, slot, toward, among.as_ref()));
             let mut others = everybody(&was);
             others.union(&everybody(&is));
             if toward == Toward::Here {
@@ -177,8 +186,10 @@ impl Finding<'_> {
                 self.add(&itself, toward, &was, &is, others, own);
                 continue;
             }
-            for (end, why) in self.disturbed.clone() {
-                if toward == Toward::There && others.contains(end) {
+            let mut ends = others.clone();
+            ends.intersect(&self.unlike);
+            for end in ends.iter().filter(|_| toward == Toward::There) {
+                if let Some(why) = self.disturbed.get(&end).copied() {
                     others.remove(end);
                     self.add(&itself, toward, &was, &is, [end].into_iter().collect(), Some(why));
                 }
@@ -197,7 +208,7 @@ impl Finding<'_> {
             sides.for_each(|side| begins.add(desired.access().members(side)));
         }
         begins.subtract(&self.all);
-        let mut classes: BTreeMap<_, Bitmap> = BTreeMap::new();
+        let mut classes: BTreeMap<_, Words> = BTreeMap::new();
         for slot in begins.iter() {
             let class = [self.before, self.after].map(|desired| desired.access().class(slot));
             classes.entry((class, self.carried.of(slot).map(|_| slot))).or_default().insert(slot);
@@ -205,7 +216,8 @@ impl Finding<'_> {
         for members in classes.into_values() {
             let Some(first) = members.iter().next() else { continue };
             self.scratch.with_itself = true;
-            let (was, is) = (self.lets(self.before, first, Toward::There), self.lets(self.after, first, Toward::There));
+            let among = self.among(first, Toward::There);
+            let [was, is] = [0, 1].map(|n| self.lets(n, first, Toward::There, Some(&among)));
             self.scratch.with_itself = false;
             let mut others = differing(&was, &is);
             others.subtract(&self.all);
@@ -217,18 +229,25 @@ impl Finding<'_> {
         }
     }
 
-    fn lets(&mut self, desired: &Desired, slot: Slot<PeerId>, toward: Toward) -> Lets {
-        lets(desired.access(), slot, toward, &mut self.scratch)
+    fn lets(&mut self, n: usize, slot: Slot<PeerId>, toward: Toward, among: Option<&Words>) -> Lets {
+        lets([self.before, self.after][n].access(), slot, toward, among, &mut self.scratch)
+    }
+
+    /// Those between whom and a peer that is the same as before anything may be different.
+    fn among(&self, slot: Slot<PeerId>, toward: Toward) -> Words {
+        let mut among = self.before.access().unlike_among(self.after.access(), slot, toward);
+        among.union(&self.unlike);
+        among
     }
 
     /// Adds blocks for these peers and the others, who are split by what they had and have.
     fn add(
         &mut self,
-        own: &Bitmap,
+        own: &Words,
         toward: Toward,
         was: &Lets,
         is: &Lets,
-        others: Bitmap,
+        others: Words,
         disturbance: Option<Disturbance>,
     ) {
         for (others, was, is) in split(was, is, others) {
@@ -244,20 +263,20 @@ impl Finding<'_> {
     }
 }
 
-fn everybody(lets: &Lets) -> Bitmap {
+fn everybody(lets: &Lets) -> Words {
     crate::lets::everybody(lets.values())
 }
 
 /// The others in parts, each with all that they had and have.
-fn split(was: &Lets, is: &Lets, others: Bitmap) -> Vec<(Bitmap, Option<Services>, Option<Services>)> {
+fn split(was: &Lets, is: &Lets, others: Words) -> Vec<(Words, Option<Services>, Option<Services>)> {
     let keyed: Vec<_> =
         [was, is].into_iter().enumerate().flat_map(|(n, lets)| lets.iter().map(move |at| (n, at))).collect();
-    let sets: Vec<&Bitmap> = keyed.iter().map(|(_, (_, who))| *who).collect();
-    let mut alike: BTreeMap<[Option<Services>; 2], Bitmap> = BTreeMap::new();
+    let sets: Vec<&Words> = keyed.iter().map(|(_, (_, who))| *who).collect();
+    let mut alike: BTreeMap<[Option<Services>; 2], Words> = BTreeMap::new();
     parts(&sets, &others, |is_in, part| {
         let had = |state: usize| {
             let given = keyed.iter().enumerate().filter(|(n, (of, _))| *of == state && is_in(*n));
-            Services::new(given.flat_map(|(_, (_, ((_, services), _)))| services.iter().copied())).ok()
+            all(given.map(|(_, (_, ((_, services), _)))| services))
         };
         alike.entry([had(0), had(1)]).or_default().union(part);
     });

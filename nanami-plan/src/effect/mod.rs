@@ -314,6 +314,15 @@ impl Effect {
         gaining.map(Block::pairs).sum()
     }
 
+    /// The peers of which somebody loses reach, of what was compared class by class, by slot before the change.
+    pub(crate) fn lost_ends(&self) -> Bitmap {
+        let mut ends = Bitmap::default();
+        for block in self.0.blocks.iter().flatten().filter(|block| block.lost.is_some() && block.pairs() > 0) {
+            block.to.add_to(&mut ends);
+        }
+        ends
+    }
+
     /// How many lose reach of each peer directly, of what was compared class by class.
     pub(crate) fn lost_of_blocks(&self) -> BTreeMap<PeerId, usize> {
         let mut lost = BTreeMap::new();
@@ -474,7 +483,7 @@ fn approvals(
     let mut reached = Bitmap::default();
     let changing = blocks.iter().filter(|block| block.gained.is_some() || block.lost.is_some());
     // Of a block with nobody but one peer on both sides nothing is left.
-    changing.filter(|block| block.pairs() > 0).for_each(|block| reached.union(&block.to));
+    changing.filter(|block| block.pairs() > 0).for_each(|block| block.to.add_to(&mut reached));
     for intent in [before, Some(after)].into_iter().flatten().map(Desired::intent) {
         let networks = destinations.iter().flat_map(|to| networks_of(intent, *to));
         owners.extend(networks.filter_map(|id| intent.get(id)).map(|network| network.owner()));

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use nanami_model::{PeerId, Services};
 
 use super::{Disturbance, Effect, Passage};
-use crate::bitmap::Bitmap;
 use crate::desired::Desired;
+use crate::words::Words;
 
 /// The largest effect that is read passage by passage.
 const SMALL: usize = 4096;
@@ -75,7 +75,7 @@ struct Sets(BTreeMap<Key, BTreeMap<PeerId, Sum>>);
 type Sum = [u64; 4];
 
 impl Sets {
-    fn add(&mut self, key: Key, state: &Desired, from: &Bitmap, to: &Bitmap) {
+    fn add(&mut self, key: Key, state: &Desired, from: &Words, to: &Words) {
         let id = |slot| state.intent().in_slot(slot).map(|(id, _)| id);
         let mut whole = Sum::default();
         to.iter().filter_map(id).for_each(|to| whole = plus(whole, digest(to)));

@@ -83,7 +83,7 @@ impl EditForm {
             },
             kind: edit.object().id().kind(),
             name: edit.name().to_string(),
-            says: edit.cells.iter().filter(|cell| !cell.is_empty()).cloned().collect(),
+            says: edit.cells().into_iter().filter(|cell| !cell.is_empty()).collect(),
         })
     }
 }

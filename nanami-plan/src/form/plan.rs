@@ -97,7 +97,7 @@ impl Serialize for Plan {
                 },
             },
             guarantees: self.guarantees.iter().map(guarantee).collect(),
-            until_then: Listed::of(self.residual.iter(), ToString::to_string),
+            until_then: Listed::of(self.residual().iter(), ToString::to_string),
             elsewhere: Listed::of(self.external.iter(), ToString::to_string),
             stale_files: Listed::of(stale.iter(), |id| names.of(*id)),
             altered: DriftForm::list(&self.drift, 0),

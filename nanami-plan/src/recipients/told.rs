@@ -1,5 +1,7 @@
 //! The answer: who is told, in an order.
 
+use std::borrow::Cow;
+
 use nanami_model::{Entity, Intent, PeerId};
 
 use crate::bitmap::Bitmap;
@@ -16,14 +18,14 @@ pub(crate) struct Recipients {
 #[derive(Debug)]
 pub(crate) struct Told<'a> {
     after: &'a Intent,
-    all: &'a Recipients,
+    all: Cow<'a, Recipients>,
     left: usize,
     /// In the order in which they come, once one was asked for.
     sorted: Option<std::vec::IntoIter<PeerId>>,
 }
 
 impl Recipients {
-    pub(super) fn new(stay: Bitmap, gone: Vec<PeerId>, work: u64) -> Self {
+    pub(crate) fn new(stay: Bitmap, gone: Vec<PeerId>, work: u64) -> Self {
         Self { stay, gone, work }
     }
 
@@ -34,7 +36,13 @@ impl Recipients {
 
     /// All of them; `after` is the intent after the change.
     pub(crate) fn told<'a>(&'a self, after: &'a Intent) -> Told<'a> {
-        Told { after, all: self, left: self.stay.count() + self.gone.len(), sorted: None }
+        Told { after, all: Cow::Borrowed(self), left: self.stay.count() + self.gone.len(), sorted: None }
+    }
+
+    /// The same, which keeps them.
+    pub(crate) fn into_told(self, after: &Intent) -> Told<'_> {
+        let left = self.stay.count() + self.gone.len();
+        Told { after, all: Cow::Owned(self), left, sorted: None }
     }
 }
 

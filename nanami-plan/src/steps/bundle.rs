@@ -3,61 +3,14 @@
 //! **Invariant**: nobody does anything about itself, and everybody in `who` does something: a bundle about one peer alone leaves
 //! that peer out of `who`. Two bundles never say the same of the same pair.
 
+use std::borrow::Cow;
+
 use nanami_model::{Destination, PeerId, Services, Slot};
 
-use crate::bitmap::Bitmap;
 use crate::desired::Desired;
 use crate::stage::Stage;
 use crate::step::{Action, Reason};
-
-/// Peers by slot, in whichever form takes less memory.
-#[derive(Debug, Clone)]
-pub(crate) enum Set {
-    /// Few of many.
-    Few(Box<[u32]>),
-    /// Many.
-    Many(Bitmap),
-}
-
-impl Set {
-    pub(crate) fn of(peers: &Bitmap) -> Self {
-        let words = peers.words().last().map_or(0, |(index, _)| index + 1);
-        match peers.count() < 2 * words {
-            true => Self::Few(peers.iter().map(|slot| slot.index() as u32).collect()),
-            false => Self::Many(peers.clone()),
-        }
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        match self {
-            Self::Few(slots) => slots.len(),
-            Self::Many(peers) => peers.count(),
-        }
-    }
-
-    pub(crate) fn contains(&self, slot: Slot<PeerId>) -> bool {
-        match self {
-            Self::Few(slots) => slots.binary_search(&(slot.index() as u32)).is_ok(),
-            Self::Many(peers) => peers.contains(slot),
-        }
-    }
-
-    /// The slots, the lowest first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Slot<PeerId>> + '_ {
-        let (few, many) = match self {
-            Self::Few(slots) => (Some(slots.iter().map(|slot| Slot::new(*slot))), None),
-            Self::Many(peers) => (None, Some(peers.iter())),
-        };
-        few.into_iter().flatten().chain(many.into_iter().flatten())
-    }
-
-    pub(crate) fn add_to(&self, all: &mut Bitmap) {
-        match self {
-            Self::Few(_) => self.iter().for_each(|slot| all.insert(slot)),
-            Self::Many(peers) => all.union(peers),
-        }
-    }
-}
+use crate::words::Words;
 
 /// What is done about each of the others.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,21 +42,21 @@ pub(crate) struct Bundle {
     pub(crate) reason: Reason,
     pub(crate) deed: Deed,
     /// Who does it, by slot after the change.
-    pub(crate) who: Set,
+    pub(crate) who: Words,
     /// About whom, by slot after the change, or before it if what was is taken down; nobody for [`Deed::Only`].
-    pub(crate) whom: Set,
+    pub(crate) whom: Words,
 }
 
 impl Bundle {
     /// The bundle; `None` if it is about nothing.
-    pub(crate) fn new(stage: Stage, reason: Reason, deed: Deed, who: &Bitmap, whom: &Bitmap) -> Option<Self> {
+    pub(crate) fn new(stage: Stage, reason: Reason, deed: Deed, who: &Words, whom: &Words) -> Option<Self> {
         let only = matches!(deed, Deed::Only(_));
-        let mut who = std::borrow::Cow::Borrowed(who);
+        let mut who = Cow::Borrowed(who);
         if !only && whom.count() == 1 {
             whom.iter().for_each(|one| who.to_mut().remove(one));
         }
         let empty = who.is_empty() || (!only && whom.is_empty());
-        (!empty).then(|| Self { stage, reason, deed, who: Set::of(&who), whom: Set::of(whom) })
+        (!empty).then(|| Self { stage, reason, deed, who: who.into_owned(), whom: whom.clone() })
     }
 
     /// How many pairs of a peer and another one it is about.

@@ -26,6 +26,7 @@ use crate::share::Among;
 use crate::stage::Stage;
 use crate::step::{Action, Reason};
 use crate::touched::Touched;
+use crate::words::Words;
 
 /// What peers do between two states, of which this was touched; everything, if there was no former state.
 pub(super) fn find(base: &Base, after: &Desired, touched: Option<&Touched>) -> Vec<Bundle> {
@@ -38,6 +39,7 @@ pub(super) fn find(base: &Base, after: &Desired, touched: Option<&Touched>) -> V
         after,
         atoms: &atoms,
         scope: &scope,
+        places: states.map(|state| state.map(Places::of_routes).unwrap_or_default()),
         scratch: Scratch::default(),
         twice: BTreeSet::new(),
         found: Vec::new(),
@@ -55,6 +57,8 @@ pub(super) struct Finding<'a> {
     pub(super) after: &'a Desired,
     pub(super) atoms: &'a Atoms,
     pub(super) scope: &'a Scope<'a>,
+    /// What prefixes lead to routes, before and after.
+    places: [Places; 2],
     scratch: Scratch,
     /// What the bearers of gateways do about each other, which both ends find.
     twice: BTreeSet<(Stage, Reason, Deed, PeerId, PeerId)>,
@@ -67,14 +71,15 @@ struct Around {
     here: Lets,
     there: Lets,
     /// Those who have a tunnel because no gateway carries the pair.
-    direct: Bitmap,
+    direct: Words,
     /// Those who have a tunnel because one end carries something for the other.
-    carrying: Bitmap,
+    carrying: Words,
 }
 
 impl Finding<'_> {
     fn group(&mut self, group: &Group) {
-        let around = [0, 1].map(|n| self.around(group, n));
+        let among = self.among(group);
+        let around = [0, 1].map(|n| self.around(group, n, among.as_ref()));
         if group.rows && !self.scope.odd.contains(&group.id) {
             self.rules(group, &around);
             self.tunnels(group, &around);
@@ -88,11 +93,25 @@ impl Finding<'_> {
         }
     }
 
-    fn around(&mut self, group: &Group, n: usize) -> Around {
+    /// Those with whom anything about a group may be different, whoever begins; `None` is everybody.
+    fn among(&self, group: &Group) -> Option<Words> {
+        let [Some(before), Some(after)] = self.scope.states else { return None };
+        if group.there != [true, true] || self.scope.others_differ.contains(&group.id) {
+            return None;
+        }
+        // A tunnel is kept by what the other end may begin too, so both ways are looked at for all of them.
+        let unlike = |toward| before.access().unlike_among(after.access(), group.first, toward);
+        let mut among = unlike(Toward::Here);
+        among.union(&unlike(Toward::There));
+        among.union(&self.scope.unlike);
+        Some(among)
+    }
+
+    fn around(&mut self, group: &Group, n: usize, among: Option<&Words>) -> Around {
         let Some(state) = self.scope.states[n].filter(|_| group.there[n]) else { return Around::default() };
         self.scratch.with_itself = group.members.count() > 1;
-        let here = lets(state.access(), group.first, Toward::Here, &mut self.scratch);
-        let there = lets(state.access(), group.first, Toward::There, &mut self.scratch);
+        let here = lets(state.access(), group.first, Toward::Here, among, &mut self.scratch);
+        let there = lets(state.access(), group.first, Toward::There, among, &mut self.scratch);
         self.scratch.with_itself = false;
         let mut direct = everybody(here.values().chain(there.values()));
         for other in self.scope.carried[n].get(&group.id).into_iter().flatten() {
@@ -102,18 +121,17 @@ impl Finding<'_> {
     }
 
     /// The slots of peers that are compared share by share with a group.
-    fn apart(&self, group: &Group) -> Bitmap {
-        let mut apart = Bitmap::default();
-        for (n, state) in self.scope.states.iter().enumerate().filter_map(|(n, state)| Some((n, (*state)?))) {
+    fn apart(&self, group: &Group) -> Words {
+        let states = self.scope.states.iter().enumerate().filter_map(|(n, state)| Some((n, (*state)?)));
+        let slots = states.flat_map(|(n, state)| {
             let carried = self.scope.carried[n].get(&group.id).into_iter().flatten();
-            let slots = carried.chain(&self.scope.odd).filter_map(|id| state.intent().slot(*id));
-            apart.extend(slots);
-        }
-        apart
+            carried.chain(&self.scope.odd).filter_map(|id| state.intent().slot(*id))
+        });
+        slots.collect()
     }
 
     /// The others in the parts in which they are compared: with what was and what is there, with what was, and with what is.
-    pub(super) fn split(&self, others: Bitmap) -> [(Bitmap, [bool; 2]); 3] {
+    pub(super) fn split(&self, others: Words) -> [(Words, [bool; 2]); 3] {
         let mut swapped = others.clone();
         swapped.intersect(&self.scope.swapped);
         let mut same = others;
@@ -141,15 +159,8 @@ impl Finding<'_> {
                     (Stage::Tighten | Stage::Retire, Some(services)) => Deed::Refuse(services),
                     (_, Some(services)) => Deed::Accept(services),
                 };
-                let mut found = Vec::new();
-                rewrite.each(&others, deed, |changes, part| found.push((changes, part.clone())));
-                for (changes, part) in found {
-                    for (stage, policy, deed) in changes {
-                        match toward {
-                            Toward::Here => self.add(stage, policy, deed, group, &part, true),
-                            Toward::There => self.add(stage, policy, deed, group, &part, false),
-                        }
-                    }
+                for ((stage, policy, deed), part) in rewrite.of(&others, deed) {
+                    self.add(stage, policy, deed, group, &part, toward == Toward::Here);
                 }
             }
         }
@@ -186,12 +197,12 @@ impl Finding<'_> {
     }
 
     /// Those of a set by the first policy by name that lets anything through either way.
-    fn by_first_policy(&self, n: usize, around: &Around, mut left: Bitmap) -> Vec<(PolicyId, Bitmap)> {
+    fn by_first_policy(&self, n: usize, around: &Around, mut left: Words) -> Vec<(PolicyId, Words)> {
         let Some(state) = self.scope.states[n] else { return Vec::new() };
         let mut lets: Vec<_> =
             around.here.iter().chain(&around.there).map(|((policy, _), who)| (*policy, who)).collect();
         lets.sort_by(|a, b| state.intent().name_of(a.0).cmp(&state.intent().name_of(b.0)));
-        let mut found: Vec<(PolicyId, Bitmap)> = Vec::new();
+        let mut found: Vec<(PolicyId, Words)> = Vec::new();
         for (policy, who) in lets {
             let mut own = left.clone();
             own.intersect(who);
@@ -208,7 +219,7 @@ impl Finding<'_> {
     }
 
     /// Adds what a group does about others, or what the others do about it.
-    fn add(&mut self, stage: Stage, policy: PolicyId, deed: Deed, group: &Group, others: &Bitmap, by_group: bool) {
+    fn add(&mut self, stage: Stage, policy: PolicyId, deed: Deed, group: &Group, others: &Words, by_group: bool) {
         let reason = self.because(policy);
         // Who is not there any more does nothing.
         let bundle = match by_group {
@@ -250,6 +261,9 @@ impl Finding<'_> {
         if bears {
             among.routes = self.entangled();
         }
+        if self.keeps_share(group, &among) {
+            return;
+        }
         let mut everybody: BTreeSet<PeerId> = among.ties.iter().chain([&group.id]).copied().collect();
         for state in self.scope.states.into_iter().flatten() {
             let own = state.intent().gateway_of(group.id).map(|(gateway, _)| state.pairs_carried_by(gateway));
@@ -258,8 +272,10 @@ impl Finding<'_> {
                 among.routes.iter().flat_map(|route| clients(state, *route, group.id).iter().collect::<Vec<_>>());
             everybody.extend(clients.filter_map(|slot| Some(state.intent().in_slot(slot)?.0)));
         }
-        let places = |state: Option<&Desired>| state.map(|state| Places::among(state, &everybody)).unwrap_or_default();
-        let places = self.scope.states.map(places);
+        let places = [0, 1].map(|n| match self.scope.states[n] {
+            Some(state) => self.places[n].with(state, &everybody),
+            None => Places::default(),
+        });
         let was = self.scope.states[0].map(|state| state.part_of_share(group.id, &among)).unwrap_or_default();
         let is = self.after.part_of_share(group.id, &among);
         let mut difference = Difference {
@@ -282,6 +298,17 @@ impl Finding<'_> {
         }
     }
 
+    /// Whether nothing that is compared share by share can be another thing than it was: nobody else is compared so, no route is in
+    /// reach, and the peer itself says what it said.
+    fn keeps_share(&self, group: &Group, among: &Among) -> bool {
+        let alone = among.ties.is_empty() && among.rules.is_empty() && !self.scope.bearers.contains(&group.id);
+        let same = group.there == [true, true] && group.same_traffic && self.scope.same_pools;
+        let slot = |state: &Desired| state.intent().slot(group.id);
+        let mut states = self.scope.states.into_iter().flatten();
+        let routed = |state: &Desired| slot(state).is_some_and(|slot| !state.access().routes_from(slot).is_empty());
+        alone && same && !self.scope.others_differ.contains(&group.id) && !states.any(routed)
+    }
+
     /// What those who carried anything for peers that are not there any more do about them.
     fn gone(&mut self, group: &Group) {
         let Some(before) = self.scope.states[0] else { return };
@@ -289,7 +316,7 @@ impl Finding<'_> {
         for bearer in by_bearers(before, carried, group) {
             let policy = need(before, carried, bearer, group.id).filter(|_| before.intent().is_effective(bearer));
             if let (Some(policy), Some(at)) = (policy, self.after.intent().slot(bearer)) {
-                let who: Bitmap = [at].into_iter().collect();
+                let who: Words = [at].into_iter().collect();
                 let reason = self.because(policy);
                 self.found.extend(Bundle::new(Stage::Retire, reason, Deed::Disconnect, &who, &group.members));
             }
@@ -304,13 +331,13 @@ impl Finding<'_> {
             Action::Connect { to } => (to, Deed::Connect),
             Action::Disconnect { to } => (to, Deed::Disconnect),
             action => {
-                let bundle = Bundle::new(stage, reason, Deed::Only(action), &group.members, &Bitmap::default());
+                let bundle = Bundle::new(stage, reason, Deed::Only(action), &group.members, &Words::default());
                 return self.found.extend(bundle);
             }
         };
         let state = if deed == Deed::Connect { self.scope.states[1] } else { self.scope.states[0] };
         let Some(at) = state.and_then(|state| state.intent().slot(to)) else { return };
-        let whom: Bitmap = [at].into_iter().collect();
+        let whom: Words = [at].into_iter().collect();
         let odd = self.scope.odd.contains(&to) || self.scope.odd.contains(&group.id);
         let [own, other] = [group.id, to].map(|id| self.scope.bearers.contains(&id));
         if odd || !other {
@@ -322,7 +349,7 @@ impl Finding<'_> {
         }
         self.found.extend(Bundle::new(stage, reason.clone(), deed.clone(), &group.members, &whom));
         if let Some(there) = self.after.intent().slot(to) {
-            let who: Bitmap = [there].into_iter().collect();
+            let who: Words = [there].into_iter().collect();
             self.found.extend(Bundle::new(stage, reason, deed, &who, &group.members));
         }
     }
@@ -332,7 +359,7 @@ impl Finding<'_> {
             let state = if deed == Deed::Connect { self.scope.states[1] } else { self.scope.states[0] };
             let who = self.after.intent().slot(own);
             let (Some(who), Some(whom)) = (who, state.and_then(|state| state.intent().slot(other))) else { continue };
-            let [who, whom] = [who, whom].map(|slot| [slot].into_iter().collect::<Bitmap>());
+            let [who, whom] = [who, whom].map(|slot| [slot].into_iter().collect::<Words>());
             self.found.extend(Bundle::new(stage, reason, deed, &who, &whom));
         }
     }
@@ -377,10 +404,11 @@ fn by_bearers(state: &Desired, carried: &Carried, group: &Group) -> BTreeSet<Pee
 }
 
 /// The slots of the peers that carry anything for a group, and of those that it carries anything for.
-fn carrying(state: &Desired, carried: &Carried, group: &Group) -> Bitmap {
+fn carrying(state: &Desired, carried: &Carried, group: &Group) -> Words {
     let intent = state.intent();
-    let mut found: Bitmap = by_bearers(state, carried, group).into_iter().filter_map(|id| intent.slot(id)).collect();
-    let Some((gateway, _)) = intent.gateway_of(group.id) else { return found };
+    let bearers = by_bearers(state, carried, group).into_iter().filter_map(|id| intent.slot(id));
+    let Some((gateway, _)) = intent.gateway_of(group.id) else { return bearers.collect() };
+    let mut found: Bitmap = bearers.collect();
     // Of two gateways that follow each other each has tunnels to its own end alone.
     let by = |way: &Way, gateway: GatewayId| way.entries().contains(&gateway);
     for (route, _) in intent.routes() {
@@ -397,5 +425,5 @@ fn carrying(state: &Desired, carried: &Carried, group: &Group) -> Bitmap {
     {
         intent.slot(from).into_iter().for_each(|slot| found.insert(slot));
     }
-    found
+    (&found).into()
 }

@@ -12,6 +12,7 @@ use crate::lets::{Lets, Rewrite, everybody};
 use crate::paths::{Way, bearers};
 use crate::stage::Stage;
 use crate::touched::Touched;
+use crate::words::Words;
 
 impl Finding<'_> {
     /// What gateways let pass to routes.
@@ -38,7 +39,8 @@ impl Finding<'_> {
         }
     }
 
-    /// The routes that have other ranges to themselves than before, which gateways compare range by range.
+    /// The routes that have other ranges to themselves than before, or of which somebody is forwarded other ranges: gateways compare
+    /// these range by range.
     pub(super) fn entangled(&self) -> BTreeSet<RouteId> {
         let all = self.scope.states.into_iter().flatten().flat_map(|state| state.intent().routes().map(|(id, _)| id));
         let differ = |route: &RouteId| {
@@ -47,14 +49,16 @@ impl Finding<'_> {
                 atoms.iter().any(|atom| self.atoms.owner(state, atom).is_some_and(|owner| owner != *route))
             };
             let apart = was.is_empty() || is.is_empty();
-            (!apart && was != is) || others(0, is) || others(1, was)
+            let both = |atoms: &[Cidr]| [true, false].iter().all(|v4| atoms.iter().any(|atom| atom.is_ipv4() == *v4));
+            let families = self.scope.families_differ && (both(was) || both(is));
+            families || (!apart && was != is) || others(0, is) || others(1, was)
         };
         all.filter(differ).collect()
     }
 
     fn forward(&mut self, hop: PeerId, route: RouteId, granted: &[Lets; 2]) {
         let Some(at) = self.after.intent().slot(hop) else { return };
-        let who: Bitmap = [at].into_iter().collect();
+        let who: Words = [at].into_iter().collect();
         let here = [0, 1].map(|n| {
             let Some(state) = self.scope.states[n] else { return Lets::new() };
             let clients = clients(state, route, hop);
@@ -73,11 +77,7 @@ impl Finding<'_> {
                 (Stage::Tighten | Stage::Retire, Some(services)) => Deed::StopForwarding(to, services),
                 (_, Some(services)) => Deed::Forward(to, services),
             };
-            let mut found = Vec::new();
-            Rewrite { was, is, before, after }.each(&others, deed, |changes, part| found.push((changes, part.clone())));
-            for ((stage, policy, deed), part) in
-                found.into_iter().flat_map(|(all, part)| all.into_iter().map(move |change| (change, part.clone())))
-            {
+            for ((stage, policy, deed), part) in (Rewrite { was, is, before, after }).of(&others, deed) {
                 let reason = self.because(policy);
                 self.found.extend(Bundle::new(stage, reason, deed, &who, &part));
             }
@@ -89,7 +89,7 @@ impl Finding<'_> {
 fn granted(state: &Desired, route: RouteId) -> Lets {
     let mut lets = Lets::new();
     state.access().expand_route(route, |peers, rule, services| {
-        lets.entry((rule.policy, services.clone())).or_default().union(peers);
+        lets.entry((rule.policy, services.clone())).or_default().union(&peers.into());
     });
     lets
 }

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use nanami_model::{Layer, NetworkId, PeerId, RouteId, Slot, TrafficMode};
 
 use crate::access::signature::SignatureId;
-use crate::bitmap::Bitmap;
 use crate::desired::Desired;
+use crate::words::Words;
 
 /// Peers that are alike.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
-    pub(super) members: Bitmap,
+    pub(super) members: Words,
     /// One of them.
     pub(super) first: Slot<PeerId>,
     /// The same one by id.
@@ -24,6 +24,8 @@ pub(super) struct Group {
     pub(super) touched: bool,
     /// Whether what others may differ for them.
     pub(super) rows: bool,
+    /// Whether the same goes through their tunnels before and after.
+    pub(super) same_traffic: bool,
 }
 
 /// What peers that are alike have in common.
@@ -77,8 +79,11 @@ impl<'a> Grouping<'a> {
         let place = |state: &Desired| state.intent().get(id).is_some_and(|peer| !peer.networks().is_empty());
         let placed = self.states[1].is_none_or(|after| !there[1] || place(after));
         let alone = (self.alone.contains(&id) || !placed).then_some(id);
-        let key = Key { flags: (touched, rows), class: [class(0), class(1)], alone };
-        let new = || Group { members: Bitmap::default(), first: slot, id, there, touched, rows };
+        let class = [class(0), class(1)];
+        let [was, is] = class.each_ref().map(|class| class.as_ref().map(|class| class.traffic));
+        let same_traffic = was == is;
+        let key = Key { flags: (touched, rows), class, alone };
+        let new = || Group { members: Words::default(), first: slot, id, there, touched, rows, same_traffic };
         self.groups.entry(key).or_insert_with(new).members.insert(slot);
     }
 

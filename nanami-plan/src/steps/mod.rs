@@ -15,9 +15,11 @@ use crate::desired::Desired;
 use crate::gates::{There, gates};
 use crate::names::Names;
 use crate::places::Places;
+use crate::recipients::{Recipients, Told};
 use crate::stage::Stage;
 use crate::step::{Action, Reason, Step};
 use crate::touched::Touched;
+use crate::words::Words;
 
 pub(crate) mod bundle;
 pub(crate) mod difference;
@@ -61,8 +63,8 @@ impl Steps {
     }
 
     /// Those who do anything, by name.
-    pub(crate) fn peers(&self) -> Vec<PeerId> {
-        self.named(&self.there.anywhere()).into_iter().map(|(_, _, id)| id).collect()
+    pub(crate) fn peers(&self) -> Told<'_> {
+        Recipients::new(self.there.anywhere(), Vec::new(), 0).into_told(self.after.intent())
     }
 
     /// How many do anything.
@@ -158,9 +160,9 @@ fn share_by_share(base: &Base, before: &Desired, after: &Desired) -> Vec<Bundle>
         let mut difference =
             Difference { base, after, peer, needs, places: &places, atoms: &atoms, found: BTreeMap::new() };
         difference.run(&base.share(peer), &after.share(peer));
-        let who: Bitmap = [slot].into_iter().collect();
+        let who: Words = [slot].into_iter().collect();
         for ((stage, reason), actions) in difference.found {
-            let only = |action| Bundle::new(stage, reason.clone(), Deed::Only(action), &who, &Bitmap::default());
+            let only = |action| Bundle::new(stage, reason.clone(), Deed::Only(action), &who, &Words::default());
             bundles.extend(actions.into_iter().filter_map(only));
         }
     }

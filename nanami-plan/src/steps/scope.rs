@@ -10,6 +10,7 @@ use crate::access::expand::Toward;
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
 use crate::touched::Touched;
+use crate::words::Words;
 
 /// What has to be looked at.
 pub(super) struct Scope<'a> {
@@ -22,6 +23,14 @@ pub(super) struct Scope<'a> {
     pub(super) odd: BTreeSet<PeerId>,
     /// The peers that bear gateways, before or after.
     pub(super) bearers: BTreeSet<PeerId>,
+    /// The slots of those who are other ones, or have other addresses: each is looked at, whether or not rules say the same.
+    pub(super) unlike: Words,
+    /// Peers with other addresses or another key: all others are looked at.
+    pub(super) others_differ: BTreeSet<PeerId>,
+    /// Whether anybody who stays has addresses of other families, so that another part of a route is forwarded for them.
+    pub(super) families_differ: bool,
+    /// Whether every host sends the same ranges of the overlay into the tunnel.
+    pub(super) same_pools: bool,
     /// Peers that are like nobody else.
     pub(super) alone: BTreeSet<PeerId>,
     pub(super) carried: [Carried; 2],
@@ -42,6 +51,10 @@ impl<'a> Scope<'a> {
             touched: touched.map_or_else(|| all(after), |touched| touched.peers.iter().copied().collect()),
             swapped: Bitmap::default(),
             odd: BTreeSet::new(),
+            unlike: Words::default(),
+            others_differ: BTreeSet::new(),
+            families_differ: false,
+            same_pools: touched.is_some_and(|touched| !touched.pools),
             bearers: BTreeSet::new(),
             alone: BTreeSet::new(),
             carried: states.map(|state| state.map(carried).unwrap_or_default()),
@@ -61,8 +74,8 @@ impl<'a> Scope<'a> {
             if ways {
                 scope.others = all(after);
             }
-            // What a gateway lets pass between peers is compared there.
-            if scope.carried.iter().any(|carried| !carried.is_empty()) {
+            // What a gateway lets pass between peers is compared there, and what it does range by range.
+            if scope.families_differ || scope.carried.iter().any(|carried| !carried.is_empty()) {
                 let ends = scope.carried.iter().flat_map(|carried| carried.keys()).chain(&scope.bearers);
                 for id in ends {
                     let slots = states.into_iter().flatten().filter_map(|state| state.intent().slot(*id));
@@ -84,6 +97,7 @@ impl<'a> Scope<'a> {
                 && was != is
             {
                 self.swapped.insert(*slot);
+                self.unlike.insert(*slot);
                 self.alone.extend([was, is]);
             }
             if let Some((id, peer)) = was {
@@ -93,6 +107,12 @@ impl<'a> Scope<'a> {
             let Some((id, peer)) = is else { continue };
             let Some(old) = before.get(id) else { continue };
             let (had, has) = (before.live_addresses(id), after.live_addresses(id));
+            let families = self.states.map(|state| state.map(|state| state.access().class(*slot).1));
+            if had != has || families[0] != families[1] {
+                self.others_differ.insert(id);
+                self.unlike.insert(*slot);
+            }
+            self.families_differ |= families[0] != families[1];
             if had != has {
                 self.alone.insert(id);
                 if !had.is_empty() && !has.is_empty() {
@@ -101,6 +121,7 @@ impl<'a> Scope<'a> {
             }
             if old.key() != peer.key() {
                 self.alone.insert(id);
+                self.others_differ.insert(id);
             }
         }
         for (_, id, peer) in
@@ -113,6 +134,7 @@ impl<'a> Scope<'a> {
             }
         }
         self.alone.extend(&self.odd);
+        self.others_differ.extend(&self.odd);
     }
 
     fn note_rows(&mut self, touched: &Touched) {

@@ -169,7 +169,7 @@ impl<'a> Text<'a> {
         let mut lines = vec![format!("Rollout       {changed} of {} change; {how}", count(of, "peer"))];
         lines.extend(self.stages());
         lines.extend(wrap("Guarantees    ", &self.guarantees()));
-        let rest = plan.residual.iter().map(|exposure| ("Until then    ", exposure.to_string()));
+        let rest = plan.residual().iter().map(|exposure| ("Until then    ", exposure.to_string()));
         lines.extend(self.besides(rest.chain(self.elsewhere().map(|text| ("Elsewhere     ", text))).collect()));
         lines
     }
@@ -293,7 +293,7 @@ pub(super) fn edit_lines(edits: &[Edit], limit: Limit) -> Vec<String> {
     let mut table = Table::new(2);
     for edit in edits {
         let head = format!("{} {} {}", edit.sign(), edit.object().id().kind(), edit.name());
-        table.row(std::iter::once(head).chain(edit.cells.iter().cloned()));
+        table.row(std::iter::once(head).chain(edit.cells()));
     }
     table.lines()
 }

@@ -1,0 +1,161 @@
+//! What rules say between one peer and some others.
+//!
+//! **Invariant**: of those others the same as [`expand`](Access::expand) shows of everybody, in the time that they and the peer's rules
+//! take, however many peers the rules lead to.
+
+use std::sync::Arc;
+
+use nanami_model::{PeerId, Services, Slot, SlotSet};
+
+use super::Access;
+use super::expand::{Scratch, Toward, overlap, remainder, runs};
+use super::rule::Rule;
+use super::side::Use;
+use crate::bitmap::bits;
+use crate::words::Words;
+
+impl Access {
+    /// Shows every rule that grants something between a peer and some others, as [`expand`](Access::expand) does.
+    pub(crate) fn expand_among<'a>(
+        &'a self,
+        peer: Slot<PeerId>,
+        toward: Toward,
+        among: &Words,
+        scratch: &mut Scratch,
+        mut with: impl FnMut(usize, u64, &'a Arc<Rule>, &Services),
+    ) {
+        let meets = |(index, word)| (index, word & self.families.partners_in(peer, index, scratch.with_itself));
+        let among: Vec<(usize, u64)> = among.words().map(meets).filter(|(_, word)| *word != 0).collect();
+        if among.is_empty() {
+            return;
+        }
+        let uses = self.sorted_uses(peer, toward);
+        let mut denies = Vec::new();
+        runs(&uses, |first, last| {
+            denies.extend(self.rule(uses[first].rule).filter(|rule| !rule.is_allow()).map(|deny| (deny, first..last)));
+        });
+        runs(&uses, |first, last| {
+            let Some(rule) = self.rule(uses[first].rule).filter(|rule| rule.is_allow()) else { return };
+            let far = |deny: &Rule, run: &[Use]| -> Vec<&'a SlotSet> {
+                run.iter().filter_map(|at| self.far(deny, at, toward)).collect()
+            };
+            let own = far(rule, &uses[first..last]);
+            let denies = denies.iter().filter(|(deny, _)| overlap(&deny.services, &rule.services));
+            let denies: Vec<_> = denies.map(|(deny, run)| (*deny, far(deny, &uses[run.clone()]))).collect();
+            for (index, wanted) in &among {
+                let all = |sets: &[&SlotSet]| sets.iter().fold(0, |all, set| all | set.word(*index));
+                let word = wanted & all(&own);
+                let denied = if word == 0 { 0 } else { denies.iter().fold(0, |any, (_, sets)| any | all(sets)) };
+                if word & !denied != 0 {
+                    with(*index, word & !denied, rule, &rule.services);
+                }
+                for slot in bits(*index, word & denied) {
+                    let speaks = |sets: &[&SlotSet]| sets.iter().any(|set| set.contains(slot));
+                    let denying: Vec<_> =
+                        denies.iter().filter(|(_, sets)| speaks(sets)).map(|(deny, _)| (*deny).clone()).collect();
+                    if let Some(services) = remainder(&mut scratch.left, rule, &denying) {
+                        with(*index, 1 << (slot.index() % 64), rule, services);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Those between whom and a peer rules may let something else through than in the other state, if neither of them has addresses
+    /// of other families than there. The slots of the two states must mean the same peers.
+    pub(crate) fn unlike_among(&self, other: &Access, peer: Slot<PeerId>, toward: Toward) -> Words {
+        let both = [self, other];
+        let uses = both.map(|access| access.sorted_uses(peer, toward));
+        let far = |n: usize, at: &Use| both[n].far(both[n].rule(at.rule)?, at, toward);
+        let same = |at: &Use| {
+            let (Some(a), Some(b)) = (self.rule(at.rule), other.rule(at.rule)) else { return false };
+            let said = |rule: &'_ Rule| (rule.policy, rule.verdict);
+            uses[0].binary_search(at).is_ok()
+                && uses[1].binary_search(at).is_ok()
+                && (Arc::ptr_eq(a, b) || (said(a) == said(b) && a.services == b.services))
+        };
+        let mut words: Vec<(usize, u64)> = Vec::new();
+        let mut add = |slot: Slot<PeerId>| words.push((slot.index() / 64, 1 << (slot.index() % 64)));
+        let mut whole: Vec<&SlotSet> = Vec::new();
+        for (n, at) in (0..2).flat_map(|n| uses[n].iter().map(move |at| (n, at))) {
+            match (same(at), far(n, at), far(1 - n, at)) {
+                (_, None, _) => {}
+                (true, Some(own), Some(theirs)) if own.shares(theirs) => {}
+                (true, Some(own), Some(theirs)) => own.without(theirs).for_each(&mut add),
+                (_, Some(own), _) => whole.push(own),
+            }
+        }
+        Words::of(words.into_iter().chain(whole.into_iter().flat_map(SlotSet::words)))
+    }
+
+    /// The places at which rules speak of a peer, one way, rule by rule.
+    fn sorted_uses(&self, peer: Slot<PeerId>, toward: Toward) -> Vec<Use> {
+        let mut uses: Vec<Use> = self.uses(peer).filter(|at| at.begins == (toward == Toward::There)).collect();
+        uses.sort_unstable();
+        uses
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nanami_model::{Intent, PolicyId};
+
+    use super::*;
+    use crate::lets::{differing, lets};
+
+    const BOTH: [Toward; 2] = [Toward::Here, Toward::There];
+
+    fn acme() -> Intent {
+        Intent::from_toml(include_str!("../../../examples/acme.toml")).unwrap()
+    }
+
+    fn slots(intent: &Intent) -> Vec<Slot<PeerId>> {
+        intent.occupied::<PeerId>().map(|(slot, ..)| slot).collect()
+    }
+
+    #[test]
+    fn of_some_the_same_is_shown_as_of_everybody() {
+        let acme = acme();
+        let (access, mut scratch) = (Access::of(&acme), Scratch::default());
+        for (slot, toward) in slots(&acme).into_iter().flat_map(|slot| BOTH.map(|toward| (slot, toward))) {
+            let all = lets(&access, slot, toward, None, &mut scratch);
+            for n in 2..5 {
+                let some: Words = slots(&acme).into_iter().filter(|slot| slot.index() % n == 0).collect();
+                let mut wanted = all.clone();
+                wanted.values_mut().for_each(|who| who.intersect(&some));
+                wanted.retain(|_, who| !who.is_empty());
+                assert_eq!(lets(&access, slot, toward, Some(&some), &mut scratch), wanted);
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_rules_say_something_else_about_is_among_the_unlike() {
+        let acme = acme();
+        let before = Access::of(&acme);
+        let mut none = 0;
+        let removals = acme.policies().map(|(id, _)| id).map(|id: PolicyId| {
+            let mut draft = acme.draft();
+            draft.remove(id);
+            draft
+        });
+        let regroupings = acme.peers().map(|(id, _)| {
+            let mut draft = acme.draft();
+            draft.update(id, |peer| peer.with_groups([]));
+            draft
+        });
+        for draft in removals.chain(regroupings) {
+            let next = acme.apply(acme.owner(), &draft.into_changes()).unwrap();
+            let (after, mut scratch) = (Access::of(&next), Scratch::default());
+            for (slot, toward) in slots(&acme).into_iter().flat_map(|slot| BOTH.map(|toward| (slot, toward))) {
+                let [was, is] = [&before, &after].map(|access| lets(access, slot, toward, None, &mut scratch));
+                let mut missed = differing(&was, &is);
+                let unlike = before.unlike_among(&after, slot, toward);
+                missed.subtract(&unlike);
+                assert!(missed.is_empty(), "{slot:?} {toward:?}");
+                none += usize::from(unlike.is_empty());
+            }
+        }
+        assert!(none > 0, "everybody is always looked at");
+    }
+}
