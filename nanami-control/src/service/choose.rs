@@ -1,7 +1,7 @@
 //! Which gateways serve whom: when it is chosen, and what becomes of a choice.
 //!
 //! **Invariants: the choice before is kept in the store, so that a restart moves nobody; a choice by which maps change has a
-//! record in the log like any other change.** What peers report of their tunnels is weighed together, at most once in [`CYCLE`],
+//! record in the log like any other change.** What peers report of their tunnels is weighed together, at most once in five seconds,
 //! and compiled only where it makes a difference. A client goes to its standby by itself, so nobody waits for this.
 
 use std::{collections::BTreeSet, time::Duration};
