@@ -180,12 +180,14 @@ fn at_ten_thousand_peers_filters_count_who_stands_behind_each_card() {
         card.focus();
         press("Enter");
         const listed = shown();
+        set("text", "team-77 in");
+        const named = counts();
         set("text", ""); set("group", "team-7");
         const group = counts();
         const link = document.getElementById("bundle.hub.net-1.team-7.hub.net-1.team-8.");
         link.focus();
         press("Enter");
-        return { before, cards, text, part, out, listed, group, bundle: shown() };"#,
+        return { before, cards, text, named, part, out, listed, group, bundle: shown() };"#,
     );
     assert_eq!(
         (&found["before"], &found["cards"]),
@@ -193,6 +195,8 @@ fn at_ten_thousand_peers_filters_count_who_stands_behind_each_card() {
     );
     // p-35, p-350 to p-359, p-3500 to p-3599.
     assert_eq!(found["text"].as_str().unwrap().split(',').next(), Some("111 of 10010 peers"));
+    // The group, and the two that its links lead to and come from.
+    assert_eq!(found["named"], "150 of 10010 peers, 5000 of 500300 links");
     assert_eq!((&found["part"], &found["out"]), (&"10 of 50 peers".into(), &false.into()));
     let [listed] = found["listed"].as_array().unwrap().as_slice() else { panic!("{found}") };
     assert_eq!(listed["title"], "group team-7 in net-1, 50 peers: 50 planned");

@@ -53,7 +53,8 @@
     for (const node of nodes) {
       const data = node.dataset, many = members[node.id];
       const member = many ? many.some(isMember) : isMember(data);
-      matching[node.id] = many ? many.filter(isShown) : [];
+      // Who looks for a group by its name means all who are in it.
+      matching[node.id] = many ? many.filter((peer) => isShown({ ...peer, names: `${peer.names} ${data.names}` })) : [];
       const fits = many ? matching[node.id].length > 0 : isShown(node.classList.contains("route") ? { ...data, status: want.status } : data);
       if (many) node.querySelector(".part").textContent = active && !want.path ? `${matching[node.id].length} of ${many.length} peers` : peersOf(many.length);
       node.dataset.member = member ? "yes" : "no";
@@ -109,7 +110,8 @@
     }
     aside.querySelector(".hint").hidden = any;
     close.hidden = !any;
-    if (any) aside.querySelector(".chosen").scrollIntoView({ block: "nearest" });
+    // Beside the picture, however long that is: whoever chose a link still sees it.
+    aside.classList.toggle("open", any);
   };
 
   // The view is in the fragment, so that it can be sent.
