@@ -304,19 +304,43 @@ impl Intent {
     /// [`UnknownName`] if a name is nobody's.
     pub fn flow(&self, from: &str, to: &str, service: Service) -> Result<Flow, UnknownName> {
         let from = self.id::<PeerId>(from)?;
-        if let Ok(address) = parse_address(to) {
-            return Ok(Flow { from, to: self.destination_of(address), service });
-        }
-        let to = match (self.id::<PeerId>(to), self.id::<RouteId>(to)) {
-            (Ok(peer), _) => Destination::Peer(peer),
-            (Err(_), Ok(route)) => Destination::Route(route),
-            (Err(_), Err(mut unknown)) => {
-                unknown.kind = "peer or route";
-                unknown.nearest = nearest_names(to, self.tables.peers.names().chain(self.tables.routes.names()));
-                return Err(unknown);
-            }
+        let to = match parse_address(to) {
+            Ok(address) => self.peer_at(address).map_or(Destination::Address(address), Destination::Peer),
+            Err(_) => self.named(to)?,
         };
         Ok(Flow { from, to, service })
+    }
+
+    /// The peer or the route that a name means, or an address: the peer's that has it, else the route's that leads to it, else
+    /// the address itself. What is in a network's pool is behind no route.
+    ///
+    /// # Errors
+    /// [`UnknownName`] if it is neither an address nor anybody's name.
+    pub fn destination(&self, name: &str) -> Result<Destination, UnknownName> {
+        let Ok(address) = parse_address(name) else { return self.named(name) };
+        let pooled = || self.networks().any(|(_, network)| network.pools().iter().any(|pool| pool.contains(address)));
+        let route = || self.route_to(address).filter(|_| !pooled()).map(|(id, _)| id.into());
+        let peer = self.peer_at(address).map(Destination::Peer);
+        Ok(peer.or_else(route).unwrap_or(Destination::Address(address)))
+    }
+
+    /// A peer, else a route, by its name; `peer:` and `route:` before it say which is meant.
+    fn named(&self, name: &str) -> Result<Destination, UnknownName> {
+        if let Some(route) = name.strip_prefix("route:") {
+            return self.id::<RouteId>(route).map(Destination::Route);
+        }
+        if let Some(peer) = name.strip_prefix("peer:") {
+            return self.id::<PeerId>(peer).map(Destination::Peer);
+        }
+        match (self.id::<PeerId>(name), self.id::<RouteId>(name)) {
+            (Ok(peer), _) => Ok(Destination::Peer(peer)),
+            (Err(_), Ok(route)) => Ok(Destination::Route(route)),
+            (Err(_), Err(mut unknown)) => {
+                unknown.kind = "peer or route";
+                unknown.nearest = nearest_names(name, self.tables.peers.names().chain(self.tables.routes.names()));
+                Err(unknown)
+            }
+        }
     }
 
     pub(crate) fn tables(&self) -> &Tables {
@@ -390,11 +414,6 @@ impl Intent {
     /// The peer that has this overlay address.
     pub fn peer_at(&self, address: std::net::IpAddr) -> Option<PeerId> {
         ranges::holders(&self.tables.index.addresses, &address).next()
-    }
-
-    /// The peer that has this overlay address, or the address itself.
-    fn destination_of(&self, address: std::net::IpAddr) -> Destination {
-        self.peer_at(address).map_or(Destination::Address(address), Destination::Peer)
     }
 
     /// How many addresses were released and wait until their removal was acknowledged

@@ -81,6 +81,11 @@ crate::coded! { RecordingError: Caller;
 const FORMAT: u8 = 1;
 
 impl Recording {
+    /// Whether a text is a recording, or would be if nothing is wrong with it: its first field says so.
+    pub fn is_in(text: &str) -> bool {
+        text.trim_start().strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with("\"recording\""))
+    }
+
     /// Records a workspace: the intent, what was last reported, which generation each peer should run, and when that was.
     pub fn new(intent: &Intent, observed: &Observed, generations: BTreeMap<PeerId, Generation>, at: Timestamp) -> Self {
         Self { intent: intent.clone(), observed: observed.clone(), generations, selection: None, at }
@@ -204,6 +209,8 @@ mod tests {
 
     #[test]
     fn what_is_recorded_reads_as_it_was() {
+        assert!(Recording::is_in(&serde_json::to_string(&recording()).unwrap()));
+        assert!(!Recording::is_in(include_str!("sample/acme.toml")) && !Recording::is_in("{ \"workspace\": {} }"));
         let was = recording();
         let is: Recording = serde_json::from_str(&serde_json::to_string(&was).unwrap()).unwrap();
         assert_eq!((is.at(), is.intent().revision()), (was.at(), was.intent().revision()));

@@ -203,3 +203,22 @@ fn an_unknown_name_offers_the_near_ones() {
     let error = base().id::<PeerId>("us-eats").unwrap_err();
     assert_eq!(error.to_string(), "there is no peer \"us-eats\"; did you mean us-east?");
 }
+
+#[test]
+fn a_destination_is_meant_by_a_name_or_by_an_address() {
+    let acme = Intent::from_toml(include_str!("../sample/acme.toml")).unwrap();
+    let (db, vpc) = (acme.id::<PeerId>("db-cluster").unwrap(), acme.id::<RouteId>("vpc").unwrap());
+    let at = acme.get(db).unwrap().addresses()[0].to_string();
+    for name in ["db-cluster", "peer:db-cluster", &at] {
+        assert_eq!(acme.destination(name), Ok(Destination::Peer(db)), "{name}");
+    }
+    for name in ["vpc", "route:vpc", "10.60.1.2"] {
+        assert_eq!(acme.destination(name), Ok(Destination::Route(vpc)), "{name}");
+    }
+    // In prod's pool and nobody's: the exit does not lead there.
+    let nobody: std::net::IpAddr = "10.42.255.9".parse().unwrap();
+    assert_eq!(acme.destination("10.42.255.9"), Ok(Destination::Address(nobody)));
+    for (name, kind) in [("db-clster", "peer or route"), ("route:db-cluster", "route"), ("peer:vpc", "peer")] {
+        assert_eq!(acme.destination(name).unwrap_err().kind, kind, "{name}");
+    }
+}

@@ -2,25 +2,19 @@
 
 use nanami_model::{
     AssertionId, Destination, GatewayId, GroupId, Intent, JoinKeyId, Name, NetworkId, PeerId, PolicyId, RegionId,
-    RouteId, UnknownName, UserId, parse_address,
+    RouteId, UnknownName, UserId,
 };
 
 use crate::trouble::Trouble;
 
-/// A peer, else a route, else an address, which is its peer's or its route's.
+/// A peer or a route, by its name or an address of it.
 pub(super) fn destination(intent: &Intent, name: &str) -> Result<Destination, Trouble> {
-    if let Ok(at) = parse_address(name) {
-        let peer = intent.peers().find(|(_, peer)| peer.addresses().contains(&at)).map(|(id, _)| id.into());
-        let pooled = intent.networks().any(|(_, network)| network.pools().iter().any(|pool| pool.contains(at)));
-        let route = || intent.route_to(at).filter(|_| !pooled).map(|(id, _)| id.into());
-        return peer.or_else(route).ok_or_else(|| {
+    match intent.destination(name)? {
+        Destination::Address(at) => {
             let message = format!("{at} is nobody's address, and behind no route");
-            Trouble::new("UnknownName", "name.unknown", message, "name a peer, a route, or an address of one")
-        });
-    }
-    match intent.id::<RouteId>(name.strip_prefix("route:").unwrap_or(name)) {
-        Ok(route) if name.starts_with("route:") || intent.id::<PeerId>(name).is_err() => Ok(route.into()),
-        _ => Ok(intent.id::<PeerId>(name.strip_prefix("peer:").unwrap_or(name))?.into()),
+            Err(Trouble::new("UnknownName", "name.unknown", message, "name a peer, a route, or an address of one"))
+        }
+        to => Ok(to),
     }
 }
 

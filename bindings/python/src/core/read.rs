@@ -23,7 +23,7 @@ pub(super) fn read(text: &str, syntax: Option<&str>, file: Option<&str>) -> Resu
         _ if text.trim_start().starts_with('{') => Syntax::Json,
         _ => Syntax::Toml,
     };
-    if syntax != Syntax::Objects && is_recording(text) {
+    if syntax != Syntax::Objects && Recording::is_in(text) {
         return recording(text, file);
     }
     let source = match (syntax, file) {
@@ -42,8 +42,4 @@ fn recording(text: &str, file: Option<&str>) -> Result<Core, Trouble> {
         Trouble::new("RecordingRefused", "recording.unreadable", message, remedy)
     })?;
     Ok(Core::recorded(recording))
-}
-
-fn is_recording(text: &str) -> bool {
-    text.trim_start().strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with("\"recording\""))
 }

@@ -34,7 +34,7 @@ impl Document {
     /// Reads a document. Its name says how it is written; where that says nothing, what it begins with.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let text = text_of(path)?;
-        if is_recording(&text) {
+        if Recording::is_in(&text) {
             return Self::recorded(path, text);
         }
         let syntax = match path.extension().and_then(|ending| ending.to_str()) {
@@ -101,11 +101,6 @@ impl Document {
                 .with_remedy("what changes between two documents goes by the rules of any other change")
         })
     }
-}
-
-/// Whether a text is what a control plane recorded: its first field says so.
-fn is_recording(text: &str) -> bool {
-    text.trim_start().strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with("\"recording\""))
 }
 
 /// The next revision of an intent, as a document wants it.

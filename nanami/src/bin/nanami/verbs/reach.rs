@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use nanami::model::{Destination, Intent, PeerId, RouteId, UserId, parse_address};
+use nanami::model::{Destination, Intent, PeerId, UserId};
 use nanami::plan::{Reach, Who};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -39,21 +39,11 @@ fn resolved(intent: &Intent, who: &args::Who) -> Result<Who, Failure> {
     }
 }
 
-/// A peer, else a route, else an address, which is its peer's or its route's.
 fn destination(intent: &Intent, name: &str) -> Result<Destination, Failure> {
-    if let Ok(at) = parse_address(name) {
-        let peer = intent.peers().find(|(_, peer)| peer.addresses().contains(&at)).map(|(id, _)| id.into());
-        let pooled = intent.networks().any(|(_, network)| network.pools().iter().any(|pool| pool.contains(at)));
-        let route = || intent.route_to(at).filter(|_| !pooled).map(|(id, _)| id.into());
-        let found = peer.or_else(route);
-        return found.ok_or_else(|| {
-            Failure::new(format!("{at} is nobody's address, and behind no route"))
-                .with_remedy("name a peer, a route, or an address of one")
-        });
-    }
-    match intent.id::<RouteId>(name.strip_prefix("route:").unwrap_or(name)) {
-        Ok(route) if name.starts_with("route:") || intent.id::<PeerId>(name).is_err() => Ok(route.into()),
-        _ => Ok(intent.id::<PeerId>(name.strip_prefix("peer:").unwrap_or(name))?.into()),
+    match intent.destination(name)? {
+        Destination::Address(at) => Err(Failure::new(format!("{at} is nobody's address, and behind no route"))
+            .with_remedy("name a peer, a route, or an address of one")),
+        to => Ok(to),
     }
 }
 
