@@ -41,6 +41,8 @@ mod interface;
 mod netstack;
 #[cfg(feature = "netstack")]
 mod segment;
+#[cfg(all(feature = "uapi", unix))]
+pub mod uapi;
 
 #[cfg(feature = "tokio")]
 pub use driver::{EventStream, StartError, Tunnel, TunnelOptions, generate_key};
