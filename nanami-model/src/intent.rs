@@ -260,6 +260,16 @@ impl Intent {
         crate::change::between(self, wanted)
     }
 
+    /// The next revision of this workspace, as another one describes it: what both name is the same object. It is this one where
+    /// nothing differs.
+    ///
+    /// # Errors
+    /// [`Refused`] if what changes between the two goes against a rule of changes.
+    pub fn revised(&self, wanted: &Intent) -> Result<Self, Refused> {
+        let changes = self.changes_to(wanted);
+        if changes.is_empty() { Ok(self.clone()) } else { self.apply(self.owner(), &changes) }
+    }
+
     /// The id of the object of this kind and name.
     ///
     /// # Errors
@@ -322,6 +332,19 @@ impl Intent {
         let route = || self.route_to(address).filter(|_| !pooled()).map(|(id, _)| id.into());
         let peer = self.peer_at(address).map(Destination::Peer);
         Ok(peer.or_else(route).unwrap_or(Destination::Address(address)))
+    }
+
+    /// A host that some gateway stands on, by its name.
+    ///
+    /// # Errors
+    /// [`UnknownName`] with the hosts that are most like it.
+    pub fn host(&self, name: &str) -> Result<Name, UnknownName> {
+        let hosts = || self.gateways().filter_map(|(_, gateway)| gateway.host());
+        hosts().find(|host| host.as_str() == name).cloned().ok_or_else(|| UnknownName {
+            kind: "host of a gateway",
+            name: name.to_owned(),
+            nearest: nearest_names(name, hosts()),
+        })
     }
 
     /// A peer, else a route, by its name; `peer:` and `route:` before it say which is meant.

@@ -100,9 +100,12 @@ fn each_verb_ends_with_the_code_that_its_answer_has() {
         (0, "man"),
         (0, "--help"),
         (0, "--version"),
+        (0, "board -o board.html --plan opened.toml"),
     ] {
         assert!(!desk.says(code, line).is_empty(), "nanami {line}");
     }
+    let same = desk.says(0, "plan nanami.toml --against nanami.toml");
+    assert_eq!(same, "Nothing to do for acme: revision 1 is what is planned already.\n");
 }
 
 #[test]
@@ -172,6 +175,7 @@ fn a_mistake_names_the_thing_the_place_and_the_remedy() {
     fs::create_dir(desk.path("empty")).unwrap();
     for (line, parts) in [
         ("plan none.toml", vec!["none.toml", "-f FILE"]),
+        ("plan -f nanami.toml", vec!["plan takes its file without -f: nanami plan nanami.toml"]),
         ("plan empty", vec!["empty", "nanami.toml"]),
         (
             "plan wrong.toml",
@@ -190,6 +194,7 @@ fn a_mistake_names_the_thing_the_place_and_the_remedy() {
         ("what-if --edit gateways.us-east.activity=draining", vec!["quote"]),
         ("what-if --edit gateways.us-east.actvity=\"draining\"", vec!["gateways.us-east.actvity", "activity"]),
         ("what-if --remove policies.ci-to-vcp", vec!["ci-to-vpc"]),
+        ("board --open platfrm", vec!["did you mean platform?"]),
         ("board -o board.png", vec!["board.svg"]),
         ("import wg-quick empty", vec!["empty", ".conf"]),
         ("export ci-runner", vec!["ci-runner", "limited"]),

@@ -47,8 +47,7 @@ impl Core {
         if Arc::ptr_eq(&self.lineage, &wanted.lineage) {
             return Ok(self.next(wanted.intent.clone()));
         }
-        let changes = self.intent.changes_to(&wanted.intent);
-        Ok(self.next(self.intent.apply(self.intent.owner(), &changes)?))
+        Ok(self.next(self.intent.revised(&wanted.intent)?))
     }
 
     fn desired(&self) -> &Desired {

@@ -99,16 +99,21 @@ pub(super) struct ComparisonForm {
     approvals: Vec<Approval>,
 }
 
+impl ComparisonForm {
+    pub(super) fn of(comparison: &Comparison) -> Self {
+        Self {
+            head: Head::of(Kind::Comparison),
+            workspace: comparison.workspace.to_string(),
+            changes: EditForm::list(&comparison.edits),
+            reachability: Reachability::of(&comparison.effect, &|_| None),
+            approvals: Approval::all(&comparison.effect),
+        }
+    }
+}
+
 impl Serialize for Comparison {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let form = ComparisonForm {
-            head: Head::of(Kind::Comparison),
-            workspace: self.workspace.to_string(),
-            changes: EditForm::list(&self.edits),
-            reachability: Reachability::of(&self.effect, &|_| None),
-            approvals: Approval::all(&self.effect),
-        };
-        form.serialize(serializer)
+        ComparisonForm::of(self).serialize(serializer)
     }
 }
 

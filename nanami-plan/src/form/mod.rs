@@ -5,6 +5,7 @@
 //! [`LISTED`] entries, so that no answer is larger than what somebody can read.
 
 mod assertions;
+mod bisect;
 mod comparison;
 mod explanation;
 mod impact;
@@ -30,6 +31,7 @@ const FORMAT: u8 = 1;
 #[serde(rename_all = "snake_case")]
 enum Kind {
     Assertions,
+    Bisected,
     Comparison,
     Effect,
     Explanation,

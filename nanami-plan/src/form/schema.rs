@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::assertions::JudgementForm;
+use super::bisect::BisectedForm;
 use super::comparison::{ComparisonForm, EffectForm};
 use super::explanation::{WhyForm, WhyNotForm};
 use super::impact::{ImpactForm, SweepForm};
 use super::plan::PlanForm;
 use super::reach::ReachForm;
 use super::status::OverviewForm;
-use crate::{Comparison, Effect, Explanation, Impact, Judgement, Overview, Plan, Reach, Sweep, Why, WhyNot};
+use crate::{Bisected, Comparison, Effect, Explanation, Impact, Judgement, Overview, Plan, Reach, Sweep, Why, WhyNot};
 
 macro_rules! written_as {
     ($($type:ident as $form:ty),* $(,)?) => {$(
@@ -48,4 +49,5 @@ written_as! {
     Sweep as SweepForm<'_>,
     Judgement as JudgementForm,
     Overview as OverviewForm<'_>,
+    Bisected as BisectedForm,
 }

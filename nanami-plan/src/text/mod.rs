@@ -3,18 +3,22 @@
 //! **Invariant**: at most 100 columns, and 24 lines unless asked for everything (`{:#}`); what is left out is counted. Columns
 //! align. The same value gives the same text.
 
+mod bisect;
 mod comparison;
 mod effect;
 mod explain;
 mod fix;
 mod impact;
 mod judgement;
+mod markdown;
 pub(crate) mod plan;
 mod reach;
 mod rollout;
 mod status;
 mod table;
 
+pub(crate) use effect::describe as why_disturbed;
+pub use markdown::markdown;
 pub(crate) use table::Table;
 
 /// The widest line of a text.

@@ -41,7 +41,7 @@ impl Answer {
                 let text = serde_json::to_string_pretty(result);
                 text.map_err(|error| Failure::new(format!("could not write JSON: {error}")))?
             }
-            Form { markdown: true, all, .. } => markdown(&shown(result, *all)),
+            Form { markdown: true, all, .. } => nanami::plan::markdown(&shown(result, *all)),
             Form { all, .. } => shown(result, *all),
         };
         Ok(Self { text, exit })
@@ -65,36 +65,4 @@ impl Answer {
 
 fn shown(result: &impl Display, all: bool) -> String {
     if all { format!("{result:#}") } else { result.to_string() }
-}
-
-/// The verdict as a line of its own, the rest as it stands, in columns. A fence is longer than any row of backticks in it.
-fn markdown(text: &str) -> String {
-    let (verdict, rest) = text.split_once('\n').unwrap_or((text, ""));
-    let verdict = verdict.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut escaped = String::new();
-    for c in verdict.chars() {
-        if c.is_ascii_punctuation() && !",.:;()-/".contains(c) {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-    }
-    let rest = rest.trim_matches('\n');
-    if rest.is_empty() {
-        return format!("**{escaped}**");
-    }
-    let longest = rest.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest.max(2) + 1);
-    format!("**{escaped}**\n\n{fence}text\n{rest}\n{fence}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::markdown;
-
-    #[test]
-    fn the_verdict_stands_out_and_nothing_in_it_becomes_markup() {
-        assert_eq!(markdown("DENIED    a -> b_c"), "**DENIED a -\\> b\\_c**");
-        assert_eq!(markdown("yes\n\n  a `b`\n"), "**yes**\n\n```text\n  a `b`\n```");
-        assert!(markdown("yes\n ```` ").contains("\n`````text\n"));
-    }
 }

@@ -17,6 +17,9 @@ pub(crate) struct Command {
     pub(crate) form: Form,
 }
 
+/// The document that is asked where none is named.
+pub(crate) const DEFAULT: &str = "nanami.toml";
+
 const EXAMPLES: &str = "\
 Examples:
   nanami plan acme.toml                              what the file means, before anything runs
@@ -24,6 +27,7 @@ Examples:
   nanami explain ci-runner db-cluster tcp/5432       why, or why not, and the smallest repair
   nanami reach --to db-cluster                       who reaches it, by which policy
   nanami impact us-east                              what stops when a gateway dies
+  nanami board -o board.html --plan new.toml         the network as a page, and a change over it
   nanami check                                       assertions, as a CI job runs them
 
 Exit codes:
@@ -52,7 +56,7 @@ pub(crate) struct Form {
 #[derive(Debug, Args)]
 pub(crate) struct Workspace {
     /// The workspace's document, TOML or JSON, or a recording; `-` is standard input
-    #[arg(short, long, value_name = "FILE", env = "NANAMI_FILE", default_value = "nanami.toml")]
+    #[arg(short, long, value_name = "FILE", env = "NANAMI_FILE", default_value = DEFAULT)]
     pub(crate) file: PathBuf,
 }
 
@@ -61,11 +65,14 @@ pub(crate) enum Verb {
     /// What a file means, or what changes between two: who gains and loses access, who must approve, what peers do
     Plan {
         /// The workspace's document, TOML or JSON; `-` is standard input
-        #[arg(value_name = "FILE", env = "NANAMI_FILE", default_value = "nanami.toml")]
+        #[arg(value_name = "FILE", env = "NANAMI_FILE", default_value = DEFAULT)]
         file: PathBuf,
         /// The document or recording that runs now; without it the plan begins with nothing
         #[arg(long, value_name = "OLD")]
         against: Option<PathBuf>,
+        // The other verbs take their file so; whoever tries it here is told how this one does.
+        #[arg(short = 'f', long = "file", hide = true, value_name = "FILE", value_parser = without_f)]
+        named: Option<String>,
     },
     /// Why a flow passes, or everything that stops it and the smallest repair
     Explain {
@@ -142,6 +149,9 @@ pub(crate) enum Verb {
         /// Show the peers of this group one by one where groups have one card each
         #[arg(long, value_name = "GROUP")]
         open: Vec<String>,
+        /// Shows over it what a change to this document gains, loses, reroutes and disturbs
+        #[arg(long, value_name = "NEW")]
+        plan: Option<PathBuf>,
         #[command(flatten)]
         workspace: Workspace,
     },
@@ -215,7 +225,10 @@ pub(crate) enum Verb {
     Man,
 }
 
-/// What an import reads.
+fn without_f(file: &str) -> Result<String, String> {
+    Err(format!("plan takes its file without -f: nanami plan {file}"))
+}
+
 /// What a card of the board stands for.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum By {
@@ -227,6 +240,7 @@ pub(crate) enum By {
     Network,
 }
 
+/// What an import reads.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Format {
     /// A folder of wg-quick files

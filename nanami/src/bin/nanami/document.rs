@@ -216,7 +216,7 @@ mod tests {
             Edit::remove("assertions.vpc-redundant").unwrap(),
         ];
         let wanted = Intent::from_toml(&edited(&read, &edits).unwrap()).unwrap();
-        let next = crate::source::revised(&read.intent, &wanted).unwrap();
+        let next = read.intent.revised(&wanted).unwrap();
         let text = merged(&read, &next).unwrap();
         let again = Intent::from_toml(&text).unwrap();
         assert!(wanted.changes_to(&again).is_empty(), "{text}");

@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 
 fn run(Command { verb, form }: Command) -> Result<Answer, Failure> {
     match verb {
-        Verb::Plan { file, against } => verbs::plan::run(&file, against.as_deref(), &form),
+        Verb::Plan { file, against, .. } => verbs::plan::run(&file, against.as_deref(), &form),
         Verb::Explain { flow, fix, output, at, workspace } => {
             let file = at.as_deref().unwrap_or(&workspace.file);
             verbs::explain::run(file, &flow, fix.map(usize::from), output.as_deref(), &form)
@@ -55,7 +55,9 @@ fn run(Command { verb, form }: Command) -> Result<Answer, Failure> {
             let dead = verbs::impact::Dead { gateways, regions, hosts, control: without_control, each: sweep };
             verbs::impact::run(&workspace.file, &dead, &form)
         }
-        Verb::Board { output, by, open, workspace } => verbs::board::run(&workspace.file, &output, by, &open),
+        Verb::Board { output, by, open, plan, workspace } => {
+            verbs::board::run(&workspace.file, &output, by, &open, plan.as_deref())
+        }
         Verb::Status { workspace } => verbs::status::run(&workspace.file, &form),
         Verb::Check { against, workspace } => verbs::check::run(&workspace.file, against.as_deref(), &form),
         Verb::Diff { old, new } => verbs::diff::run(&old, &new, &form),

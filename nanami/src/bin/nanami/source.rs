@@ -96,16 +96,11 @@ impl Document {
 
     /// The same workspace as another document describes it: what both name is the same object.
     pub(crate) fn revised(&self, wanted: &Intent, path: &Path) -> Result<Intent, Failure> {
-        revised(&self.intent, wanted).map_err(|refused| {
+        self.intent.revised(wanted).map_err(|refused| {
             Failure::new(format!("{} cannot follow: {refused}", name_of(path)))
                 .with_remedy("what changes between two documents goes by the rules of any other change")
         })
     }
-}
-
-/// The next revision of an intent, as a document wants it.
-pub(crate) fn revised(from: &Intent, wanted: &Intent) -> Result<Intent, nanami::model::Refused> {
-    from.apply(from.owner(), &from.changes_to(wanted))
 }
 
 pub(crate) fn parse(text: &str, syntax: Syntax) -> Result<Intent, DocumentErrors> {
@@ -142,7 +137,9 @@ fn text_of(path: &Path) -> Result<String, Failure> {
     let bytes = bytes.map_err(|error| {
         let failure = Failure::file("read", path, &error);
         match error.kind() {
-            io::ErrorKind::NotFound => failure.with_remedy("name the document with -f FILE or NANAMI_FILE"),
+            io::ErrorKind::NotFound => {
+                failure.with_remedy("name the document with -f FILE, for plan without -f, or in NANAMI_FILE")
+            }
             io::ErrorKind::IsADirectory => failure.with_remedy("name the document in it, such as nanami.toml"),
             _ => failure,
         }

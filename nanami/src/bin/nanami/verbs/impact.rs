@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nanami::model::{GatewayId, Intent, Name, RegionId};
+use nanami::model::{GatewayId, Intent, RegionId};
 use nanami::plan::{Failure as Dying, Fate};
 
 use crate::answer::{Answer, Exit};
@@ -43,7 +43,7 @@ fn dying(intent: &Intent, dead: &Dead) -> Result<Dying, Failure> {
         parts.push(Dying::region(intent.id::<RegionId>(name)?));
     }
     for name in &dead.hosts {
-        parts.push(Dying::host(host(intent, name)?));
+        parts.push(Dying::host(intent.host(name)?));
     }
     if dead.control {
         parts.push(Dying::control());
@@ -52,14 +52,4 @@ fn dying(intent: &Intent, dead: &Dead) -> Result<Dying, Failure> {
         Failure::new("nothing was named that dies")
             .with_remedy("name gateways, or --region R, --host H, --without-control, or --sweep for each gateway alone")
     })
-}
-
-/// A host that some gateway stands on.
-fn host(intent: &Intent, text: &str) -> Result<Name, Failure> {
-    let hosts: Vec<&Name> = intent.gateways().filter_map(|(_, gateway)| gateway.host()).collect();
-    match hosts.iter().find(|host| host.as_str() == text) {
-        Some(host) => Ok((*host).clone()),
-        None => Err(Failure::new(format!("no gateway stands on a host {text:?}"))
-            .with_remedy("a gateway's host stands in the document as gateways.NAME.host")),
-    }
 }

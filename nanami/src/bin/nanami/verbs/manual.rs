@@ -2,13 +2,12 @@
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
-use nanami::plan::{Comparison, Explanation, Impact, Judgement, Overview, Plan, Reach, Sweep};
+use nanami::plan::{Bisected, Comparison, Explanation, Impact, Judgement, Overview, Plan, Reach, Sweep};
 use schemars::{JsonSchema, schema_for};
 
 use crate::answer::Answer;
 use crate::args::Command;
 use crate::failure::Failure;
-use crate::verbs::bisect::Bisected;
 use crate::verbs::reach::Twice;
 
 /// What `--json` prints.
