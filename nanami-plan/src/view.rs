@@ -55,6 +55,14 @@ impl<'a> View<'a> {
         Self { generations: Some(generations), ..self }
     }
 
+    /// Another state beside what was observed.
+    pub(crate) fn of<'b>(&self, desired: &'b Desired) -> View<'b>
+    where
+        'a: 'b,
+    {
+        View { desired, ..*self }
+    }
+
     /// The state that is desired.
     pub fn desired(&self) -> &'a Desired {
         self.desired

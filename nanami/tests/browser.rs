@@ -3,11 +3,14 @@
 //! A probe is a script that is put into the page behind its own: it does what a person would and writes down what it finds.
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+#[path = "browser/devtools.rs"]
+mod devtools;
 mod fleet;
 
 use std::fs;
 use std::process::Command;
 
+use devtools::accessibility_tree;
 use fleet::fleet;
 use nanami::model::sample;
 use serde_json::Value;
@@ -26,11 +29,22 @@ impl Desk {
         desk
     }
 
+    /// The same with the board of a plan that leads to another document.
+    fn with_plan(document: &str, next: &str) -> Self {
+        let desk = Self(tempfile::tempdir().unwrap());
+        fs::write(desk.0.path().join("nanami.toml"), document).unwrap();
+        fs::write(desk.0.path().join("next.toml"), next).unwrap();
+        desk.nanami(&["board", "--plan", "next.toml", "-o", "board.html"]);
+        desk
+    }
+
     /// What the command prints.
     fn nanami(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(NANAMI);
         let output = command.args(arguments).current_dir(self.0.path()).env_remove("NANAMI_FILE").output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        // 2 says that there are changes, or no.
+        let answered = matches!(output.status.code(), Some(0 | 2));
+        assert!(answered, "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -211,4 +225,70 @@ fn at_ten_thousand_peers_filters_count_who_stands_behind_each_card() {
         "{said}"
     );
     assert!(said.trim_end().ends_with(desk.nanami(&words).trim_end()), "{command}: {said}");
+}
+
+/// acme with a policy less and one more.
+fn next() -> String {
+    let read = "ci-reads = { from = \"ci-runner\", to = \"db-cluster\", allow = [\"tcp/5432\"], via = [\"us-east\"] }";
+    let vpc = sample::ACME.lines().find(|line| line.starts_with("ci-to-vpc")).unwrap();
+    sample::ACME.replace(vpc, read)
+}
+
+#[test]
+#[ignore = "needs chromium; `cargo xtask test browser` runs it"]
+fn a_plan_over_the_board_says_what_the_command_says_and_can_be_filtered() {
+    let desk = Desk::with_plan(sample::ACME, &next());
+    let found = desk.probe(
+        "",
+        r##"const plan = { text: document.querySelector("#plan pre").textContent, command: document.querySelector("#plan code").textContent };
+        const whole = counts();
+        set("plan", "lost");
+        const lost = { counts: counts(), hash: location.hash, out: all("svg .link.out").length };
+        set("plan", "changes");
+        const changes = counts();
+        const gone = document.getElementById("link.ci-runner.route.vpc");
+        gone.focus(); press("Enter");
+        return { plan, whole, lost, changes, label: gone.getAttribute("aria-label"), shown: shown(),
+          changed: all("article.chosen .changed li").map((item) => item.textContent) };"##,
+    );
+    let words = |command: &str| command.split(' ').skip(1).map(str::to_owned).collect::<Vec<_>>();
+    let says = |command: &str| {
+        let words = words(command);
+        desk.nanami(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let command = found["plan"]["command"].as_str().unwrap();
+    assert_eq!(command, "nanami plan next.toml --against nanami.toml");
+    assert_eq!(found["plan"]["text"].as_str().unwrap().trim_end(), says(command).trim_end());
+    assert_eq!(found["whole"], "8 of 8 peers, 5 of 5 links; 1 gained, 1 lost, 0 rerouted, 0 disturbed");
+    // What is lost is no link any more; ci-runner, who had it, and the two gateways that carried it are shown.
+    assert_eq!(found["lost"]["counts"], "3 of 8 peers, 0 of 5 links; 0 gained, 1 lost, 0 rerouted, 0 disturbed");
+    assert_eq!((&found["lost"]["hash"], &found["lost"]["out"]), (&"#plan=lost".into(), &5.into()));
+    assert_eq!(found["changes"], "4 of 8 peers, 1 of 5 links; 1 gained, 1 lost, 0 rerouted, 0 disturbed");
+    assert!(found["label"].as_str().unwrap().contains("plan: lost tcp/443"), "{found}");
+    assert_eq!(found["changed"], serde_json::json!(["lost tcp/443, via us-east, standby eu-west"]));
+    let [shown] = found["shown"].as_array().unwrap().as_slice() else { panic!("{found}") };
+    let command = shown["command"].as_str().unwrap();
+    assert_eq!(command, "nanami explain ci-runner vpc tcp/443 -f next.toml");
+    // The page tells the revision that the plan leads to; a document by itself is always the first.
+    let said = says(command).replace("at revision 1\n", "at revision 2\n");
+    assert_eq!(shown["text"].as_str().unwrap().trim_end(), said.trim_end());
+}
+
+#[test]
+#[ignore = "needs chromium; `cargo xtask test browser` runs it"]
+fn the_accessibility_tree_names_each_link_with_its_state_and_what_a_plan_does() {
+    let desk = Desk::with_plan(sample::ACME, &next());
+    let tree = accessibility_tree(desk.0.path(), &desk.0.path().join("board.html"));
+    let named = |role: &str| -> Vec<String> {
+        let of = tree.iter().filter(|node| node["role"]["value"] == role && node["ignored"] == false);
+        of.map(|node| node["name"]["value"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let buttons = named("button");
+    let links: Vec<_> = buttons.iter().filter(|name| name.contains(" to ") && name.contains(", not live")).collect();
+    assert_eq!(links.len(), 6, "five links, and one that goes: {buttons:#?}");
+    assert!(links.iter().all(|name| name.contains(", planned, ")), "{links:#?}");
+    let with = |text: &str| links.iter().filter(|name| name.contains(text)).count();
+    assert_eq!((with("plan: gained tcp/5432"), with("plan: lost tcp/443"), with("plan: ")), (1, 1, 2), "{links:#?}");
+    let fields = [named("searchbox"), named("combobox")].concat();
+    assert_eq!(fields, ["Find", "Group", "Network", "Owner", "Path", "Status", "Plan"].map(str::to_owned));
 }

@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use nanami_model::{Destination, Gateway, GatewayId, PeerId, RouteId, Slot};
+use nanami_model::{Destination, Gateway, GatewayId, Intent, PeerId, RouteId, Slot};
 
 use super::Board;
 use super::end::{End, Stops};
 use super::observe::worst;
+use super::overlay::Tally;
 use super::state::State;
 use crate::access::expand::Toward;
 use crate::bitmap::Bitmap;
@@ -25,20 +26,22 @@ pub(super) struct Bundle {
     /// By state, in the order of [`State::ALL`].
     pub(super) states: [usize; State::ALL.len()],
     pub(super) first: Option<(PeerId, Destination)>,
+    /// What the plan does to them, and to those that it takes away.
+    pub(super) tally: Tally,
 }
 
-/// Peers with the same end and in the same state.
-struct Parts {
+/// The peers of an intent in parts with the same end and in the same state.
+pub(super) struct Parts {
     /// By slot: in which part a peer is.
     of: Vec<u32>,
-    list: Vec<(End, State)>,
+    pub(super) list: Vec<(End, State)>,
 }
 
 impl Parts {
-    fn of(board: &Board) -> Self {
+    pub(super) fn of(board: &Board, intent: &Intent) -> Self {
         let mut numbers: BTreeMap<(End, State), u32> = BTreeMap::new();
-        let mut parts = Self { of: vec![0; board.intent.slot_bound::<PeerId>()], list: Vec::new() };
-        for (slot, id, _) in board.intent.occupied::<PeerId>() {
+        let mut parts = Self { of: vec![0; intent.slot_bound::<PeerId>()], list: Vec::new() };
+        for (slot, id, _) in intent.occupied::<PeerId>() {
             let part = (board.end_of(id), board.state(id));
             parts.of[slot.index()] = *numbers.entry(part).or_insert_with(|| {
                 parts.list.push(part);
@@ -48,7 +51,7 @@ impl Parts {
         parts
     }
 
-    fn at(&self, slot: Slot<PeerId>) -> u32 {
+    pub(super) fn at(&self, slot: Slot<PeerId>) -> u32 {
         self.of[slot.index()]
     }
 }
@@ -90,17 +93,18 @@ fn pairs(desired: &Desired, parts: &Parts) -> Pairs {
 impl Board {
     /// Counts the links of what this is the board of, with the states that its peers have now.
     pub(super) fn count(&self, desired: &Desired) -> Bundles {
-        let parts = Parts::of(self);
+        let intent = desired.intent();
+        let parts = Parts::of(self, intent);
         let mut pairs = pairs(desired, &parts);
         let mut bundles = Bundles::new();
         for (from, to, way) in desired.detours() {
-            let Some((a, b)) = self.intent.slot(from).zip(self.intent.slot(to)) else { continue };
+            let Some((a, b)) = intent.slot(from).zip(intent.slot(to)) else { continue };
             let at = (parts.at(a), parts.at(b));
             if let Some((count, _)) = pairs.get_mut(&at) {
                 *count = count.saturating_sub(1);
             }
             if !way.is_nowhere() {
-                let bearer = |id| self.intent.get(id).map(|gateway: &Gateway| gateway.peer());
+                let bearer = |id| self.objects.get(id).map(|gateway: &Gateway| gateway.peer());
                 let via: Vec<_> = way.gateways().iter().copied().filter(|id| bearer(*id) != Some(from)).collect();
                 let ends = [parts.list[at.0 as usize], parts.list[at.1 as usize]];
                 let state = self.least(way.near(), &via, &ends.map(|(_, state)| state));
@@ -119,8 +123,11 @@ impl Board {
             let first = first.map(|(from, to)| (from, to.into()));
             add(&mut bundles, (from.0, to.0, Stops::default()), worst([from.1, to.1].into_iter()), count, first);
         }
-        for (route, _) in self.intent.routes() {
+        for (route, _) in intent.routes() {
             self.count_clients(desired, &parts, route, &mut bundles);
+        }
+        if let Some(overlay) = &self.overlay {
+            self.count_differences(overlay, desired, &parts, &mut bundles);
         }
         bundles
     }
@@ -131,7 +138,7 @@ impl Board {
         desired.each_client(route, |slot, way| clients.entry((parts.at(slot), way)).or_insert((0, slot)).0 += 1);
         for ((part, way), (count, client)) in clients {
             let Some(way) = ways.get(way).filter(|way| !way.is_nowhere()) else { continue };
-            let Some((client, _)) = self.intent.in_slot(client) else { continue };
+            let Some((client, _)) = desired.intent().in_slot(client) else { continue };
             let (from, state) = parts.list[part as usize];
             let key = (from, End::Route(route), self.stops_of(way.near(), way.gateways()));
             add(bundles, key, self.least(way.near(), way.gateways(), &[state]), count, Some((client, route.into())));
@@ -139,8 +146,8 @@ impl Board {
     }
 
     /// The state of a link: of the least of its ends and of the gateways in use.
-    fn least(&self, near: Option<GatewayId>, via: &[GatewayId], ends: &[State]) -> State {
-        let used = near.into_iter().chain(via.first().copied()).filter_map(|id| self.intent.get(id));
+    pub(super) fn least(&self, near: Option<GatewayId>, via: &[GatewayId], ends: &[State]) -> State {
+        let used = near.into_iter().chain(via.first().copied()).filter_map(|id| self.objects.get(id));
         let states: Vec<_> = ends.iter().copied().chain(used.map(|gateway| self.state(gateway.peer()))).collect();
         worst(states.into_iter())
     }

@@ -75,7 +75,7 @@ fn by_two() -> Intent {
 
 #[test]
 fn what_is_counted_is_what_would_be_listed() {
-    let documents = [(by_gateways(), 5), (by_two(), 5), (large(), 60), (crowded().intent, 100)];
+    let documents = [(by_gateways(), 5), (by_two(), 5), (large(), 60), (crowded().objects.intent().clone(), 100)];
     for (intent, least) in documents {
         let desired = desired(&intent);
         for cards in [Cards::Groups, Cards::Networks] {

@@ -26,6 +26,7 @@ pub struct Detail {
     cards: Option<Cards>,
     opened: BTreeSet<GroupId>,
     unexplained: bool,
+    document: Option<String>,
 }
 
 impl Detail {
@@ -43,6 +44,16 @@ impl Detail {
     /// Leaves out what `explain` says of each link. A page shows it, a picture never does.
     pub fn unexplained(self) -> Self {
         Self { unexplained: true, ..self }
+    }
+
+    /// Sets the document that the commands on a page ask, as a shell reads it; without it they ask the one that the command finds
+    /// by itself.
+    pub fn asking(self, document: impl Into<String>) -> Self {
+        Self { document: Some(document.into()), ..self }
+    }
+
+    pub(super) fn document(&self) -> Option<&str> {
+        self.document.as_deref()
     }
 
     pub(super) fn explains(&self) -> bool {
@@ -67,7 +78,7 @@ impl Detail {
 impl Board {
     /// Sets how much is shown card by card, before anything that was observed.
     pub(super) fn with_detail(self, detail: Detail) -> Self {
-        let cards = detail.cards_of(&self.intent);
+        let cards = detail.cards_of(self.objects.intent());
         Self { detail, cards, ..self }
     }
 
@@ -78,7 +89,7 @@ impl Board {
 
     /// Whether regions stand for their gateways.
     pub(super) fn by_region(&self) -> bool {
-        self.cards != Cards::Peers && self.intent.gateways().len() > MOST_GATEWAYS
+        self.cards != Cards::Peers && self.objects.intent().gateways().len() > MOST_GATEWAYS
     }
 }
 

@@ -7,12 +7,13 @@ use nanami_model::{Entity, PeerId, Role};
 use super::Board;
 use super::end::End;
 use super::layout::{Frame, FrameKind, LEFT, LEGEND_H, Layout, Rect};
-use super::mark::{mark, meaning};
+use super::mark::{mark, meaning, sign};
 use super::observe::worst;
 use super::state::State;
 use super::strand::Strands;
 use super::wire::{Lanes, wire};
 use super::xml::{Escaped, shortened};
+use crate::effect::Difference;
 
 /// Where a picture is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,12 +56,16 @@ impl Picture<'_> {
     }
 
     fn open(&mut self, links: usize) {
-        let intent = &self.board.intent;
+        let intent = self.board.objects.intent();
         let (width, height) = (self.layout.width, self.layout.height);
         let (name, dense) = (intent.name(), if self.layout.roomy { "" } else { " dense" });
+        let (plan, under) = match &self.board.overlay {
+            None => ("", String::new()),
+            Some(overlay) => (" overlay", format!(" under plan {}", overlay.id)),
+        };
         self.line(format_args!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"board{dense}\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
-             height=\"{height}\" role=\"group\" aria-label=\"Board of the workspace {name}\">"
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"board{dense}{plan}\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
+             height=\"{height}\" role=\"group\" aria-label=\"Board of the workspace {name}{under}\">"
         ));
         self.line(format_args!("<style>\n{}</style>", include_str!("picture.css")));
         self.line(format_args!("<rect class=\"paper\" width=\"{width}\" height=\"{height}\"/>"));
@@ -68,6 +73,12 @@ impl Picture<'_> {
         let (revision, time) = (intent.revision(), self.board.now);
         let time = time.map_or_else(|| "planned from the document".to_owned(), |now| now.to_string());
         self.line(format_args!("<text class=\"sub count\" x=\"32\" y=\"80\">revision {revision}, {time}</text>"));
+        if let Some(overlay) = &self.board.overlay {
+            let (id, from, total) = (&overlay.id, overlay.from, overlay.total.sentence());
+            self.line(format_args!(
+                "<text class=\"sub count\" x=\"32\" y=\"102\">plan {id} from revision {from}, not applied: {total}</text>"
+            ));
+        }
         let right = width - 32;
         let counts = self.board.counts(links);
         self.line(format_args!(
@@ -83,9 +94,9 @@ impl Picture<'_> {
 
     fn control_plane(&mut self) {
         let Rect { x, y, w, h } = self.layout.control;
-        let intent = &self.board.intent;
+        let intent = self.board.objects.intent();
         let (policies, assertions) = (intent.policies().len(), intent.assertions().len());
-        let maps = self.board.intent.peers().len();
+        let maps = intent.peers().len();
         let same = |posture: &&super::Posture| posture.applied.is_some() && posture.applied == posture.desired;
         let ours = self.board.postures.values().filter(same).count();
         let owners = intent.users().filter(|(_, user)| user.role() == Some(Role::Owner)).count();
@@ -169,11 +180,11 @@ impl Picture<'_> {
 
     /// Which gateways a route is behind.
     fn serves(&mut self) {
-        let intent = &self.board.intent;
+        let objects = &self.board.objects;
         let mut lines = Vec::new();
-        for (id, _) in intent.routes() {
+        for (id, _) in objects.routes() {
             let Some(to) = self.layout.cards.get(&End::Route(id)) else { continue };
-            let gateways = self.board.ends_of(&intent.gateways_of(id)).into_iter().filter_map(|end| self.card(end));
+            let gateways = self.board.ends_of(&objects.gateways_of(id)).into_iter().filter_map(|end| self.card(end));
             lines.extend(gateways.map(|from| wire(&self.layout, &from, to, Lanes::middle()).path));
         }
         for path in lines {
@@ -201,7 +212,11 @@ impl Picture<'_> {
         let states = self.board.states_of(peers);
         let state = worst(states.iter().map(|(_, state)| *state));
         let count = states.iter().find(|(_, other)| *other == state).map_or(0, |(count, _)| *count);
-        let others = if states.len() > 1 { format!(", {} others", peers.len() - count) } else { String::new() };
+        let mut others = if states.len() > 1 { format!(", {} others", peers.len() - count) } else { String::new() };
+        let plan = self.board.members_change(peers);
+        if !plan.is_empty() {
+            others = format!("; {plan}");
+        }
         let Rect { x, y, w, h } = rect;
         let data = match self.audience {
             Audience::Page => self.board.members_data(end, peers),
@@ -231,32 +246,33 @@ impl Picture<'_> {
     }
 
     fn peer(&mut self, id: PeerId, rect: Rect) {
-        let intent = &self.board.intent;
-        let Some(peer) = intent.get(id) else { return };
+        let objects = &self.board.objects;
+        let Some(peer) = objects.get(id) else { return };
         let state = self.board.state(id);
         let Rect { x, y, w, h } = rect;
         let name = Entity::name(peer).to_string();
         let address = peer.addresses().first().map(ToString::to_string).unwrap_or_default();
-        let generations = self.board.generations(id);
+        let generations = format!("{}{}", self.board.generations(id), self.board.comes_or_goes(id));
         let data = if self.audience == Audience::Page { self.board.peer_data(id) } else { String::new() };
         let (label, left) = (Escaped(self.board.peer_label(id)).to_string(), x + 31);
         let text = format!(
             "<g class=\"card {state}\"{data}><title>{label}</title><rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"7\"/>{}\
              <text class=\"name\" x=\"{left}\" y=\"{}\">{}</text><text class=\"mono soft\" x=\"{left}\" y=\"{}\">{}</text>\
-             <text class=\"word\" x=\"{left}\" y=\"{}\">{state} <tspan class=\"soft\">{generations}</tspan></text></g>",
+             <text class=\"word\" x=\"{left}\" y=\"{}\">{state} <tspan class=\"soft\">{}</tspan></text></g>",
             mark(state, x + 17, y + 19),
             y + 24,
             Escaped(shortened(&name, 18)),
             y + 41,
             Escaped(shortened(&address, 20)),
             y + 57,
+            generations.trim_start_matches(", "),
         );
         self.line(format_args!("{text}"));
     }
 
     fn route(&mut self, id: nanami_model::RouteId, rect: Rect) {
-        let intent = &self.board.intent;
-        let (Some(route), Some(name)) = (intent.get(id), intent.name_of(id)) else { return };
+        let objects = &self.board.objects;
+        let (Some(route), Some(name)) = (objects.get(id), objects.name_of(id)) else { return };
         let Rect { x, y, w, h } = rect;
         let what = match route.is_exit() {
             true => "exit, everywhere else".to_owned(),
@@ -306,6 +322,22 @@ impl Picture<'_> {
             self.line(format_args!(
                 "<g class=\"link {state}\">{strokes}</g><text class=\"soft\" x=\"{}\" y=\"{}\">{meaning}</text>",
                 x + 40,
+                y + 4
+            ));
+        }
+        if self.board.overlay.is_some() {
+            self.differences(top + 52, pitch * 3 / 4);
+        }
+    }
+
+    /// The signs of what a plan does, with how much of it there is.
+    fn differences(&mut self, y: i32, pitch: i32) {
+        let total = self.board.overlay.as_ref().map(|overlay| overlay.total).unwrap_or_default();
+        for (i, what) in (0i32..).zip(Difference::ALL) {
+            let x = LEFT + 6 + i * pitch;
+            let (sign, count, left) = (sign(what, x, y), total.of(what), x + 14);
+            self.line(format_args!(
+                "{sign}<text class=\"count\" x=\"{left}\" y=\"{}\"><tspan class=\"name\">{what}</tspan> <tspan class=\"soft\">{count}</tspan></text>",
                 y + 4
             ));
         }

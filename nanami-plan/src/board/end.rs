@@ -43,8 +43,8 @@ impl Stops {
 impl Board {
     /// What stands for a peer: itself, or the card that it is counted in.
     pub(super) fn end_of(&self, id: PeerId) -> End {
-        let Some(peer) = self.intent.get(id) else { return End::Peer(id) };
-        if let Some((_, gateway)) = self.intent.gateway_of(id) {
+        let Some(peer) = self.objects.get(id) else { return End::Peer(id) };
+        if let Some((_, gateway)) = self.objects.gateway_of(id) {
             return if self.by_region() { End::Region(gateway.region()) } else { End::Peer(id) };
         }
         let (network, group) = (peer.networks().first().copied(), peer.groups().first().copied());
@@ -66,7 +66,7 @@ impl Board {
 
     /// What stands for gateways, in their order; several in one region are one.
     pub(super) fn ends_of(&self, gateways: &[GatewayId]) -> Vec<End> {
-        let gateways = gateways.iter().filter_map(|id| self.intent.get(*id));
+        let gateways = gateways.iter().filter_map(|id| self.objects.get(*id));
         let mut ends: Vec<End> = Vec::new();
         for end in gateways.map(|gateway| self.end_of(gateway.peer())) {
             if !ends.contains(&end) {
@@ -78,7 +78,7 @@ impl Board {
 
     /// What stands for the gateways of a way.
     pub(super) fn stops_of(&self, near: Option<GatewayId>, ranks: &[GatewayId]) -> Stops {
-        let near = near.and_then(|id| self.intent.get(id)).map(|gateway| self.end_of(gateway.peer()));
+        let near = near.and_then(|id| self.objects.get(id)).map(|gateway| self.end_of(gateway.peer()));
         Stops { near, ranks: self.ends_of(ranks) }
     }
 
@@ -99,20 +99,27 @@ impl Board {
     /// The id of the element that an end is.
     pub(super) fn end_id(&self, end: End) -> String {
         match end {
-            End::Peer(id) => format!("peer.{}", self.word(id)),
-            End::Route(id) => format!("route.{}", self.word(id)),
+            End::Peer(id) => format!("peer.{}", self.unique(id)),
+            End::Route(id) => format!("route.{}", self.unique(id)),
             End::Hub(network, group) => format!("hub.{}.{}", self.word_of(network), self.word_of(group)),
             End::Network(network) => format!("hub.{}", self.word_of(network)),
-            End::Region(id) => format!("region.{}", self.word(id)),
+            End::Region(id) => format!("region.{}", self.unique(id)),
         }
+    }
+
+    /// The name of an object, told apart from that of one that took its place.
+    fn unique(&self, id: impl Into<ObjectId>) -> String {
+        let id = id.into();
+        let removed = if self.objects.is_removed(id) { ".removed" } else { "" };
+        format!("{}{removed}", self.word(id))
     }
 
     /// The name of an object, or nothing.
     pub(super) fn word(&self, id: impl Into<ObjectId>) -> String {
-        self.intent.name_of(id).map(ToString::to_string).unwrap_or_default()
+        self.objects.name_of(id).map(ToString::to_string).unwrap_or_default()
     }
 
     fn word_of(&self, id: Option<impl Into<ObjectId>>) -> String {
-        id.map(|id| self.word(id)).unwrap_or_default()
+        id.map(|id| self.unique(id)).unwrap_or_default()
     }
 }

@@ -98,7 +98,7 @@ pub(super) struct Layout {
 
 impl Layout {
     pub(super) fn of(board: &Board) -> Self {
-        let intent = &board.intent;
+        let intent = board.objects.intent();
         let mut layout = Self {
             width: 0,
             height: 0,
@@ -130,7 +130,7 @@ impl Layout {
             return top;
         }
         let per_row = usize::try_from(content / PITCH).unwrap_or(1).max(1);
-        let route_rows = board.intent.routes().len().div_ceil(per_row) as i32;
+        let route_rows = board.objects.routes().len().div_ceil(per_row) as i32;
         let gateway_top = top + route_rows * (ROUTE_H + ROUTE_CHANNEL);
         let (mut x, mut y, mut end) = (0, gateway_top, 0);
         let mut lines: Vec<Vec<(&Cluster, i32)>> = vec![Vec::new()];
@@ -173,13 +173,13 @@ impl Layout {
 
     fn place_routes(&mut self, board: &Board, content: i32, top: i32, count: usize) -> Vec<Row> {
         let center = |layout: &Self, route: RouteId| {
-            let gateways = board.ends_of(&board.intent.gateways_of(route));
+            let gateways = board.ends_of(&board.objects.gateways_of(route));
             let cards = gateways.iter().filter_map(|end| layout.cards.get(end));
             let centers: Vec<i32> = cards.map(|card| card.rect.center()).collect();
             centers.iter().sum::<i32>() / i32::try_from(centers.len().max(1)).unwrap_or(1)
         };
-        let mut routes: Vec<_> = board.intent.routes().map(|(id, _)| (center(self, id), id)).collect();
-        routes.sort_by_key(|(center, id)| (*center, board.intent.name_of(*id).cloned()));
+        let mut routes: Vec<_> = board.objects.routes().map(|(id, _)| (center(self, id), id)).collect();
+        routes.sort_by_key(|(center, id)| (*center, board.objects.name_of(*id).cloned()));
         let mut rows = Vec::new();
         for line in 0..count {
             // Neighbors go into different rows, so that each row is spread over its gateways.

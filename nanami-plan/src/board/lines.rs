@@ -4,7 +4,7 @@ use super::detail::Cards;
 use super::draw::{Audience, Picture};
 use super::end::End;
 use super::layout::Card;
-use super::mark::mark;
+use super::mark::{mark, sign};
 use super::strand::Strand;
 use super::wire::{HEAD, Lanes, Wire, wire};
 use super::xml::{Escaped, shortened};
@@ -71,8 +71,9 @@ impl Picture<'_> {
         let strokes: String = ways.first().into_iter().flatten().map(stroke).collect();
         let heads: String = ways.first().into_iter().flatten().map(arrow).collect();
         self.line(format_args!(
-            "<g class=\"link {}\"{own}><title>{label}</title>{hit}{standby}{strokes}{standing_in}{heads}</g>",
-            strand.state()
+            "<g class=\"link {}{}\"{own}><title>{label}</title>{hit}{standby}{strokes}{standing_in}{heads}</g>",
+            strand.state(),
+            self.differing(strand)
         ));
     }
 
@@ -87,7 +88,7 @@ impl Picture<'_> {
                 (format!(" id=\"tag.{}\"", self.board.strand_id(strand)), stub)
             }
         };
-        self.line(format_args!("<g class=\"tag {}\"{own}>{pill}{stub}</g>", strand.state()));
+        self.line(format_args!("<g class=\"tag {}{}\"{own}>{pill}{stub}</g>", strand.state(), self.differing(strand)));
     }
 
     /// The service and the state, on the line; of a bundle, how many links it is. A crowded board shows the state alone.
@@ -95,7 +96,7 @@ impl Picture<'_> {
         let state = strand.state();
         let text = match strand.single() {
             None => format!("\u{d7}{}", strand.len()),
-            Some(_) if !self.layout.roomy => {
+            Some(_) if !self.layout.roomy && strand.tally.main().is_none() => {
                 return format!("<circle class=\"pill\" cx=\"{x}\" cy=\"{y}\" r=\"8\"/>{}", mark(state, x, y));
             }
             Some(link) => {
@@ -106,17 +107,36 @@ impl Picture<'_> {
             }
         };
         // 11 px of any monospace face are about 6.65 px wide.
-        let width = 30 + i32::try_from(text.chars().count()).unwrap_or(0) * 27 / 4;
+        let wide = |text: &str| i32::try_from(text.chars().count()).unwrap_or(0) * 27 / 4;
+        let count =
+            |count: usize| if strand.single().is_some() && count == 1 { String::new() } else { format!("{count} ") };
+        let words: Vec<_> = strand.tally.each().map(|(n, what)| (what, format!("{}{what}", count(n)))).collect();
+        let width = 30 + wide(&text) + words.iter().map(|(_, word)| 24 + wide(word)).sum::<i32>();
         let left = x - width / 2;
+        let (mut at, mut signs) = (left + 34 + wide(&text), String::new());
+        for (what, word) in &words {
+            let sign = sign(*what, at, y);
+            signs += &format!("{sign}<text class=\"mono does\" x=\"{}\" y=\"{}\">{word}</text>", at + 10, y + 4);
+            at += 24 + wide(word);
+        }
         format!(
             "<rect class=\"pill\" x=\"{left}\" y=\"{}\" width=\"{width}\" height=\"20\" rx=\"10\"/>{}\
-             <text class=\"mono\" x=\"{}\" y=\"{}\">{}</text>",
+             <text class=\"mono\" x=\"{}\" y=\"{}\">{}</text>{signs}",
             y - 10,
             mark(state, left + 12, y),
             left + 22,
             y + 4,
             Escaped(text)
         )
+    }
+
+    /// The classes by which the style tells apart what a plan does to strands.
+    fn differing(&self, strand: &Strand<'_>) -> String {
+        match (strand.tally.main(), &self.board.overlay) {
+            (Some(what), _) => format!(" does {what}"),
+            (None, Some(_)) => " kept".to_owned(),
+            (None, None) => String::new(),
+        }
     }
 
     /// Says what there was no room for.

@@ -1,6 +1,7 @@
 //! The shape of each state, told apart without colour.
 
 use super::state::State;
+use crate::effect::Difference;
 
 /// The mark of a state around a point, twelve pixels wide; colours come from the picture's style.
 pub(super) fn mark(state: State, x: i32, y: i32) -> String {
@@ -17,6 +18,17 @@ pub(super) fn mark(state: State, x: i32, y: i32) -> String {
         }
     };
     format!("<g class=\"mark {state}\" transform=\"translate({x} {y})\">{shape}</g>")
+}
+
+/// The sign of what a plan does to a link, twelve pixels wide: plus, minus, a bend, a bolt.
+pub(super) fn sign(what: Difference, x: i32, y: i32) -> String {
+    let shape = match what {
+        Difference::Gained => "<circle class=\"full\" r=\"6\"/><path class=\"cut\" d=\"M-3 0H3M0-3V3\"/>",
+        Difference::Lost => "<path class=\"full\" d=\"M-5.5-5.5H5.5V5.5H-5.5Z\"/><path class=\"cut\" d=\"M-3 0H3\"/>",
+        Difference::Rerouted => "<path class=\"way\" d=\"M-5 5V-1.5H4M1-5L4.6-1.5 1 2\"/>",
+        Difference::Disturbed => "<path class=\"full\" d=\"M1.5-6.5L-4.5 1H-.5L-1.5 6.5 4.5-1.5H.5Z\"/>",
+    };
+    format!("<g class=\"sign {what}\" transform=\"translate({x} {y})\">{shape}</g>")
 }
 
 /// What a state means, in a few words.

@@ -16,7 +16,7 @@ impl Board {
         if self.cards == Cards::Peers {
             return members;
         }
-        for (id, _) in self.intent.peers() {
+        for (id, _) in self.objects.peers() {
             match self.end_of(id) {
                 End::Peer(_) => {}
                 end => members.entry(end).or_default().push(id),
@@ -34,7 +34,7 @@ impl Board {
 }
 
 /// Each such card with its peers, in lines: the card's id behind `=`, then a line for each peer, its fields parted by tabs: its name
-/// and addresses, its groups, networks, their owners, its state.
+/// and addresses, its groups, networks, their owners, its state, and what a plan that is shown does to it.
 pub(super) fn lines(board: &Board) -> String {
     let mut text = String::new();
     for (end, peers) in board.members() {
@@ -44,12 +44,13 @@ pub(super) fn lines(board: &Board) -> String {
     text
 }
 
-fn row(board: &Board, id: PeerId) -> Option<[String; 5]> {
-    let peer = board.intent.get(id)?;
+fn row(board: &Board, id: PeerId) -> Option<[String; 6]> {
+    let peer = board.objects.get(id)?;
     let addresses: String = peer.addresses().iter().map(|address| format!(" {address}")).collect();
-    let groups: Vec<_> = board.intent.groups_of(id).into_iter().map(|id| board.word(id)).collect();
+    let groups: Vec<_> = board.objects.groups_of(id).into_iter().map(|id| board.word(id)).collect();
     let networks: Vec<_> = peer.networks().iter().map(|id| board.word(*id)).collect();
     let state = board.state(id).to_string();
+    let plan = board.comes_or_goes(id).trim_start_matches(", ").to_owned();
     let name = format!("{}{addresses}", Entity::name(peer));
-    Some([name, groups.join(" "), networks.join(" "), board.owners(peer), state])
+    Some([name, groups.join(" "), networks.join(" "), board.owners(peer), state, plan])
 }

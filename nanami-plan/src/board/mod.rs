@@ -8,6 +8,7 @@
 //! by network. Groups are shown by enclosure. A link is what one peer may reach, drawn along the way that its packets take:
 //! the outline says planned, the fill says live. A crowded board bundles the links between two groups; from a few hundred peers
 //! on one card stands for each group, beyond that for each network, with counts, and groups can be opened ([`Detail`]).
+//! A plan is shown over the state that it leads to ([`View::board_of`](crate::View::board_of)).
 
 mod crowd;
 mod detail;
@@ -18,7 +19,9 @@ mod layout;
 mod lines;
 mod mark;
 mod members;
+mod objects;
 mod observe;
+mod overlay;
 mod page;
 mod project;
 mod state;
@@ -37,6 +40,8 @@ use crate::desired::Desired;
 use crowd::Bundles;
 pub use detail::{Cards, Detail};
 use end::End;
+use objects::Objects;
+use overlay::{Differs, Overlay};
 pub use state::State;
 
 /// A workspace as one picture.
@@ -58,7 +63,7 @@ pub use state::State;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Board {
-    intent: Intent,
+    objects: Objects,
     now: Option<Timestamp>,
     postures: BTreeMap<PeerId, Posture>,
     /// The links that are listed one by one.
@@ -73,6 +78,7 @@ pub struct Board {
     tunnels: BTreeSet<(End, End)>,
     /// Of links that are counted: what `explain` says of one, and the command that prints it.
     explanations: BTreeMap<(PeerId, Destination), (String, String)>,
+    overlay: Option<Overlay>,
 }
 
 /// What is known of one peer.
@@ -101,12 +107,20 @@ pub struct Link {
     /// The rank of the gateway that carries it, 0 where there is none, and what says so.
     live: Option<(usize, String)>,
     explanation: Option<(String, String)>,
+    /// What the plan does to it, if the board shows one.
+    differs: Differs,
+    /// Whether the plan takes it away.
+    gone: bool,
+    /// Whether nothing passed there before the plan.
+    fresh: bool,
 }
 
 impl Link {
     /// A planned, direct link.
     pub fn new(from: PeerId, to: Destination, services: Services) -> Self {
-        Self { from, to, services, near: None, via: Vec::new(), state: State::Planned, live: None, explanation: None }
+        let (near, via, state) = (None, Vec::new(), State::Planned);
+        let (live, explanation, differs, gone, fresh) = Default::default();
+        Self { from, to, services, near, via, state, live, explanation, differs, gone, fresh }
     }
 
     /// Sets the gateways on the way: the one in use first, then the standbys.
@@ -145,7 +159,7 @@ impl Board {
     /// The board of an intent of which nothing was observed: every peer is planned. Links are added.
     pub fn new(intent: &Intent) -> Self {
         Self {
-            intent: intent.clone(),
+            objects: Objects::of(intent),
             now: None,
             postures: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -155,6 +169,7 @@ impl Board {
             counted: OnceLock::new(),
             tunnels: BTreeSet::new(),
             explanations: BTreeMap::new(),
+            overlay: None,
         }
     }
 

@@ -26,7 +26,7 @@ impl Board {
     /// Between which ends there are tunnels with a handshake that WireGuard still honours, as either end of each says.
     fn living(&self, observed: &Observed, now: Timestamp) -> BTreeSet<(End, End)> {
         let keys: BTreeMap<PublicKey, PeerId> =
-            self.intent.peers().filter_map(|(id, peer)| Some((peer.key()?, id))).collect();
+            self.objects.peers().filter_map(|(id, peer)| Some((peer.key()?, id))).collect();
         let mut living = BTreeSet::new();
         for (at, sighting) in observed.iter().filter(|(id, _)| observed.believed(*id, now).is_some()) {
             let late = now.since(sighting.received);
@@ -43,7 +43,7 @@ impl Board {
     fn observe(&self, link: &Link, observed: &Observed, now: Timestamp) -> Link {
         let carrier = self.carrier(link, observed, now);
         let stops = self.stops(link, carrier);
-        let state = worst(stops.iter().map(|stop| self.state(*stop)));
+        let state = if link.fresh { State::Planned } else { worst(stops.iter().map(|stop| self.state(*stop))) };
         let hops: Option<Vec<_>> = stops.windows(2).map(|hop| self.tunnel((hop[0], hop[1]), observed, now)).collect();
         let link = link.clone().with_state(state);
         match hops.and_then(|hops| evidence(&hops)) {
@@ -54,9 +54,9 @@ impl Board {
 
     /// The rank of the gateway that carries the link: a standby where its sender says that one has taken over.
     fn carrier(&self, link: &Link, observed: &Observed, now: Timestamp) -> usize {
-        let near = link.near.and_then(|id| self.intent.get(id)).map(|gateway| gateway.peer());
+        let near = link.near.and_then(|id| self.objects.get(id)).map(|gateway| gateway.peer());
         let Some(sighting) = observed.believed(near.unwrap_or(link.from), now) else { return 0 };
-        let key = |gateway: &GatewayId| self.intent.get(self.intent.get(*gateway)?.peer())?.key();
+        let key = |gateway: &GatewayId| self.objects.get(self.objects.get(*gateway)?.peer())?.key();
         let ranks: Vec<Option<PublicKey>> = link.via.iter().map(key).collect();
         let taken = sighting.report.taken_over.iter().filter(|taken| self.leads_to(&taken.prefix, link.to));
         let rank = |by: PublicKey| ranks.iter().position(|key| *key == Some(by));
@@ -66,10 +66,10 @@ impl Board {
     fn leads_to(&self, prefix: &Cidr, to: Destination) -> bool {
         match to {
             Destination::Peer(id) => {
-                self.intent.get(id).is_some_and(|p| p.addresses().iter().any(|a| prefix.contains(*a)))
+                self.objects.get(id).is_some_and(|p| p.addresses().iter().any(|a| prefix.contains(*a)))
             }
             Destination::Route(id) => {
-                self.intent.get(id).is_some_and(|r| r.prefixes().iter().any(|p| p.overlaps(prefix)))
+                self.objects.get(id).is_some_and(|r| r.prefixes().iter().any(|p| p.overlaps(prefix)))
             }
             Destination::Address(address) => prefix.contains(address),
         }
@@ -78,7 +78,7 @@ impl Board {
     /// The peers on the way. What is behind a route is no peer.
     fn stops(&self, link: &Link, carrier: usize) -> Vec<PeerId> {
         let gateways = [link.near.as_ref(), link.via.get(carrier)].into_iter().flatten();
-        let gateways = gateways.filter_map(|id| self.intent.get(*id)).map(|gateway| gateway.peer());
+        let gateways = gateways.filter_map(|id| self.objects.get(*id)).map(|gateway| gateway.peer());
         let end = match link.to {
             Destination::Peer(id) => Some(id),
             Destination::Route(_) | Destination::Address(_) => None,
@@ -93,7 +93,7 @@ impl Board {
     fn tunnel(&self, (a, b): (PeerId, PeerId), observed: &Observed, now: Timestamp) -> Option<Tunnel> {
         let seen = [(a, b), (b, a)].into_iter().filter_map(|(from, to)| {
             let sighting = observed.believed(from, now)?;
-            let key = self.intent.get(to)?.key()?;
+            let key = self.objects.get(to)?.key()?;
             let link = sighting.report.links.iter().find(|link| link.key == key)?;
             let age = link.handshake_age?.saturating_add(now.since(sighting.received));
             (age < HONOURED).then_some(Tunnel { age, rtt: link.rtt })

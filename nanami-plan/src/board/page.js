@@ -1,12 +1,13 @@
 "use strict";
 (() => {
   const root = document.documentElement, svg = document.querySelector("svg.board"), form = document.getElementById("filters");
-  const fields = ["text", "group", "network", "owner", "path", "status"], aside = document.getElementById("explanations");
+  const fields = ["text", "group", "network", "owner", "path", "status", "plan"].filter((name) => document.getElementById("filters").elements[name]), aside = document.getElementById("explanations");
   const close = aside.querySelector(".close"), output = form.querySelector("output");
   const nodes = [...svg.querySelectorAll(".card")], links = [...svg.querySelectorAll(".link[id]")];
   const tag = (link) => document.getElementById("tag." + link.id);
   const mark = (link, name, on) => { for (const part of [link, tag(link)]) part.classList.toggle(name, on); };
   const total = links.reduce((sum, link) => sum + Number(link.dataset.count), 0);
+  const kinds = ["gained", "lost", "rerouted", "disturbed"], planned = fields.includes("plan");
   let chosen = "";
 
   // Who stands behind the cards that stand for many.
@@ -15,8 +16,8 @@
   for (const line of (document.getElementById("members")?.textContent || "").split("\n")) {
     if (line.startsWith("=")) rows = members[line.slice(1)] = [];
     else if (line) {
-      const [names, groups, networks, owners, status] = line.split("\t");
-      rows.push({ names, groups, networks, owners, status });
+      const [names, groups, networks, owners, status, plan] = line.split("\t");
+      rows.push({ names, groups, networks, owners, status, plan, removed: plan === "removed" });
     }
   }
   root.classList.add("scripted");
@@ -48,7 +49,7 @@
     const ofNodes = want.group || want.network || want.owner;
     const says = (element) => !want.text || element.dataset.names.toLowerCase().includes(want.text);
     const isMember = (data) => (!want.group || has(data.groups, want.group)) && (!want.network || has(data.networks, want.network)) && (!want.owner || has(data.owners, want.owner));
-    const isShown = (data) => isMember(data) && (!want.text || data.names.toLowerCase().includes(want.text)) && (!want.status || data.status === want.status) && !want.path;
+    const isShown = (data) => isMember(data) && (!want.text || data.names.toLowerCase().includes(want.text)) && (!want.status || data.status === want.status) && !want.path && !want.plan;
     const active = fields.some((name) => want[name]);
     for (const node of nodes) {
       const data = node.dataset, many = members[node.id];
@@ -56,15 +57,17 @@
       // Who looks for a group by its name means all who are in it.
       matching[node.id] = many ? many.filter((peer) => isShown({ ...peer, names: `${peer.names} ${data.names}` })) : [];
       const fits = many ? matching[node.id].length > 0 : isShown(node.classList.contains("route") ? { ...data, status: want.status } : data);
-      if (many) node.querySelector(".part").textContent = active && !want.path ? `${matching[node.id].length} of ${many.length} peers` : peersOf(many.length);
+      if (many) node.querySelector(".part").textContent = active && !want.path && !want.plan ? `${matching[node.id].length} of ${many.length} peers` : peersOf(many.length);
       node.dataset.member = member ? "yes" : "no";
       node.classList.toggle("out", !fits);
     }
     const hubs = new Set(nodes.filter((node) => node.dataset.member === "yes").map((node) => node.dataset.hub));
     const member = (id) => (id.startsWith("hub.") ? hubs.has(id) : document.getElementById(id)?.dataset.member !== "no");
     let shown = 0;
+    const changes = Object.fromEntries(kinds.map((kind) => [kind, 0]));
+    const isChanged = (data) => !want.plan || (want.plan === "changes" ? Boolean(data.plan) : has(data.plan, want.plan));
     for (const link of links) {
-      const data = link.dataset, fits = (!want.path || data.path === want.path) && (!want.status || has(data.status, want.status)) && says(link);
+      const data = link.dataset, fits = (!want.path || data.path === want.path) && (!want.status || has(data.status, want.status)) && isChanged(data) && says(link);
       const ends = [member(data.from), member(data.to)], inside = !ofNodes || (ends[0] && ends[1]);
       const leaving = Boolean(ofNodes) && fits && ends[0] !== ends[1];
       mark(link, "leaving", leaving);
@@ -72,22 +75,25 @@
       mark(link, "out", !(fits && inside) && !leaving);
       if (fits && inside) {
         shown += Number(data.count);
-        if (want.path || want.text || want.status) for (const end of [data.from, data.to, ...data.stops.trim().split(" ")]) document.getElementById(end)?.classList.remove("out");
+        for (const kind of kinds) changes[kind] += Number(data[kind] || 0);
+        if (want.path || want.text || want.status || want.plan) for (const end of [data.from, data.to, ...data.stops.trim().split(" ")]) document.getElementById(end)?.classList.remove("out");
       }
     }
     svg.classList.toggle("filtered", active);
     if (!active) for (const element of nodes) element.classList.remove("out");
+    // Peers that a plan removes are shown, not counted.
+    const stay = (peers) => peers.filter((peer) => !peer.removed).length;
     const count = (of) => nodes.filter((node) => !node.classList.contains("route")).reduce((sum, node) => sum + of(node), 0);
-    const peers = count((node) => (members[node.id] ? members[node.id].length : 1));
-    const kept = count((node) => (node.classList.contains("out") ? 0 : members[node.id] ? matching[node.id].length || members[node.id].length : 1));
-    output.value = `${active ? kept : peers} of ${peers} peers, ${active ? shown : total} of ${total} links`;
+    const peers = count((node) => (members[node.id] ? stay(members[node.id]) : node.dataset.removed ? 0 : 1));
+    const kept = count((node) => (node.classList.contains("out") || node.dataset.removed ? 0 : members[node.id] ? stay(matching[node.id]) || stay(members[node.id]) : 1));
+    output.value = `${active ? kept : peers} of ${peers} peers, ${active ? shown : total} of ${total} links` + (planned ? `; ${kinds.map((kind) => `${changes[kind]} ${kind}`).join(", ")}` : "");
     if (members[chosen]) list(chosen);
   };
 
   // A screenful of those that the filter leaves, and how many more there are.
   const list = (id) => {
     const found = matching[id], article = document.getElementById("why.members");
-    const line = (peer) => `${peer.names.split(" ").join("  ")}  ${peer.status}`;
+    const line = (peer) => `${peer.names.split(" ").join("  ")}  ${peer.status}${peer.plan ? ", " + peer.plan : ""}`;
     const more = found.length - LISTED;
     article.querySelector("h2").textContent = document.getElementById(id).querySelector("title").textContent;
     article.querySelector("pre").textContent = [...found.slice(0, LISTED).map(line), ...(more > 0 ? [`and ${more} more: Find narrows them down`] : [])].join("\n");

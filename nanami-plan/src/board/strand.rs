@@ -11,6 +11,7 @@ use super::crowd::Bundle;
 use super::detail::Cards;
 use super::end::{End, Stops};
 use super::observe::worst;
+use super::overlay::Tally;
 use super::state::State;
 use super::xml::Escaped;
 use super::{Board, Link};
@@ -22,6 +23,8 @@ pub(super) struct Strand<'a> {
     pub(super) via: Stops,
     /// How many links there are in each state.
     states: [usize; State::ALL.len()],
+    /// What the plan does to them and to those that it takes away.
+    pub(super) tally: Tally,
     /// The rank of the gateway by which it is live, of a bundle that of the first live link; `None` if none is.
     pub(super) live: Option<usize>,
     pub(super) holds: Holds<'a>,
@@ -39,15 +42,16 @@ pub(super) enum Holds<'a> {
 
 impl<'a> Strand<'a> {
     fn of(board: &Board, (from, to, via): (End, End, Stops), links: Vec<&'a Link>) -> Self {
-        let mut states = [0; State::ALL.len()];
-        links.iter().for_each(|link| states[link.state as usize] += 1);
+        let (mut states, mut tally) = ([0; State::ALL.len()], Tally::default());
+        links.iter().for_each(|link| tally.plus(&link.differs.tally));
+        links.iter().filter(|link| !link.gone).for_each(|link| states[link.state as usize] += 1);
         let live = links.iter().find_map(|link| link.live.as_ref()).map(|(rank, _)| *rank);
         let alone = |id| board.end_of(id) == End::Peer(id);
         let holds = match links.as_slice() {
             [link] if from == End::Peer(link.from) && alone(link.from) => Holds::One(link),
             _ => Holds::All(links),
         };
-        Self { from, to, via, states, live, holds }
+        Self { from, to, via, states, tally, live, holds }
     }
 
     /// The link, if it is only one between two objects.
@@ -58,7 +62,7 @@ impl<'a> Strand<'a> {
         }
     }
 
-    /// How many links it stands for.
+    /// How many links it stands for; those that a plan takes away are none.
     pub(super) fn len(&self) -> usize {
         self.states.iter().sum()
     }
@@ -70,7 +74,10 @@ impl<'a> Strand<'a> {
 
     /// The state that most wants to be looked at.
     pub(super) fn state(&self) -> State {
-        worst(self.states().map(|(_, state)| state))
+        match self.single().filter(|link| link.gone) {
+            Some(gone) => gone.state,
+            None => worst(self.states().map(|(_, state)| state)),
+        }
     }
 }
 
@@ -93,11 +100,11 @@ impl Board {
     /// The links whose ends are objects of the intent.
     pub(super) fn shown_links(&self) -> impl Iterator<Item = &Link> {
         let has = |to| match to {
-            Destination::Peer(id) => self.intent.get(id).is_some(),
-            Destination::Route(id) => self.intent.get(id).is_some(),
+            Destination::Peer(id) => self.objects.get(id).is_some(),
+            Destination::Route(id) => self.objects.get(id).is_some(),
             Destination::Address(_) => false,
         };
-        self.links.values().filter(move |link| has(link.to) && self.intent.get(link.from).is_some())
+        self.links.values().filter(move |link| has(link.to) && self.objects.get(link.from).is_some())
     }
 
     /// Whether links are told apart by the frames of their ends alone.
@@ -111,7 +118,8 @@ impl Board {
         if let Some(bundles) = self.counted() {
             strands.extend(bundles.iter().map(|(key, bundle)| self.of_crowd(key.clone(), bundle)));
         }
-        strands.sort_by_cached_key(|strand| (std::cmp::Reverse(strand.len()), self.strand_id(strand)));
+        let thickest = |strand: &Strand<'_>| (strand.tally.main().is_none(), std::cmp::Reverse(strand.len()));
+        strands.sort_by_cached_key(|strand| (thickest(strand), self.strand_id(strand)));
         let rest = strands.split_off(strands.len().min(self.most_strands()));
         strands.sort_by_cached_key(|strand| self.strand_id(strand));
         Strands { drawn: strands, left_out: (rest.len(), rest.iter().map(Strand::len).sum()) }
@@ -135,7 +143,7 @@ impl Board {
         let hops = way.windows(2).filter(|hop| hop[0] != hop[1]).chain((from == to).then_some(&way[..2]));
         let live = hops.clone().next().is_some() && hops.clone().all(is_live);
         let live = (live && !self.tunnels.is_empty()).then_some(0);
-        Strand { from, to, via, states: bundle.states, live, holds: Holds::First(bundle.first) }
+        Strand { from, to, via, states: bundle.states, tally: bundle.tally, live, holds: Holds::First(bundle.first) }
     }
 
     fn most_strands(&self) -> usize {
@@ -145,8 +153,8 @@ impl Board {
     /// Where a peer's links come together on a board with many links: its frame, or its own card if it is a gateway.
     pub(super) fn hub(&self, end: End) -> End {
         match end {
-            End::Peer(id) => match self.intent.get(id) {
-                Some(peer) if self.intent.gateway_of(id).is_none() && self.cards == Cards::Peers => {
+            End::Peer(id) => match self.objects.get(id) {
+                Some(peer) if self.objects.gateway_of(id).is_none() && self.cards == Cards::Peers => {
                     End::Hub(peer.networks().first().copied(), peer.groups().first().copied())
                 }
                 _ => end,
@@ -172,8 +180,11 @@ impl Board {
         let (from, to) = (self.end_name(strand.from), self.end_name(strand.to));
         let states: Vec<_> = strand.states().map(|(n, state)| format!("{n} {state}")).collect();
         let links = if strand.len() == 1 { "link" } else { "links" };
-        let count = strand.len();
-        format!("{from} to {to}, {count} {links} {}: {}", self.way(&strand.via), states.join(", "))
+        let (count, way) = (strand.len(), self.way(&strand.via));
+        let states = if states.is_empty() { String::new() } else { format!(": {}", states.join(", ")) };
+        let plan =
+            if strand.tally.main().is_some() { format!("; plan: {}", strand.tally.words()) } else { String::new() };
+        format!("{from} to {to}, {count} {links} {way}{states}{plan}")
     }
 
     /// A link in words.
@@ -192,7 +203,8 @@ impl Board {
                 format!("live by standby {by}: {evidence}")
             }
         };
-        format!("{from} to {to}, {}, {}, {}, {live}", link.services, self.way(&via), link.state)
+        let plan: String = link.differs.lines.iter().map(|line| format!("; plan: {line}")).collect();
+        format!("{from} to {to}, {}, {}, {}, {live}{plan}", link.services, self.way(&via), link.state)
     }
 
     fn way(&self, via: &Stops) -> String {
@@ -219,13 +231,21 @@ impl Board {
         let names = format!("{} {} {services}", self.end_name(strand.from), self.end_name(strand.to));
         format!(
             " data-from=\"{from}\" data-to=\"{to}\" data-to-name=\"{}\" data-from-name=\"{}\" data-stops=\"{stops}\" data-path=\"{path}\" \
-             data-status=\"{states}\" data-count=\"{}\" data-names=\"{}\"",
+             data-status=\"{states}\" data-count=\"{}\" data-names=\"{}\"{}",
             Escaped(self.end_name(strand.to)),
             Escaped(self.end_name(strand.from)),
             strand.len(),
-            Escaped(names)
+            Escaped(names),
+            differences(&strand.tally)
         )
     }
+}
+
+/// What filters ask of what a plan does.
+fn differences(tally: &Tally) -> String {
+    let counts: String = tally.each().map(|(count, what)| format!(" data-{what}=\"{count}\"")).collect();
+    let words: Vec<_> = tally.each().map(|(_, what)| what.to_string()).collect();
+    if words.is_empty() { counts } else { format!("{counts} data-plan=\"{}\"", words.join(" ")) }
 }
 
 /// chosen: as many lines as a person can still follow with a filter.

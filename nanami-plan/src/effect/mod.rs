@@ -20,11 +20,13 @@ mod blocks;
 mod carried;
 mod pairs;
 mod print;
+mod shown;
 
 use blocks::Block;
 pub(crate) use blocks::total;
 use carried::Carried;
 use pairs::{Comparison, Lists, Side};
+pub(crate) use shown::{Difference, Set};
 
 /// What is gained, lost, rerouted and disturbed between two states. What concerns many peers alike is counted without being listed;
 /// lists are made when they are asked for. A cheap clone.

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use nanami_model::{Entity, Intent, Name, NetworkId, RegionId};
+use nanami_model::{Entity, Name, NetworkId, RegionId};
 
 use super::super::Board;
 use super::super::end::End;
+use super::super::objects::Objects;
 
 use super::{FrameKind, GAP, GROUP_GAP, NETWORK_GAP, NETWORK_PAD, PAD, PER_LINE, PITCH, WIDEST};
 
@@ -75,9 +76,9 @@ impl Band {
 /// The gateways of each region, or all regions as cards. A peer with two gateway roles stands where the first of them is.
 pub(super) fn regions(board: &Board) -> Vec<Cluster> {
     let mut by_region: BTreeMap<Option<Name>, (RegionId, Vec<End>)> = BTreeMap::new();
-    for (_, gateway) in board.intent.gateways() {
+    for (_, gateway) in board.objects.gateways() {
         let end = board.end_of(gateway.peer());
-        let Some(region) = board.intent.get(gateway.region()) else { continue };
+        let Some(region) = board.objects.get(gateway.region()) else { continue };
         let key = if board.by_region() { None } else { Some(Entity::name(region).clone()) };
         let (_, cards) = by_region.entry(key).or_insert((gateway.region(), Vec::new()));
         if !cards.contains(&end) {
@@ -99,10 +100,10 @@ pub(super) fn regions(board: &Board) -> Vec<Cluster> {
 
 /// Every peer that is no gateway, in the first of its networks and there in the first of its groups.
 pub(super) fn networks(board: &Board) -> Vec<NetworkBox> {
-    let intent = &board.intent;
-    let order = |id: Option<nanami_model::ObjectId>| (id.is_none(), id.and_then(|id| intent.name_of(id).cloned()));
+    let objects = &board.objects;
+    let order = |id: Option<nanami_model::ObjectId>| (id.is_none(), id.and_then(|id| objects.name_of(id).cloned()));
     let mut by_network: BTreeMap<_, BTreeMap<_, Vec<End>>> = BTreeMap::new();
-    for (id, peer) in intent.peers().filter(|(id, _)| intent.gateway_of(*id).is_none()) {
+    for (id, peer) in objects.peers().filter(|(id, _)| objects.gateway_of(*id).is_none()) {
         let end = board.end_of(id);
         let (network, group) = (peer.networks().first().copied(), peer.groups().first().copied());
         // Where networks are cards there is one frame around all of them; where groups are, they share their network's.
@@ -123,13 +124,13 @@ pub(super) fn networks(board: &Board) -> Vec<NetworkBox> {
         let groups = groups.into_iter().map(|(group, mut cards)| {
             cards.sort_by_cached_key(|end| (matches!(end, End::Peer(_)), board.end_name(*end)));
             cards.dedup();
-            let name = group.as_ref().map(|(_, group)| group.and_then(|id| intent.name_of(id)));
+            let name = group.as_ref().map(|(_, group)| group.and_then(|id| objects.name_of(id)));
             let title =
                 name.map_or(String::new(), |name| name.map_or("in no group".to_owned(), |n| format!("group {n}")));
             Cluster { kind: FrameKind::Group(group.and_then(|(_, group)| group)), title, cards }
         });
         let (title, note) =
-            if all { ("all networks".to_owned(), String::new()) } else { network_words(intent, network) };
+            if all { ("all networks".to_owned(), String::new()) } else { network_words(objects, network) };
         NetworkBox { kind: FrameKind::Network(network), title, note, shelves: shelves(groups.collect()) }
     });
     boxes.collect()
@@ -139,11 +140,11 @@ fn end_is_network(end: End) -> bool {
     matches!(end, End::Network(_))
 }
 
-fn network_words(intent: &Intent, id: Option<NetworkId>) -> (String, String) {
-    let Some((name, network)) = id.and_then(|id| Some((intent.name_of(id)?, intent.get(id)?))) else {
+fn network_words(objects: &Objects, id: Option<NetworkId>) -> (String, String) {
+    let Some((name, network)) = id.and_then(|id| Some((objects.name_of(id)?, objects.get(id)?))) else {
         return ("in no network".to_owned(), String::new());
     };
-    let owner = intent.name_of(network.owner()).map_or(String::new(), |owner| format!(" owned by {owner}"));
+    let owner = objects.name_of(network.owner()).map_or(String::new(), |owner| format!(" owned by {owner}"));
     let pools: Vec<_> = network.pools().iter().map(ToString::to_string).collect();
     (format!("network {name}{owner}"), pools.join("  "))
 }
