@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -204,10 +205,10 @@ impl fmt::Display for Protocol {
 
 crate::text::text_serde!(Service);
 
-/// One or more services, as a policy lists them.
+/// One or more services, as a policy lists them. A cheap clone: what is computed of policies names the same lists over and over.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Service>", into = "Vec<Service>")]
-pub struct Services(Vec<Service>);
+pub struct Services(Arc<[Service]>);
 
 /// A list of services was empty, which would mean nothing, or everything, depending on the reader.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -228,7 +229,7 @@ impl Services {
         all.sort_unstable();
         all.dedup();
         let kept: Vec<_> = all.iter().filter(|a| !all.iter().any(|b| b != *a && b.includes(a))).copied().collect();
-        if kept.is_empty() { Err(NoServices) } else { Ok(Self(kept)) }
+        if kept.is_empty() { Err(NoServices) } else { Ok(Self(kept.into())) }
     }
 
     /// The services in order.
@@ -243,13 +244,19 @@ impl Services {
 
     /// What belongs to both lists; `None` if nothing does.
     pub fn intersection(&self, other: &Self) -> Option<Self> {
+        if self == other {
+            return Some(self.clone());
+        }
         Self::new(self.0.iter().flat_map(|a| other.0.iter().filter_map(|b| a.intersection(b)))).ok()
     }
 
     /// What is left without `other`, as [`Service::minus`] has it; `None` if nothing is.
     pub fn minus(&self, other: &Self) -> Option<Self> {
+        if self == other {
+            return None;
+        }
         let without = |left: Vec<Service>, taken: &Service| left.iter().flat_map(|s| s.minus(taken)).collect();
-        Self::new(other.0.iter().fold(self.0.clone(), without)).ok()
+        Self::new(other.0.iter().fold(self.0.to_vec(), without)).ok()
     }
 
     /// Whether all of `service` belongs to one of them.
@@ -268,13 +275,13 @@ impl TryFrom<Vec<Service>> for Services {
 
 impl From<Services> for Vec<Service> {
     fn from(services: Services) -> Self {
-        services.0
+        services.0.to_vec()
     }
 }
 
 impl From<Service> for Services {
     fn from(service: Service) -> Self {
-        Self(vec![service])
+        Self(Arc::new([service]))
     }
 }
 

@@ -2,23 +2,21 @@
 //!
 //! **Invariant**: nothing here costs more than the words of the sets: no pair is looked at by itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use nanami_model::{PeerId, PolicyId, Services, Slot};
 
 use crate::access::Access;
-use crate::access::expand::{Scratch, Toward};
+use crate::access::expand::{Scratch, Toward, overlap};
 use crate::access::rule::Rule;
 use crate::stage::Stage;
 use crate::steps::bundle::Deed;
-use crate::words::Words;
+use crate::words::{ByWord, Gathered, Words};
 
 /// For each policy and what is left of its services: whom.
 pub(crate) type Lets = BTreeMap<(PolicyId, Services), Words>;
-
-/// Policies with what they let through on one pair.
-type Rules<'a> = Vec<&'a (PolicyId, Services)>;
 
 /// What is let through between a peer and others: these, or everybody.
 pub(crate) fn lets(
@@ -29,12 +27,17 @@ pub(crate) fn lets(
     scratch: &mut Scratch,
 ) -> Lets {
     let mut found: Vec<(&Arc<Rule>, Services, Words)> = Vec::new();
+    let room = among.map_or(ROOM, |among| among.words().len().min(ROOM));
     let with = |index: usize, word: u64, rule, services: &Services| {
         // Words of one rule come one after the other.
         let mut known = found.iter().rev().take_while(|(last, ..)| Arc::ptr_eq(last, rule));
         match known.position(|(_, left, _)| left == services).map(|back| found.len() - 1 - back) {
             Some(at) => found[at].2.set_word(index, word),
-            None => found.push((rule, services.clone(), Words::of([(index, word)]))),
+            None => {
+                let mut who = Words::with_room(room);
+                who.set_word(index, word);
+                found.push((rule, services.clone(), who));
+            }
         }
     };
     match among {
@@ -43,16 +46,22 @@ pub(crate) fn lets(
     }
     let mut lets = Lets::new();
     for (rule, services, who) in found {
-        lets.entry((rule.policy, services)).or_default().union(&who);
+        match lets.entry((rule.policy, services)) {
+            Entry::Vacant(new) => _ = new.insert(who),
+            Entry::Occupied(mut known) => known.get_mut().union(&who),
+        }
     }
     lets
 }
 
-/// Everybody in any of the sets.
-pub(crate) fn everybody<'a>(sets: impl IntoIterator<Item = &'a Words>) -> Words {
-    let mut all = Words::default();
-    sets.into_iter().for_each(|set| all.union(set));
-    all
+/// chosen: words for which a set has room at first; one of a group in a workspace where groups stand together has fewer.
+const ROOM: usize = 8;
+
+/// Whom these let through by which services, whichever policies say so; the parts may have peers in common.
+pub(crate) fn by_services(lets: &Lets) -> Vec<(&Services, Words)> {
+    let mut alike: BTreeMap<&Services, Vec<&Words>> = BTreeMap::new();
+    lets.iter().for_each(|((_, services), who)| alike.entry(services).or_default().push(who));
+    alike.into_iter().map(|(services, sets)| (services, Words::all_of(sets))).collect()
 }
 
 /// Calls `with` for each part of `among` whose peers are in the same ones of the sets: by which sets those are.
@@ -109,73 +118,88 @@ impl Rewrite<'_> {
         among: &Words,
         deed: impl Fn(Stage, Option<Services>) -> Deed,
     ) -> impl Iterator<Item = (Change, Words)> {
-        let all = [self.was, self.is, self.before, self.after];
+        let states = [self.was, self.is, self.before, self.after];
         // Where nothing goes another way, what is let through is all that is allowed.
         let whole = std::ptr::eq(self.was, self.before) && std::ptr::eq(self.is, self.after);
-        let states = all.iter().enumerate().take(if whole { 2 } else { 4 });
-        let keyed: Vec<(usize, &(PolicyId, Services), &Words)> =
-            states.flat_map(|(n, lets)| lets.iter().map(move |(key, who)| (n, key, who))).collect();
+        let mut alike: BTreeMap<Change, Words> = BTreeMap::new();
         let mut among = among.clone();
         among.intersect(&differing(self.was, self.is));
+        // Which services are let through decides what is done, and is asked first: there are few of them, and many policies.
+        let given = states.map(|lets| if among.is_empty() { Vec::new() } else { by_services(lets) });
+        let states = given.iter().enumerate().take(if whole { 2 } else { 4 });
+        let keyed: Vec<(usize, &Services, &Words)> =
+            states.flat_map(|(n, sets)| sets.iter().map(move |(services, who)| (n, *services, who))).collect();
         let sets: Vec<&Words> = keyed.iter().map(|(.., who)| *who).collect();
-        let mut alike: BTreeMap<Change, Vec<(usize, u64)>> = BTreeMap::new();
         parts(&sets, &among, |is_in, part| {
-            let mut rules: [Rules<'_>; 4] = Default::default();
-            for (_, (state, key, _)) in keyed.iter().enumerate().filter(|(n, _)| is_in(*n)) {
-                rules[*state].push(key);
-            }
-            if whole {
-                (rules[2], rules[3]) = (rules[0].clone(), rules[1].clone());
-            }
-            for change in rewritten(&rules, &deed) {
-                alike.entry(change).or_default().extend(part.words());
+            let union = |state: usize| {
+                let own = keyed.iter().enumerate().filter(|(n, (of, ..))| *of == state && is_in(*n));
+                all(own.map(|(_, (_, services, _))| *services))
+            };
+            let [was, is] = [0, 1].map(union);
+            let [before, after] = if whole { [was.clone(), is.clone()] } else { [2, 3].map(union) };
+            for (stage, services, said, by) in rewritten([was, is, before, after]) {
+                let rules = if by == 0 { self.was } else { self.is };
+                for (policy, who) in firsts(rules, &services, part) {
+                    let change = (stage, policy, deed(stage, said.then(|| services.clone())));
+                    match alike.entry(change) {
+                        Entry::Vacant(new) => _ = new.insert(who),
+                        Entry::Occupied(mut known) => known.get_mut().union(&who),
+                    }
+                }
             }
         });
-        alike.into_iter().map(|(change, words)| (change, Words::of(words)))
+        alike.into_iter()
     }
+}
+
+/// Of these peers: for whom which policy is the first that lets any of the services through.
+fn firsts(rules: &Lets, services: &Services, among: &Words) -> Vec<(PolicyId, Words)> {
+    let mut found: Vec<(PolicyId, Words)> = Vec::new();
+    let mut left = among.clone();
+    for ((policy, _), who) in rules.iter().filter(|((_, own), _)| overlap(own, services)) {
+        let mut own = left.clone();
+        own.intersect(who);
+        if own.is_empty() {
+            continue;
+        }
+        left.subtract(&own);
+        match found.last_mut().filter(|(last, _)| last == policy) {
+            Some((_, known)) => known.union(&own),
+            None => found.push((*policy, own)),
+        }
+        if left.is_empty() {
+            break;
+        }
+    }
+    found
 }
 
 /// Those for whom the two let different things through.
 pub(crate) fn differing(was: &Lets, is: &Lets) -> Words {
-    let (mut differ, none) = (Words::default(), Words::default());
-    for key in was.keys().chain(is.keys()).collect::<BTreeSet<_>>() {
-        let mut one = was.get(key).unwrap_or(&none).clone();
-        one.differ(is.get(key).unwrap_or(&none));
-        differ.union(&one);
-    }
-    differ
+    let none = Words::default();
+    let unlike = was.iter().map(|(key, who)| (who, is.get(key).unwrap_or(&none))).filter(|(a, b)| a != b);
+    let new = is.iter().filter(|(key, _)| !was.contains_key(*key)).map(|(_, who)| (who, &none));
+    let pairs: Vec<(&Words, &Words)> = unlike.chain(new).collect();
+    let sets: Vec<&Words> = pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
+    let mut differ = Gathered::around(&sets);
+    pairs.iter().for_each(|(a, b)| differ.add_differing(a, b));
+    differ.finish()
 }
 
-/// What changes on a pair, as `rules` says it of a single one.
-fn rewritten(
-    [old, new, before, after]: &[Rules<'_>; 4],
-    deed: &impl Fn(Stage, Option<Services>) -> Deed,
-) -> Vec<Change> {
-    let [was, is, before, after] =
-        [old, new, before, after].map(|rules| all(rules.iter().map(|(_, services)| services)));
+/// What changes on a pair, as `rules` says it of a single one: in which stage, which services, whether they are named, and whether
+/// the policy to name is one of those that were (0) or of those that are (1).
+fn rewritten([was, is, before, after]: [Option<Services>; 4]) -> Vec<(Stage, Services, bool, usize)> {
     let (gone, come) = (minus(was.as_ref(), is.as_ref()), minus(is.as_ref(), was.as_ref()));
-    let first = |rules: &Rules<'_>, services: &Services| {
-        rules.iter().find(|(_, own)| own.intersection(services).is_some()).map(|(policy, _)| *policy)
-    };
+    if gone.is_none() && come.is_none() {
+        return is.into_iter().map(|services| (Stage::Prepare, services, false, 1)).collect();
+    }
     let parts = [
-        (Stage::Tighten, minus(gone.as_ref(), after.as_ref()), old),
-        (Stage::Retire, both(gone.as_ref(), after.as_ref()), old),
-        (Stage::Prepare, both(come.as_ref(), before.as_ref()), new),
-        (Stage::Open, minus(come.as_ref(), before.as_ref()), new),
+        (Stage::Tighten, minus(gone.as_ref(), after.as_ref()), 0),
+        (Stage::Retire, both(gone.as_ref(), after.as_ref()), 0),
+        (Stage::Prepare, both(come.as_ref(), before.as_ref()), 1),
+        (Stage::Open, minus(come.as_ref(), before.as_ref()), 1),
     ];
-    let mut changes = Vec::new();
-    for (stage, services, rules) in parts {
-        let Some(services) = services else { continue };
-        let Some(policy) = first(rules, &services) else { continue };
-        changes.push((stage, policy, deed(stage, Some(services))));
-    }
-    if gone.is_none()
-        && come.is_none()
-        && let Some(policy) = is.as_ref().and_then(|services| first(new, services))
-    {
-        changes.push((Stage::Prepare, policy, deed(Stage::Prepare, None)));
-    }
-    changes
+    parts.into_iter().filter_map(|(stage, services, by)| Some((stage, services?, true, by))).collect()
 }
 
 /// All of some services; `None` is nothing.

@@ -15,11 +15,31 @@ pub(crate) struct Words(Vec<(u32, u64)>);
 pub(crate) trait ByWord {
     /// The word at an index; beyond the end there is nobody.
     fn word(&self, index: usize) -> u64;
+
+    /// The same by one look after another at ascending indices: `from` is where the last one ended, 0 at first.
+    fn word_from(&self, from: &mut usize, index: usize) -> u64 {
+        let _ = from;
+        self.word(index)
+    }
 }
 
 impl ByWord for Words {
     fn word(&self, index: usize) -> u64 {
         self.place(index).map_or(0, |at| self.0[at].1)
+    }
+
+    fn word_from(&self, from: &mut usize, index: usize) -> u64 {
+        // Sets that are looked at together have most of their words at the same places, or few of them.
+        let ahead = |at: usize| self.0.get(at).is_some_and(|(own, _)| (*own as usize) < index);
+        let mut steps = 0;
+        while ahead(*from) {
+            *from += 1;
+            steps += 1;
+            if steps == 8 {
+                *from += self.0[*from..].partition_point(|(own, _)| (*own as usize) < index);
+            }
+        }
+        self.0.get(*from).filter(|(own, _)| *own as usize == index).map_or(0, |(_, word)| *word)
     }
 }
 
@@ -89,30 +109,30 @@ impl Words {
     }
 
     /// The words that are not empty, with their index.
-    pub(crate) fn words(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+    pub(crate) fn words(&self) -> impl ExactSizeIterator<Item = (usize, u64)> + '_ {
         self.0.iter().map(|(index, word)| (*index as usize, *word))
     }
 
-    /// The word at an index, by one look after another at ascending indices: `from` is where the last one ended, 0 at first.
-    pub(crate) fn word_from(&self, from: &mut usize, index: usize) -> u64 {
-        let rest = &self.0[*from..];
-        *from += match rest.first() {
-            Some((first, _)) if (*first as usize) < index => rest.partition_point(|(at, _)| (*at as usize) < index),
-            _ => 0,
-        };
-        self.0.get(*from).filter(|(at, _)| *at as usize == index).map_or(0, |(_, word)| *word)
+    /// An empty set with room for so many words.
+    pub(crate) fn with_room(words: usize) -> Self {
+        Self(Vec::with_capacity(words))
+    }
+
+    /// Everybody in any of the sets.
+    pub(crate) fn all_of<'a>(sets: impl IntoIterator<Item = &'a Self>) -> Self {
+        let sets: Vec<&Self> = sets.into_iter().filter(|set| !set.is_empty()).collect();
+        match sets.as_slice() {
+            [] => Self::default(),
+            [one] => (*one).clone(),
+            _ => {
+                let mut all = Gathered::around(&sets);
+                sets.iter().flat_map(|set| set.words()).for_each(|(index, word)| all.add(index, word));
+                all.finish()
+            }
+        }
     }
 
     pub(crate) fn union(&mut self, other: &Self) {
-        self.merge(other, |a, b| a | b);
-    }
-
-    /// Keeps those who are in just one of the two.
-    pub(crate) fn differ(&mut self, other: &Self) {
-        self.merge(other, |a, b| a ^ b);
-    }
-
-    fn merge(&mut self, other: &Self, both: impl Fn(u64, u64) -> u64) {
         let after = self.0.last().is_none_or(|(last, _)| other.0.first().is_none_or(|(first, _)| last < first));
         if after {
             return self.0.extend_from_slice(&other.0);
@@ -124,8 +144,7 @@ impl Words {
                 std::cmp::Ordering::Less => (merged.push(*one), a = rest_a).1,
                 std::cmp::Ordering::Greater => (merged.push(*two), b = rest_b).1,
                 std::cmp::Ordering::Equal => {
-                    let word = both(one.1, two.1);
-                    merged.extend((word != 0).then_some((one.0, word)));
+                    merged.push((one.0, one.1 | two.1));
                     (a, b) = (rest_a, rest_b);
                 }
             }
@@ -136,18 +155,26 @@ impl Words {
     }
 
     pub(crate) fn subtract(&mut self, other: &impl ByWord) {
-        self.keep(|index, word| word & !other.word(index));
+        let mut from = 0;
+        self.keep(|index, word| word & !other.word_from(&mut from, index));
     }
 
     pub(crate) fn intersect(&mut self, other: &impl ByWord) {
-        self.keep(|index, word| word & other.word(index));
+        let mut from = 0;
+        self.keep(|index, word| word & other.word_from(&mut from, index));
     }
 
-    fn keep(&mut self, part: impl Fn(usize, u64) -> u64) {
+    fn keep(&mut self, mut part: impl FnMut(usize, u64) -> u64) {
         self.0.retain_mut(|(index, word)| {
             *word = part(*index as usize, *word);
             *word != 0
         });
+    }
+
+    /// Whether anybody is in both.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        let mut from = 0;
+        self.words().any(|(index, word)| word & other.word_from(&mut from, index) != 0)
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -165,6 +192,44 @@ impl Words {
 
     pub(crate) fn add_to(&self, all: &mut Bitmap) {
         self.words().for_each(|(index, word)| all.set_word(index, word));
+    }
+}
+
+/// A set while it is put together of many: its words one beside the other, from the first to the last of theirs.
+pub(crate) struct Gathered {
+    first: usize,
+    words: Vec<u64>,
+}
+
+impl Gathered {
+    /// Nobody yet, with room for everybody in these sets.
+    pub(crate) fn around<'a>(sets: impl IntoIterator<Item = &'a &'a Words> + Clone) -> Self {
+        let ends = |end: fn(&Words) -> Option<&(u32, u64)>| {
+            sets.clone().into_iter().filter_map(move |set| end(set)).map(|(index, _)| *index as usize)
+        };
+        let (first, last) = (ends(|set| set.0.first()).min(), ends(|set| set.0.last()).max());
+        let (first, last) = (first.unwrap_or(0), last.map_or(0, |last| last + 1));
+        Self { first, words: vec![0; last - first] }
+    }
+
+    /// Adds the peers of a word that one of the sets has.
+    pub(crate) fn add(&mut self, index: usize, word: u64) {
+        self.words[index - self.first] |= word;
+    }
+
+    /// Adds those who are in just one of the two.
+    pub(crate) fn add_differing(&mut self, one: &Words, two: &Words) {
+        let (mut at, mut from) = (0, 0);
+        one.words().for_each(|(index, word)| self.add(index, word & !two.word_from(&mut at, index)));
+        two.words().for_each(|(index, word)| self.add(index, word & !one.word_from(&mut from, index)));
+    }
+
+    pub(crate) fn finish(self) -> Words {
+        let held = self.words.iter().filter(|word| **word != 0).count();
+        let mut all = Vec::with_capacity(held);
+        let words = (self.first as u32..).zip(self.words);
+        all.extend(words.filter(|(_, word)| *word != 0));
+        Words(all)
     }
 }
 
@@ -213,7 +278,10 @@ mod tests {
             let other = of(&b);
             let dense: Bitmap = two.iter().copied().collect();
             prop_assert!(same(with(&|w| w.union(&other)), &one | &two));
-            prop_assert!(same(with(&|w| w.differ(&other)), &one ^ &two));
+            let mut apart = Gathered::around(&[&of(&a), &other]);
+            apart.add_differing(&of(&a), &other);
+            prop_assert!(same(apart.finish(), &one ^ &two));
+            prop_assert!(same(Words::all_of([&of(&a), &Words::default(), &other]), &one | &two));
             prop_assert!(same(with(&|w| w.subtract(&other)), &one - &two));
             prop_assert!(same(with(&|w| w.subtract(&dense)), &one - &two));
             prop_assert!(same(with(&|w| w.intersect(&dense)), &one & &two));

@@ -34,14 +34,22 @@ impl Access {
         runs(&uses, |first, last| {
             denies.extend(self.rule(uses[first].rule).filter(|rule| !rule.is_allow()).map(|deny| (deny, first..last)));
         });
+        let mut own: Vec<&'a SlotSet> = Vec::new();
         runs(&uses, |first, last| {
             let Some(rule) = self.rule(uses[first].rule).filter(|rule| rule.is_allow()) else { return };
-            let far = |deny: &Rule, run: &[Use]| -> Vec<&'a SlotSet> {
-                run.iter().filter_map(|at| self.far(deny, at, toward)).collect()
+            let far = |deny: &Rule, run: &[Use], into: &mut Vec<&'a SlotSet>| {
+                into.clear();
+                into.extend(run.iter().filter_map(|at| self.far(deny, at, toward)));
             };
-            let own = far(rule, &uses[first..last]);
+            far(rule, &uses[first..last], &mut own);
             let denies = denies.iter().filter(|(deny, _)| overlap(&deny.services, &rule.services));
-            let denies: Vec<_> = denies.map(|(deny, run)| (*deny, far(deny, &uses[run.clone()]))).collect();
+            let denies: Vec<_> = denies
+                .map(|(deny, run)| {
+                    let mut sets = Vec::new();
+                    far(deny, &uses[run.clone()], &mut sets);
+                    (*deny, sets)
+                })
+                .collect();
             for (index, wanted) in &among {
                 let all = |sets: &[&SlotSet]| sets.iter().fold(0, |all, set| all | set.word(*index));
                 let word = wanted & all(&own);

@@ -14,7 +14,7 @@ use super::{Disturbance, Passage};
 use crate::access::expand::{Scratch, Toward};
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
-use crate::lets::{Lets, all, differing, lets, parts};
+use crate::lets::{Lets, all, by_services, differing, lets, parts};
 use crate::touched::Touched;
 use crate::words::Words;
 
@@ -250,6 +250,9 @@ impl Finding<'_> {
         others: Words,
         disturbance: Option<Disturbance>,
     ) {
+        if others.is_empty() {
+            return;
+        }
         for (others, was, is) in split(was, is, others) {
             let (gained, lost) = (minus(&is, &was), minus(&was, &is));
             let kept = was.as_ref().and_then(|was| was.intersection(is.as_ref()?));
@@ -264,19 +267,20 @@ impl Finding<'_> {
 }
 
 fn everybody(lets: &Lets) -> Words {
-    crate::lets::everybody(lets.values())
+    Words::all_of(lets.values())
 }
 
 /// The others in parts, each with all that they had and have.
 fn split(was: &Lets, is: &Lets, others: Words) -> Vec<(Words, Option<Services>, Option<Services>)> {
+    let given = [was, is].map(by_services);
     let keyed: Vec<_> =
-        [was, is].into_iter().enumerate().flat_map(|(n, lets)| lets.iter().map(move |at| (n, at))).collect();
-    let sets: Vec<&Words> = keyed.iter().map(|(_, (_, who))| *who).collect();
+        given.iter().enumerate().flat_map(|(n, sets)| sets.iter().map(move |(services, who)| (n, *services, who))).collect();
+    let sets: Vec<&Words> = keyed.iter().map(|(.., who)| *who).collect();
     let mut alike: BTreeMap<[Option<Services>; 2], Words> = BTreeMap::new();
     parts(&sets, &others, |is_in, part| {
         let had = |state: usize| {
-            let given = keyed.iter().enumerate().filter(|(n, (of, _))| *of == state && is_in(*n));
-            all(given.map(|(_, (_, ((_, services), _)))| services))
+            let given = keyed.iter().enumerate().filter(|(n, (of, ..))| *of == state && is_in(*n));
+            all(given.map(|(_, (_, services, _))| *services))
         };
         alike.entry([had(0), had(1)]).or_default().union(part);
     });

@@ -19,7 +19,7 @@ use crate::atoms::Atoms;
 use crate::base::Base;
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
-use crate::lets::{Lets, Rewrite, everybody, lets};
+use crate::lets::{Lets, Rewrite, lets};
 use crate::paths::{Way, first_hops};
 use crate::places::Places;
 use crate::share::Among;
@@ -113,7 +113,7 @@ impl Finding<'_> {
         let here = lets(state.access(), group.first, Toward::Here, among, &mut self.scratch);
         let there = lets(state.access(), group.first, Toward::There, among, &mut self.scratch);
         self.scratch.with_itself = false;
-        let mut direct = everybody(here.values().chain(there.values()));
+        let mut direct = Words::all_of(here.values().chain(there.values()));
         for other in self.scope.carried[n].get(&group.id).into_iter().flatten() {
             state.intent().slot(*other).into_iter().for_each(|slot| direct.remove(slot));
         }
@@ -142,7 +142,7 @@ impl Finding<'_> {
     fn rules(&mut self, group: &Group, [was, is]: &[Around; 2]) {
         let none = Lets::new();
         for (toward, was, is) in [(Toward::Here, &was.here, &is.here), (Toward::There, &was.there, &is.there)] {
-            let mut others = everybody(was.values().chain(is.values()));
+            let mut others = Words::all_of(was.values().chain(is.values()));
             others.subtract(&self.apart(group));
             // What others let in from those who were touched is said here for those who were not.
             if toward == Toward::There || !group.touched {
@@ -198,9 +198,9 @@ impl Finding<'_> {
 
     /// Those of a set by the first policy by name that lets anything through either way.
     fn by_first_policy(&self, n: usize, around: &Around, mut left: Words) -> Vec<(PolicyId, Words)> {
-        let Some(state) = self.scope.states[n] else { return Vec::new() };
-        let mut lets: Vec<_> =
-            around.here.iter().chain(&around.there).map(|((policy, _), who)| (*policy, who)).collect();
+        let Some(state) = self.scope.states[n].filter(|_| !left.is_empty()) else { return Vec::new() };
+        let all = around.here.iter().chain(&around.there).map(|((policy, _), who)| (*policy, who));
+        let mut lets: Vec<_> = all.filter(|(_, who)| left.meets(who)).collect();
         lets.sort_by(|a, b| state.intent().name_of(a.0).cmp(&state.intent().name_of(b.0)));
         let mut found: Vec<(PolicyId, Words)> = Vec::new();
         for (policy, who) in lets {
@@ -244,7 +244,7 @@ impl Finding<'_> {
             among.ties.extend(by_bearers(state, &self.scope.carried[n], group));
             among.rules.extend(self.scope.carried[n].get(&group.id).into_iter().flatten());
             if self.scope.odd.contains(&group.id) {
-                let all = everybody(around[n].here.values().chain(around[n].there.values()));
+                let all = Words::all_of(around[n].here.values().chain(around[n].there.values()));
                 among.rules.extend(all.iter().filter_map(|slot| Some(state.intent().in_slot(slot)?.0)));
             }
         }
@@ -373,7 +373,7 @@ impl Finding<'_> {
             (Some(was), Some(is)) if was != is => (Stage::Move, Reason::Rekeyed(label()), Deed::Rekey),
             _ => return,
         };
-        let [was, mut who] = [0, 1].map(|n| everybody([&around[n].direct, &around[n].carrying]));
+        let [was, mut who] = [0, 1].map(|n| Words::all_of([&around[n].direct, &around[n].carrying]));
         who.intersect(&was);
         who.subtract(&self.scope.swapped);
         self.found.extend(Bundle::new(stage, reason, deed, &who, &group.members));

@@ -8,7 +8,7 @@ use super::bundle::{Bundle, Deed};
 use super::find::Finding;
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
-use crate::lets::{Lets, Rewrite, everybody};
+use crate::lets::{Lets, Rewrite};
 use crate::paths::{Way, bearers};
 use crate::stage::Stage;
 use crate::touched::Touched;
@@ -68,7 +68,7 @@ impl Finding<'_> {
         });
         let none = Lets::new();
         let to = Destination::Route(route);
-        let others = everybody(here.iter().flat_map(BTreeMap::values));
+        let others = Words::all_of(here.iter().flat_map(BTreeMap::values));
         for (others, [old, new]) in self.split(others) {
             let (was, before) = if old { (&here[0], &granted[0]) } else { (&none, &none) };
             let (is, after) = if new { (&here[1], &granted[1]) } else { (&none, &none) };
