@@ -57,11 +57,37 @@ pub(crate) fn lets(
 /// chosen: words for which a set has room at first; one of a group in a workspace where groups stand together has fewer.
 const ROOM: usize = 8;
 
-/// Whom these let through by which services, whichever policies say so; the parts may have peers in common.
+/// Whom these let through by which services, whichever policies say so; the parts may have peers in common, but nobody is in one whose
+/// services are all among those of another one of theirs.
 pub(crate) fn by_services(lets: &Lets) -> Vec<(&Services, Words)> {
     let mut alike: BTreeMap<&Services, Vec<&Words>> = BTreeMap::new();
     lets.iter().for_each(|((_, services), who)| alike.entry(services).or_default().push(who));
-    alike.into_iter().map(|(services, sets)| (services, Words::all_of(sets))).collect()
+    let mut parts: Vec<_> = alike.into_iter().map(|(services, sets)| (services, Words::all_of(sets))).collect();
+    for n in 0..parts.len() {
+        let (services, mut own) = (parts[n].0, std::mem::take(&mut parts[n].1));
+        let wider = |other: &Services| other != services && services.iter().all(|service| other.includes(service));
+        parts.iter().filter(|(other, _)| wider(other)).for_each(|(_, who)| own.subtract(who));
+        parts[n].1 = own;
+    }
+    parts.retain(|(_, who)| !who.is_empty());
+    parts
+}
+
+/// Those of whom the two say different services.
+pub(crate) fn differing_services(was: &[(&Services, Words)], is: &[(&Services, Words)]) -> Words {
+    let none = Words::default();
+    let of = |sets: &'_ [(&Services, Words)], services: &Services| sets.iter().position(|(own, _)| *own == services);
+    let unlike = was.iter().map(|(services, who)| (who, of(is, services).map_or(&none, |at| &is[at].1)));
+    let new = is.iter().filter(|(services, _)| of(was, services).is_none()).map(|(_, who)| (who, &none));
+    apart(&unlike.chain(new).filter(|(a, b)| a != b).collect::<Vec<_>>())
+}
+
+/// Those who are in just one set of a pair, whichever pair.
+fn apart(pairs: &[(&Words, &Words)]) -> Words {
+    let sets: Vec<&Words> = pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
+    let mut differ = Gathered::around(&sets);
+    pairs.iter().for_each(|(a, b)| differ.add_differing(a, b));
+    differ.finish()
 }
 
 /// Calls `with` for each part of `among` whose peers are in the same ones of the sets: by which sets those are.
@@ -123,7 +149,9 @@ impl Rewrite<'_> {
         let whole = std::ptr::eq(self.was, self.before) && std::ptr::eq(self.is, self.after);
         let mut alike: BTreeMap<Change, Words> = BTreeMap::new();
         let mut among = among.clone();
-        among.intersect(&differing(self.was, self.is));
+        if !among.is_empty() {
+            among.intersect(&differing(self.was, self.is));
+        }
         // Which services are let through decides what is done, and is asked first: there are few of them, and many policies.
         let given = states.map(|lets| if among.is_empty() { Vec::new() } else { by_services(lets) });
         let states = given.iter().enumerate().take(if whole { 2 } else { 4 });
@@ -180,10 +208,7 @@ pub(crate) fn differing(was: &Lets, is: &Lets) -> Words {
     let unlike = was.iter().map(|(key, who)| (who, is.get(key).unwrap_or(&none))).filter(|(a, b)| a != b);
     let new = is.iter().filter(|(key, _)| !was.contains_key(*key)).map(|(_, who)| (who, &none));
     let pairs: Vec<(&Words, &Words)> = unlike.chain(new).collect();
-    let sets: Vec<&Words> = pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
-    let mut differ = Gathered::around(&sets);
-    pairs.iter().for_each(|(a, b)| differ.add_differing(a, b));
-    differ.finish()
+    apart(&pairs)
 }
 
 /// What changes on a pair, as `rules` says it of a single one: in which stage, which services, whether they are named, and whether

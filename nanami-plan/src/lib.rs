@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod around;
 mod assertion;
 mod atoms;
 mod base;
@@ -38,6 +39,7 @@ mod files;
 mod form;
 mod gates;
 mod guarantee;
+mod held;
 mod impact;
 mod judgement;
 mod lets;

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use nanami_model::{NetworkMap, Observed, PeerId, Timestamp, UserId};
 
+use crate::around::Surroundings;
 use crate::base::Base;
 use crate::changes::{self, Edit};
 use crate::check::Findings;
@@ -65,12 +66,15 @@ impl fmt::Display for PlanId {
 pub fn plan(base: &Base, desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
     let touched = base.intent().and_then(|before| Touched::between(before, desired.intent(), &mut 0));
     let touched = touched.as_ref();
-    let effect = Effect::of(base.desired.as_ref(), desired, touched);
+    let before = base.desired.as_ref();
+    let surroundings = before.zip(touched).map(|(before, touched)| Surroundings::new(before, desired, touched));
+    let surroundings = surroundings.as_ref();
+    let effect = Effect::beside(before, desired, touched, surroundings);
     let names = Names::new(desired.intent(), base.intent());
     let rebound = guarantee::rebound(base, desired, touched);
     Plan {
         edits: changes::between(base.intent(), desired.intent()),
-        steps: Arc::new(Steps::between(base, desired, touched, &names)),
+        steps: Arc::new(Steps::between(base, desired, touched.zip(surroundings), &names)),
         guarantees: guarantee::guarantees(&rebound, &effect),
         external: guarantee::preconditions(desired, &effect),
         evidence: Evidence::of(&effect, base, observed, now),

@@ -124,6 +124,11 @@ impl Words {
         match sets.as_slice() {
             [] => Self::default(),
             [one] => (*one).clone(),
+            [one, others @ ..] if others.len() < 3 => {
+                let mut all = (*one).clone();
+                others.iter().for_each(|other| all.union(other));
+                all
+            }
             _ => {
                 let mut all = Gathered::around(&sets);
                 sets.iter().flat_map(|set| set.words()).for_each(|(index, word)| all.add(index, word));
@@ -195,26 +200,32 @@ impl Words {
     }
 }
 
-/// A set while it is put together of many: its words one beside the other, from the first to the last of theirs.
-pub(crate) struct Gathered {
-    first: usize,
-    words: Vec<u64>,
+/// A set while it is put together of many: its words one beside the other, from the first to the last of theirs, or where few are
+/// between these, one after the other.
+pub(crate) enum Gathered {
+    Dense { first: usize, words: Vec<u64> },
+    Sparse(Vec<(usize, u64)>),
 }
 
 impl Gathered {
     /// Nobody yet, with room for everybody in these sets.
-    pub(crate) fn around<'a>(sets: impl IntoIterator<Item = &'a &'a Words> + Clone) -> Self {
-        let ends = |end: fn(&Words) -> Option<&(u32, u64)>| {
-            sets.clone().into_iter().filter_map(move |set| end(set)).map(|(index, _)| *index as usize)
-        };
-        let (first, last) = (ends(|set| set.0.first()).min(), ends(|set| set.0.last()).max());
-        let (first, last) = (first.unwrap_or(0), last.map_or(0, |last| last + 1));
-        Self { first, words: vec![0; last - first] }
+    pub(crate) fn around(sets: &[&Words]) -> Self {
+        let firsts = sets.iter().filter_map(|set| set.0.first()).map(|(index, _)| *index as usize);
+        let lasts = sets.iter().filter_map(|set| set.0.last()).map(|(index, _)| *index as usize);
+        let (Some(first), Some(last)) = (firsts.min(), lasts.max()) else { return Self::Sparse(Vec::new()) };
+        let held: usize = sets.iter().map(|set| set.0.len()).sum();
+        match held * 8 < last - first {
+            true => Self::Sparse(Vec::with_capacity(held)),
+            false => Self::Dense { first, words: vec![0; last + 1 - first] },
+        }
     }
 
     /// Adds the peers of a word that one of the sets has.
     pub(crate) fn add(&mut self, index: usize, word: u64) {
-        self.words[index - self.first] |= word;
+        match self {
+            Self::Dense { first, words } => words[index - *first] |= word,
+            Self::Sparse(words) => words.push((index, word)),
+        }
     }
 
     /// Adds those who are in just one of the two.
@@ -225,11 +236,15 @@ impl Gathered {
     }
 
     pub(crate) fn finish(self) -> Words {
-        let held = self.words.iter().filter(|word| **word != 0).count();
-        let mut all = Vec::with_capacity(held);
-        let words = (self.first as u32..).zip(self.words);
-        all.extend(words.filter(|(_, word)| *word != 0));
-        Words(all)
+        match self {
+            Self::Dense { first, words } => {
+                let held = words.iter().filter(|word| **word != 0).count();
+                let mut all = Vec::with_capacity(held);
+                all.extend((first as u32..).zip(words).filter(|(_, word)| *word != 0));
+                Words(all)
+            }
+            Self::Sparse(words) => Words::of(words),
+        }
     }
 }
 

@@ -157,7 +157,9 @@ proptest! {
             let put_in = 1 + sides(now.intent()) + sides(&next);
             let put_out = changed_entries(&now, what_if.desired(), what_if.recipients());
             let bound = 12 * (put_in + put_out + peers.ilog2() as usize) as u64;
-            prop_assert!(what_if.work() > 0 && what_if.work() <= bound, "{kind:?} {peers}: {turn} {} of {bound}", what_if.work());
+            // Who has that key already keeps the intent as it is.
+            let nothing = now.intent().changes_to(&next).is_empty();
+            prop_assert!((nothing || what_if.work() > 0) && what_if.work() <= bound, "{kind:?} {peers}: {turn} {} of {bound}", what_if.work());
             now = what_if.desired().clone();
         }
     }

@@ -5,6 +5,7 @@
 //! pairs it has.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use nanami_model::{Destination, PeerId, Services, Slot};
 
@@ -12,9 +13,10 @@ use super::carried::Carried;
 use super::pairs::{Side, minus};
 use super::{Disturbance, Passage};
 use crate::access::expand::{Scratch, Toward};
+use crate::around::{Around, Surroundings};
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
-use crate::lets::{Lets, all, by_services, differing, lets, parts};
+use crate::lets::{Lets, all, by_services, differing, differing_services, lets, parts};
 use crate::touched::Touched;
 use crate::words::Words;
 
@@ -110,7 +112,13 @@ pub(super) fn first(after: &Desired, carried: &Carried) -> Vec<Block> {
 }
 
 /// The blocks of the difference between two states, of which this was touched. What gateways carry in either is in none.
-pub(super) fn blocks(before: &Desired, after: &Desired, touched: &Touched, carried: &Carried) -> Vec<Block> {
+pub(super) fn blocks(
+    before: &Desired,
+    after: &Desired,
+    touched: &Touched,
+    surroundings: &Surroundings<'_>,
+    carried: &Carried,
+) -> Vec<Block> {
     let all: Bitmap = touched.peers.iter().copied().collect();
     let swapped = |slot: &Slot<PeerId>| {
         let id = |desired: &Desired| desired.intent().in_slot(*slot).map(|(id, _)| id);
@@ -118,18 +126,13 @@ pub(super) fn blocks(before: &Desired, after: &Desired, touched: &Touched, carri
     };
     let swapped: Words = touched.peers.iter().copied().filter(swapped).collect();
     let mut disturbed = BTreeMap::new();
-    let mut unlike = swapped.clone();
     for slot in touched.peers.iter().filter(|slot| !swapped.contains(**slot)) {
         if let Some(why) = disturbance(before, after, *slot) {
             disturbed.insert(*slot, why);
         }
-        let [was, is] = [before, after].map(|desired| desired.access().class(*slot).1);
-        if disturbed.contains_key(slot) || was != is {
-            unlike.insert(*slot);
-        }
     }
     let (scratch, found) = (Scratch::default(), Vec::new());
-    let mut finding = Finding { before, after, carried, all, swapped, disturbed, unlike, scratch, found };
+    let mut finding = Finding { before, after, carried, surroundings, all, swapped, disturbed, scratch, found };
     touched.peers.iter().for_each(|slot| finding.peer(*slot));
     finding.rules(touched);
     finding.found
@@ -148,12 +151,11 @@ struct Finding<'a> {
     before: &'a Desired,
     after: &'a Desired,
     carried: &'a Carried,
+    surroundings: &'a Surroundings<'a>,
     all: Bitmap,
     /// Slots that are another peer's than before.
     swapped: Words,
     disturbed: BTreeMap<Slot<PeerId>, Disturbance>,
-    /// Those of whom more is asked than whether rules say the same: other ones than before, or with other addresses or keys.
-    unlike: Words,
     scratch: Scratch,
     found: Vec<Block>,
 }
@@ -162,11 +164,17 @@ impl Finding<'_> {
     /// What a touched peer reaches, and which peers that were not touched reach it.
     fn peer(&mut self, slot: Slot<PeerId>) {
         let itself: Words = [slot].into_iter().collect();
+        let around = match self.surroundings.unlike().contains(slot) {
+            true => Rc::new([0, 1].map(|n| {
+                let [here, there] = [Toward::Here, Toward::There].map(|toward| self.lets(n, slot, toward, None));
+                Around { here, there }
+            })),
+            false => self.surroundings.of(slot),
+        };
         for toward in [Toward::There, Toward::Here] {
-            let among = (!self.unlike.contains(slot)).then(|| self.among(slot, toward));
-            let (was, is) = (self.lets(0, slot, toward, among.as_ref()), self.lets(1, slot, toward, among.as_ref()));
-            let mut others = everybody(&was);
-            others.union(&everybody(&is));
+            let [was, is] = [0, 1].map(|n| around[n].toward(toward));
+            let mut others = Words::all_of(was.values().chain(is.values()));
+            others.remove(slot);
             if toward == Toward::Here {
                 others.subtract(&self.all);
             }
@@ -179,23 +187,23 @@ impl Finding<'_> {
             others.subtract(&apart);
             // A slot that was somebody else's: what there was is lost, what there is is gained.
             let none = Lets::new();
-            self.add(&itself, toward, &was, &none, apart.clone(), None);
-            self.add(&itself, toward, &none, &is, apart, None);
+            self.add(&itself, toward, was, &none, apart.clone(), None);
+            self.add(&itself, toward, &none, is, apart, None);
             let own = self.disturbed.get(&slot).copied();
             if own.is_some() {
-                self.add(&itself, toward, &was, &is, others, own);
+                self.add(&itself, toward, was, is, others, own);
                 continue;
             }
             let mut ends = others.clone();
-            ends.intersect(&self.unlike);
+            ends.intersect(self.surroundings.unlike());
             for end in ends.iter().filter(|_| toward == Toward::There) {
                 if let Some(why) = self.disturbed.get(&end).copied() {
                     others.remove(end);
-                    self.add(&itself, toward, &was, &is, [end].into_iter().collect(), Some(why));
+                    self.add(&itself, toward, was, is, [end].into_iter().collect(), Some(why));
                 }
             }
-            others.intersect(&differing(&was, &is));
-            self.add(&itself, toward, &was, &is, others, None);
+            others.intersect(&differing(was, is));
+            self.add(&itself, toward, was, is, others, None);
         }
     }
 
@@ -236,7 +244,7 @@ impl Finding<'_> {
     /// Those between whom and a peer that is the same as before anything may be different.
     fn among(&self, slot: Slot<PeerId>, toward: Toward) -> Words {
         let mut among = self.before.access().unlike_among(self.after.access(), slot, toward);
-        among.union(&self.unlike);
+        among.union(self.surroundings.unlike());
         among
     }
 
@@ -253,7 +261,7 @@ impl Finding<'_> {
         if others.is_empty() {
             return;
         }
-        for (others, was, is) in split(was, is, others) {
+        for (others, was, is) in split(was, is, others, disturbance.is_some()) {
             let (gained, lost) = (minus(&is, &was), minus(&was, &is));
             let kept = was.as_ref().and_then(|was| was.intersection(is.as_ref()?));
             let disturbance = disturbance.filter(|_| kept.is_some());
@@ -270,11 +278,25 @@ fn everybody(lets: &Lets) -> Words {
     Words::all_of(lets.values())
 }
 
-/// The others in parts, each with all that they had and have.
-fn split(was: &Lets, is: &Lets, others: Words) -> Vec<(Words, Option<Services>, Option<Services>)> {
+/// The others in parts, each with all that they had and have; unless they are disturbed, without those of whom that is the same.
+fn split(
+    was: &Lets,
+    is: &Lets,
+    mut others: Words,
+    disturbed: bool,
+) -> Vec<(Words, Option<Services>, Option<Services>)> {
     let given = [was, is].map(by_services);
-    let keyed: Vec<_> =
-        given.iter().enumerate().flat_map(|(n, sets)| sets.iter().map(move |(services, who)| (n, *services, who))).collect();
+    if !disturbed {
+        others.intersect(&differing_services(&given[0], &given[1]));
+    }
+    if others.is_empty() {
+        return Vec::new();
+    }
+    let keyed: Vec<_> = given
+        .iter()
+        .enumerate()
+        .flat_map(|(n, sets)| sets.iter().map(move |(services, who)| (n, *services, who)))
+        .collect();
     let sets: Vec<&Words> = keyed.iter().map(|(.., who)| *who).collect();
     let mut alike: BTreeMap<[Option<Services>; 2], Words> = BTreeMap::new();
     parts(&sets, &others, |is_in, part| {

@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use nanami_model::{Cidr, Destination, GroupId, Intent, NetworkId, PeerId, PolicyId, Services, Slot, UserId};
 
 use crate::access::union;
+use crate::around::Surroundings;
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
 use crate::names::Names;
@@ -167,16 +168,27 @@ impl Effect {
 
     /// The same where it is known what was touched; `None` compares every pair.
     pub(crate) fn of(before: Option<&Desired>, after: &Desired, touched: Option<&Touched>) -> Self {
+        let surroundings = before.zip(touched).map(|(before, touched)| Surroundings::new(before, after, touched));
+        Self::beside(before, after, touched, surroundings.as_ref())
+    }
+
+    /// The same with what is around the touched peers, for others to use it too.
+    pub(crate) fn beside(
+        before: Option<&Desired>,
+        after: &Desired,
+        touched: Option<&Touched>,
+        surroundings: Option<&Surroundings<'_>>,
+    ) -> Self {
         let comparison = Comparison::new(before, after);
         let carried = Carried::between(before, after);
-        let (mut pairs, blocks, has_ranges) = match (before, touched) {
+        let (mut pairs, blocks, has_ranges) = match (before, touched.zip(surroundings)) {
             (Some(_), None) => (comparison.whole(), None, true),
             (None, _) => {
                 let ranges = comparison.ranges_of(comparison.clients().into_iter());
                 (ranges, Some(blocks::first(after, &carried)), true)
             }
-            (Some(before), Some(touched)) => {
-                let blocks = blocks::blocks(before, after, touched, &carried);
+            (Some(before), Some((touched, surroundings))) => {
+                let blocks = blocks::blocks(before, after, touched, surroundings, &carried);
                 let routed = touched.ways || leads_to_routes(before, touched) || leads_to_routes(after, touched);
                 let routed = routed || before.selection() != after.selection();
                 let ranges = match routed {

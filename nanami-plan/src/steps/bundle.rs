@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use nanami_model::{Destination, PeerId, Services, Slot};
 
 use crate::desired::Desired;
+use crate::held::Held;
 use crate::stage::Stage;
 use crate::step::{Action, Reason};
 use crate::words::Words;
@@ -42,9 +43,9 @@ pub(crate) struct Bundle {
     pub(crate) reason: Reason,
     pub(crate) deed: Deed,
     /// Who does it, by slot after the change.
-    pub(crate) who: Words,
+    pub(crate) who: Held,
     /// About whom, by slot after the change, or before it if what was is taken down; nobody for [`Deed::Only`].
-    pub(crate) whom: Words,
+    pub(crate) whom: Held,
 }
 
 impl Bundle {
@@ -56,7 +57,7 @@ impl Bundle {
             whom.iter().for_each(|one| who.to_mut().remove(one));
         }
         let empty = who.is_empty() || (!only && whom.is_empty());
-        (!empty).then(|| Self { stage, reason, deed, who: who.into_owned(), whom: whom.clone() })
+        (!empty).then(|| Self { stage, reason, deed, who: Held::from(&*who), whom: whom.into() })
     }
 
     /// How many pairs of a peer and another one it is about.

@@ -5,6 +5,7 @@
 //! that change is compared share by share, once for all peers that are alike.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use nanami_model::{Destination, GatewayId, ObjectId, PeerId, PolicyId};
 
@@ -15,6 +16,7 @@ use super::group::Group;
 use super::need::{Carried, need};
 use super::scope::Scope;
 use crate::access::expand::{Scratch, Toward};
+use crate::around::{Around, Surroundings};
 use crate::atoms::Atoms;
 use crate::base::Base;
 use crate::bitmap::Bitmap;
@@ -29,7 +31,8 @@ use crate::touched::Touched;
 use crate::words::Words;
 
 /// What peers do between two states, of which this was touched; everything, if there was no former state.
-pub(super) fn find(base: &Base, after: &Desired, touched: Option<&Touched>) -> Vec<Bundle> {
+pub(super) fn find(base: &Base, after: &Desired, touched: Option<(&Touched, &Surroundings<'_>)>) -> Vec<Bundle> {
+    let (touched, surroundings) = touched.unzip();
     let states = [base.desired.as_ref(), Some(after)];
     let mut scope = Scope::of(states, touched);
     scope.add_partners_of_odd();
@@ -39,6 +42,7 @@ pub(super) fn find(base: &Base, after: &Desired, touched: Option<&Touched>) -> V
         after,
         atoms: &atoms,
         scope: &scope,
+        surroundings,
         places: states.map(|state| state.map(Places::of_routes).unwrap_or_default()),
         scratch: Scratch::default(),
         twice: BTreeSet::new(),
@@ -57,6 +61,7 @@ pub(super) struct Finding<'a> {
     pub(super) after: &'a Desired,
     pub(super) atoms: &'a Atoms,
     pub(super) scope: &'a Scope<'a>,
+    surroundings: Option<&'a Surroundings<'a>>,
     /// What prefixes lead to routes, before and after.
     places: [Places; 2],
     scratch: Scratch,
@@ -65,59 +70,57 @@ pub(super) struct Finding<'a> {
     pub(super) found: Vec<Bundle>,
 }
 
-/// What rules lead to around a group, in one state.
+/// Who has a tunnel to a group, in one state.
 #[derive(Default)]
-struct Around {
-    here: Lets,
-    there: Lets,
-    /// Those who have a tunnel because no gateway carries the pair.
+struct Tied {
+    /// Because no gateway carries the pair.
     direct: Words,
-    /// Those who have a tunnel because one end carries something for the other.
+    /// Because one end carries something for the other.
     carrying: Words,
 }
 
 impl Finding<'_> {
     fn group(&mut self, group: &Group) {
-        let among = self.among(group);
-        let around = [0, 1].map(|n| self.around(group, n, among.as_ref()));
+        let around = self.around(group);
+        let tied = [0, 1].map(|n| self.tied(group, n, &around[n]));
         if group.rows && !self.scope.odd.contains(&group.id) {
             self.rules(group, &around);
-            self.tunnels(group, &around);
+            self.tunnels(group, &around, &tied);
         }
         match group.there[1] {
             true => self.share(group, &around),
             false => self.gone(group),
         }
         if group.there == [true, true] {
-            self.key(group, &around);
+            self.key(group, &tied);
         }
     }
 
-    /// Those with whom anything about a group may be different, whoever begins; `None` is everybody.
-    fn among(&self, group: &Group) -> Option<Words> {
-        let [Some(before), Some(after)] = self.scope.states else { return None };
-        if group.there != [true, true] || self.scope.others_differ.contains(&group.id) {
-            return None;
+    /// What rules lead to around a group: to those with whom anything may be different, or to everybody.
+    fn around(&mut self, group: &Group) -> Rc<[Around; 2]> {
+        let surroundings = self.surroundings.filter(|_| group.there == [true, true]);
+        if let Some(known) = surroundings.filter(|_| !self.scope.others_differ.contains(&group.id)) {
+            return known.of(group.first);
         }
-        // A tunnel is kept by what the other end may begin too, so both ways are looked at for all of them.
-        let unlike = |toward| before.access().unlike_among(after.access(), group.first, toward);
-        let mut among = unlike(Toward::Here);
-        among.union(&unlike(Toward::There));
-        among.union(&self.scope.unlike);
-        Some(among)
-    }
-
-    fn around(&mut self, group: &Group, n: usize, among: Option<&Words>) -> Around {
-        let Some(state) = self.scope.states[n].filter(|_| group.there[n]) else { return Around::default() };
-        self.scratch.with_itself = group.members.count() > 1;
-        let here = lets(state.access(), group.first, Toward::Here, among, &mut self.scratch);
-        let there = lets(state.access(), group.first, Toward::There, among, &mut self.scratch);
+        self.scratch.with_itself = true;
+        let around = [0, 1].map(|n| {
+            let Some(state) = self.scope.states[n].filter(|_| group.there[n]) else { return Around::default() };
+            let [here, there] = [Toward::Here, Toward::There]
+                .map(|toward| lets(state.access(), group.first, toward, None, &mut self.scratch));
+            Around { here, there }
+        });
         self.scratch.with_itself = false;
-        let mut direct = Words::all_of(here.values().chain(there.values()));
+        Rc::new(around)
+    }
+
+    fn tied(&self, group: &Group, n: usize, around: &Around) -> Tied {
+        let Some(state) = self.scope.states[n].filter(|_| group.there[n]) else { return Tied::default() };
+        let mut direct = Words::all_of(around.here.values().chain(around.there.values()));
+        group.leave_out_itself(&mut direct);
         for other in self.scope.carried[n].get(&group.id).into_iter().flatten() {
             state.intent().slot(*other).into_iter().for_each(|slot| direct.remove(slot));
         }
-        Around { here, there, direct, carrying: carrying(state, &self.scope.carried[n], group) }
+        Tied { direct, carrying: carrying(state, &self.scope.carried[n], group) }
     }
 
     /// The slots of peers that are compared share by share with a group.
@@ -143,6 +146,7 @@ impl Finding<'_> {
         let none = Lets::new();
         for (toward, was, is) in [(Toward::Here, &was.here, &is.here), (Toward::There, &was.there, &is.there)] {
             let mut others = Words::all_of(was.values().chain(is.values()));
+            group.leave_out_itself(&mut others);
             others.subtract(&self.apart(group));
             // What others let in from those who were touched is said here for those who were not.
             if toward == Toward::There || !group.touched {
@@ -166,10 +170,10 @@ impl Finding<'_> {
         }
     }
 
-    fn tunnels(&mut self, group: &Group, around: &[Around; 2]) {
+    fn tunnels(&mut self, group: &Group, around: &[Around; 2], tied: &[Tied; 2]) {
         let mut apart = self.apart(group);
-        around.iter().for_each(|state| apart.union(&state.carrying));
-        let [mut was, mut is] = [0, 1].map(|n| around[n].direct.clone());
+        tied.iter().for_each(|state| apart.union(&state.carrying));
+        let [mut was, mut is] = [0, 1].map(|n| tied[n].direct.clone());
         for set in [&mut was, &mut is] {
             set.subtract(&apart);
             if !group.touched {
@@ -365,7 +369,7 @@ impl Finding<'_> {
     }
 
     /// What others do about a peer that joined, or has another key.
-    fn key(&mut self, group: &Group, around: &[Around; 2]) {
+    fn key(&mut self, group: &Group, tied: &[Tied; 2]) {
         let key = |n: usize| self.scope.states[n]?.intent().get(group.id)?.key();
         let label = || self.after.intent().label(group.id);
         let (stage, reason, deed) = match (key(0), key(1)) {
@@ -373,7 +377,7 @@ impl Finding<'_> {
             (Some(was), Some(is)) if was != is => (Stage::Move, Reason::Rekeyed(label()), Deed::Rekey),
             _ => return,
         };
-        let [was, mut who] = [0, 1].map(|n| Words::all_of([&around[n].direct, &around[n].carrying]));
+        let [was, mut who] = [0, 1].map(|n| Words::all_of([&tied[n].direct, &tied[n].carrying]));
         who.intersect(&was);
         who.subtract(&self.scope.swapped);
         self.found.extend(Bundle::new(stage, reason, deed, &who, &group.members));

@@ -28,6 +28,15 @@ pub(super) struct Group {
     pub(super) same_traffic: bool,
 }
 
+impl Group {
+    /// Takes the one member of a group of one out of a set: rules may lead those who are alike to each other, and nobody to itself.
+    pub(super) fn leave_out_itself(&self, set: &mut Words) {
+        if self.members.count() == 1 {
+            set.remove(self.first);
+        }
+    }
+}
+
 /// What peers that are alike have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use nanami_model::{Name, PeerId, Slot};
 
+use crate::around::Surroundings;
 use crate::atoms::Atoms;
 use crate::base::Base;
 use crate::bitmap::Bitmap;
@@ -45,8 +46,13 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// The steps that lead from a base to a state, of which this was touched; `None` if nobody knows.
-    pub(crate) fn between(base: &Base, after: &Desired, touched: Option<&Touched>, names: &Names) -> Self {
+    /// The steps that lead from a base to a state, of which this was touched, with what is around it; `None` if nobody knows.
+    pub(crate) fn between(
+        base: &Base,
+        after: &Desired,
+        touched: Option<(&Touched, &Surroundings<'_>)>,
+        names: &Names,
+    ) -> Self {
         let bundles = match &base.desired {
             Some(before) if touched.is_none() => share_by_share(base, before, after),
             _ => find::find(base, after, touched),

@@ -10,7 +10,6 @@ use crate::access::expand::Toward;
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
 use crate::touched::Touched;
-use crate::words::Words;
 
 /// What has to be looked at.
 pub(super) struct Scope<'a> {
@@ -23,8 +22,6 @@ pub(super) struct Scope<'a> {
     pub(super) odd: BTreeSet<PeerId>,
     /// The peers that bear gateways, before or after.
     pub(super) bearers: BTreeSet<PeerId>,
-    /// The slots of those who are other ones, or have other addresses: each is looked at, whether or not rules say the same.
-    pub(super) unlike: Words,
     /// Peers with other addresses or another key: all others are looked at.
     pub(super) others_differ: BTreeSet<PeerId>,
     /// Whether anybody who stays has addresses of other families, so that another part of a route is forwarded for them.
@@ -51,7 +48,6 @@ impl<'a> Scope<'a> {
             touched: touched.map_or_else(|| all(after), |touched| touched.peers.iter().copied().collect()),
             swapped: Bitmap::default(),
             odd: BTreeSet::new(),
-            unlike: Words::default(),
             others_differ: BTreeSet::new(),
             families_differ: false,
             same_pools: touched.is_some_and(|touched| !touched.pools),
@@ -97,7 +93,6 @@ impl<'a> Scope<'a> {
                 && was != is
             {
                 self.swapped.insert(*slot);
-                self.unlike.insert(*slot);
                 self.alone.extend([was, is]);
             }
             if let Some((id, peer)) = was {
@@ -110,7 +105,6 @@ impl<'a> Scope<'a> {
             let families = self.states.map(|state| state.map(|state| state.access().class(*slot).1));
             if had != has || families[0] != families[1] {
                 self.others_differ.insert(id);
-                self.unlike.insert(*slot);
             }
             self.families_differ |= families[0] != families[1];
             if had != has {

@@ -48,7 +48,7 @@ impl Links {
                 links.ranges(devices, pools, (from, to), section, &source, notes);
             }
             if device.config.is_some() {
-                links.relayed(devices, from);
+                links.relayed(devices, from, notes);
             }
         }
         links
@@ -66,7 +66,7 @@ impl Links {
     }
 
     /// Pairs whose packets go through one device in the middle.
-    fn relayed(&mut self, devices: &Devices<'_>, a: usize) {
+    fn relayed(&mut self, devices: &Devices<'_>, a: usize, notes: &mut Notes) {
         for (c, other) in devices.all.iter().enumerate().filter(|(c, _)| *c != a) {
             let middle = other.addresses.iter().filter_map(|own| devices.next_hop(a, own.address())).find(|h| *h != c);
             let Some(h) = middle else { continue };
@@ -77,6 +77,8 @@ impl Links {
             };
             if named && h != a && pairs(&addresses(devices, a), &addresses(devices, c)).any(|(x, y)| passes(x, y)) {
                 self.through.entry(h).or_default().insert(ordered(a, c));
+            } else if named && h != a && (a < c || other.config.is_none()) {
+                twice(devices, (a, c), h, notes);
             }
         }
     }
@@ -109,6 +111,30 @@ impl Links {
             behind.clients.insert(from);
         }
     }
+}
+
+/// Says of a pair that goes through a second device behind the first that nobody takes it over: a policy goes through one gateway, and only
+/// plain devices are carried by two.
+fn twice(devices: &Devices<'_>, (a, c): (usize, usize), h: usize, notes: &mut Notes) {
+    let back = |x: &IpAddr, y: &IpAddr, k: usize| {
+        let ends = k != a && k != c && k != h && devices.sends(k, *y, c) && devices.sends(c, *x, k);
+        ends && devices.next_hop(k, *x) == Some(h) && devices.sends(h, *x, a)
+    };
+    let second = |x: &IpAddr, y: &IpAddr| {
+        let there = devices.next_hop(a, *y) == Some(h);
+        devices.next_hop(h, *y).filter(|k| there && back(x, y, *k))
+    };
+    let Some(k) = pairs(&addresses(devices, a), &addresses(devices, c)).find_map(|(x, y)| second(x, y)) else { return };
+    let name = |at: usize| &devices.all[at].name;
+    let to_first = |section: &&PeerSection| devices.by_key.get(&section.public_key()) == Some(&h);
+    let section = devices.all[a].config.and_then(|config| config.peers().iter().find(to_first));
+    let source = Source { file: devices.all[a].source.file.clone(), line: section.map_or(1, PeerSection::line) };
+    let why = "a policy goes through one gateway; give the two a tunnel of their own, or one gateway that both have a tunnel to";
+    notes.drop(
+        format!("what goes between {} and {} through {} and {}", name(a), name(c), name(h), name(k)),
+        why,
+        source,
+    );
 }
 
 /// Whether a device's file names another. Of one without a file it is supposed.

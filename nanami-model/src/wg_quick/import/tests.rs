@@ -161,3 +161,26 @@ fn a_pool_without_room_leaves_a_device_outside() {
     assert_eq!(imported.dropped()[0].what, "address 10.0.0.3 of c");
     assert!(imported.guesses().iter().any(|guess| guess.what == "c is in no network"));
 }
+
+#[test]
+fn a_pair_that_goes_through_two_devices_is_named_in_the_report() {
+    // a - b - c - d, each with tunnels to the next ones alone.
+    let device = |at: usize, peers: &[(usize, &str)]| {
+        let mut text = format!("[Interface]\nPrivateKey = {}\nAddress = 10.0.0.{}/24\n", key(at).expose_text(), at + 1);
+        for (to, ranges) in peers {
+            write!(text, "[Peer]\nPublicKey = {}\nAllowedIPs = {ranges}\n", public(*to)).unwrap();
+        }
+        text.parse::<WgQuick>().unwrap()
+    };
+    let files = [
+        (name!("a"), device(0, &[(1, "10.0.0.0/24")])),
+        (name!("b"), device(1, &[(0, "10.0.0.1/32"), (2, "10.0.0.3/32, 10.0.0.4/32")])),
+        (name!("c"), device(2, &[(1, "10.0.0.1/32, 10.0.0.2/32"), (3, "10.0.0.4/32")])),
+        (name!("d"), device(3, &[(2, "10.0.0.0/24")])),
+    ];
+    let imported = import(name!("office"), User::new(name!("me")), &files).unwrap();
+    let between: Vec<_> = imported.dropped().iter().filter(|dropped| dropped.what.contains(" between ")).collect();
+    assert_eq!(between.len(), 1, "{imported}");
+    assert_eq!(between[0].what, "what goes between a and d through b and c");
+    assert_eq!((between[0].source.file.as_str(), between[0].source.line), ("a", 4));
+}

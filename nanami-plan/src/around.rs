@@ -1,0 +1,109 @@
+//! What rules let through around a peer that a change touches, before and after: found once, for its effect and for its steps.
+//!
+//! **Invariant**: of everybody about whom anything may be different, all that either state lets through, both ways; of others nothing.
+//! Peers on the same sides in both states are answered alike, so whoever asks for one of them leaves itself out.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use nanami_model::{PeerId, Slot};
+
+use crate::access::expand::{Scratch, Toward};
+use crate::access::signature::SignatureId;
+use crate::desired::Desired;
+use crate::lets::{Lets, lets};
+use crate::touched::Touched;
+use crate::words::Words;
+
+/// What one state lets through around a peer.
+#[derive(Debug, Default)]
+pub(crate) struct Around {
+    /// What others may begin.
+    pub(crate) here: Lets,
+    /// What it may begin.
+    pub(crate) there: Lets,
+}
+
+impl Around {
+    pub(crate) fn toward(&self, toward: Toward) -> &Lets {
+        match toward {
+            Toward::Here => &self.here,
+            Toward::There => &self.there,
+        }
+    }
+}
+
+/// The sides of a peer in both states, and its families.
+type Class = [(SignatureId, (bool, bool)); 2];
+
+/// What was found between two states.
+pub(crate) struct Surroundings<'a> {
+    states: [&'a Desired; 2],
+    /// Those who are other ones, or have other addresses or another key: they are looked at, whether or not rules say the same.
+    unlike: Words,
+    found: RefCell<Found>,
+}
+
+#[derive(Default)]
+struct Found {
+    scratch: Scratch,
+    by_class: BTreeMap<Class, Rc<[Around; 2]>>,
+    words: usize,
+}
+
+/// chosen: so many words are kept, 4 MB of them; what is beyond is found anew when it is asked for again.
+const KEPT: usize = 1 << 18;
+
+impl<'a> Surroundings<'a> {
+    /// Nothing is found before it is asked for.
+    pub(crate) fn new(before: &'a Desired, after: &'a Desired, touched: &Touched) -> Self {
+        let unlike = touched.peers.iter().copied().filter(|slot| is_unlike(before, after, *slot)).collect();
+        Self { states: [before, after], unlike, found: RefCell::default() }
+    }
+
+    /// Those of whom more is asked than whether rules say the same.
+    pub(crate) fn unlike(&self) -> &Words {
+        &self.unlike
+    }
+
+    /// What is let through around a peer that has its slot in both states, and the same families.
+    pub(crate) fn of(&self, peer: Slot<PeerId>) -> Rc<[Around; 2]> {
+        let class = self.states.map(|state| state.access().class(peer));
+        let found = &mut *self.found.borrow_mut();
+        if let Some(known) = found.by_class.get(&class) {
+            return known.clone();
+        }
+        let [before, after] = self.states.map(Desired::access);
+        // A tunnel is kept by what the other end may begin too, so both ways are looked at for all of them.
+        let mut among = before.unlike_among(after, peer, Toward::Here);
+        among.union(&before.unlike_among(after, peer, Toward::There));
+        among.union(&self.unlike);
+        found.scratch.with_itself = true;
+        let around = [before, after].map(|access| {
+            let [here, there] = [Toward::Here, Toward::There]
+                .map(|toward| lets(access, peer, toward, Some(&among), &mut found.scratch));
+            Around { here, there }
+        });
+        let sets = around.iter().flat_map(|state| state.here.values().chain(state.there.values()));
+        let held: usize = sets.map(|who| who.words().len()).sum();
+        let around = Rc::new(around);
+        if found.words + held <= KEPT {
+            found.words += held;
+            found.by_class.insert(class, around.clone());
+        }
+        around
+    }
+}
+
+/// Whether a slot is another peer's than before, or its peer has other addresses or families, or another key.
+fn is_unlike(before: &Desired, after: &Desired, slot: Slot<PeerId>) -> bool {
+    let [was, is] = [before, after].map(|desired| desired.intent().in_slot(slot));
+    let (Some((id, was)), Some((other, is))) = (was, is) else { return was.is_some() || is.is_some() };
+    let families = [before, after].map(|desired| desired.access().class(slot).1);
+    id != other
+        || was.addresses() != is.addresses()
+        || before.intent().live_addresses(id) != after.intent().live_addresses(id)
+        || was.key() != is.key()
+        || families[0] != families[1]
+}
