@@ -180,7 +180,8 @@ proptest! {
         let mut world = world;
         let mut roster = world.place(&[], None, seconds(0));
         let mut moves: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
-        for (n, nearest) in (1..).zip(moods) {
+        // Each mood lasts for longer than clients are patient.
+        for (n, nearest) in (1..).zip(moods.into_iter().flat_map(|mood| std::iter::repeat_n(mood, 3))) {
             world.nearest = nearest;
             let next = world.place(&[], Some(&roster), seconds(n * 45));
             for (client, (was, is)) in world.ranks(&roster).iter().zip(world.ranks(&next)).enumerate() {
