@@ -10,7 +10,7 @@ mod fleet;
 use std::fs;
 use std::process::Command;
 
-use devtools::accessibility_tree;
+use devtools::{accessibility_tree, printed};
 use fleet::fleet;
 use nanami::model::sample;
 use serde_json::Value;
@@ -291,4 +291,18 @@ fn the_accessibility_tree_names_each_link_with_its_state_and_what_a_plan_does() 
     assert_eq!((with("plan: gained tcp/5432"), with("plan: lost tcp/443"), with("plan: ")), (1, 1, 2), "{links:#?}");
     let fields = [named("searchbox"), named("combobox")].concat();
     assert_eq!(fields, ["Find", "Group", "Network", "Owner", "Path", "Status", "Plan"].map(str::to_owned));
+}
+
+#[test]
+#[ignore = "needs chromium; `cargo xtask test browser` runs it"]
+fn a_printed_board_is_on_the_paper_whole() {
+    let desk = Desk::with_plan(sample::ACME, &next());
+    let script = r##"(() => {
+        const right = (selector) => Math.max(...[...document.querySelectorAll(selector)].map((part) => part.getBoundingClientRect().right));
+        return { picture: right("svg.board") <= innerWidth, text: right("#plan pre") <= innerWidth, wider: document.documentElement.scrollWidth > innerWidth,
+          filters: getComputedStyle(document.getElementById("filters")).display };
+    })()"##;
+    // A4 and Letter with ordinary margins are about 700 pixels wide.
+    let found = printed(desk.0.path(), &desk.0.path().join("board.html"), 700, script);
+    assert_eq!(found, serde_json::json!({ "picture": true, "text": true, "wider": false, "filters": "none" }));
 }

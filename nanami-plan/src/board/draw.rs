@@ -32,7 +32,9 @@ pub(super) fn svg(board: &Board, strands: &Strands<'_>, audience: Audience) -> S
     picture.control_plane();
     picture.frames();
     picture.serves();
-    let drawn: Vec<_> = strands.drawn.iter().filter_map(|strand| Some((strand, picture.ways(strand)?))).collect();
+    let mut drawn: Vec<_> = strands.drawn.iter().filter_map(|strand| Some((strand, picture.ways(strand)?))).collect();
+    // What a plan changes lies over what it keeps.
+    drawn.sort_by_key(|(strand, _)| strand.tally.main().is_some());
     drawn.iter().for_each(|(strand, ways)| picture.strand(strand, ways));
     picture.cards();
     drawn.iter().for_each(|(strand, ways)| picture.tag(strand, ways));

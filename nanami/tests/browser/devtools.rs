@@ -25,6 +25,17 @@ pub(crate) fn accessibility_tree(folder: &Path, page: &Path) -> Vec<Value> {
     tree["nodes"].as_array().unwrap().clone()
 }
 
+/// What a script finds in a page as it is printed on paper so many pixels wide.
+pub(crate) fn printed(folder: &Path, page: &Path, width: u32, script: &str) -> Value {
+    let mut browser = Devtools::start(folder);
+    browser.open(&format!("file://{}", page.display()));
+    browser.ask("Emulation.setEmulatedMedia", json!({ "media": "print" }));
+    let paper = json!({ "width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": false });
+    browser.ask("Emulation.setDeviceMetricsOverride", paper);
+    let found = browser.ask("Runtime.evaluate", json!({ "expression": script, "returnByValue": true }));
+    found["result"]["value"].clone()
+}
+
 impl Devtools {
     fn start(folder: &Path) -> Self {
         let pipes = ["asks", "says"].map(|name| folder.join(name));
