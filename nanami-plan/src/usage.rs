@@ -21,6 +21,15 @@ pub struct Used {
     pub last: Option<Duration>,
 }
 
+/// How much of many things is known to be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InUse {
+    /// How many.
+    pub(crate) count: usize,
+    /// How long ago the latest of them was.
+    pub(crate) last: Duration,
+}
+
 /// What reports say about the use of what is lost: those that are believed, of everybody who would have seen it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Evidence {
@@ -59,6 +68,23 @@ impl Evidence {
     /// Whether there is a believed report of a peer that lets through something that is lost.
     pub(crate) fn is_of(&self, peer: PeerId) -> bool {
         self.seen.contains_key(&peer)
+    }
+
+    /// How many of all that is lost were used, whether listed or not, and how long ago the latest was; `None` if of none it is known
+    /// that it was. The work follows what is reported, not what is lost.
+    pub(crate) fn in_use(&self, effect: &Effect) -> Option<InUse> {
+        let mut ages = Vec::new();
+        effect.each_lost(|passage| ages.extend(self.about(passage).and_then(|used| used.last)));
+        let mut pairs: BTreeMap<(PeerId, PeerId), Duration> = BTreeMap::new();
+        for (at, (since, usage)) in &self.seen {
+            for usage in usage {
+                let Some(from) = usage.from.filter(|from| effect.loses(*from, *at, usage.policy)) else { continue };
+                let age = usage.last_use_age + *since;
+                pairs.entry((from, *at)).and_modify(|latest| *latest = age.min(*latest)).or_insert(age);
+            }
+        }
+        ages.extend(pairs.into_values());
+        Some(InUse { count: ages.len(), last: ages.into_iter().min()? })
     }
 
     /// How much something that is lost was used; `None` is unknown.

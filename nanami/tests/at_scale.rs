@@ -1,5 +1,5 @@
 //! The questions of an operator, asked of workspaces of 1,000 and 10,000 peers: each answer is a page, reviewed as a diff.
-//! `NANAMI_BLESS=1` writes the pages.
+//! `NANAMI_BLESS=1` writes the pages; `NANAMI_DESK=folder` keeps the documents in it, to ask them by hand.
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 mod fleet;
@@ -7,13 +7,14 @@ mod fleet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use fleet::fleet;
-use nanami::model::{Generation, Intent, Observed, PeerId, PrivateKey, Recording, Report, Timestamp};
+use nanami::model::{Generation, Intent, Observed, PeerId, PolicyId, PrivateKey, Recording, Report, Timestamp, Usage};
 use nanami::plan::{Selection, compile};
 
 /// Each question by its file, with the exit code of its answer.
-const QUESTIONS: [(&str, i32, &str); 13] = [
+const QUESTIONS: [(&str, i32, &str); 14] = [
     ("plan", 2, "plan new.toml --against nanami.toml"),
     ("explain_allowed", 0, "explain p-7 p-77 tcp/443"),
     ("explain_denied", 2, "explain p-7 p-777 tcp/22"),
@@ -26,6 +27,7 @@ const QUESTIONS: [(&str, i32, &str); 13] = [
     ("check", 3, "check -f broken.toml --against nanami.toml"),
     ("bisect", 2, "bisect p-250 p-300 tcp/443 nanami.toml new.toml"),
     ("what_if", 2, "what-if --remove policies.next-5"),
+    ("plan_used", 2, "plan new.toml --against fleet.recording"),
     ("status", 2, "status -f fleet.recording"),
 ];
 
@@ -41,6 +43,7 @@ fn recording(intent: &Intent) -> String {
     let desired = compile(&intent, &Selection::default());
     let peer = |name: &str| intent.id::<PeerId>(name).unwrap();
     let (behind, silent) = (["p-3", "p-30", "p-300"].map(peer), peer("p-42"));
+    let (used_at, next) = (peer("p-320"), intent.id::<PolicyId>("next-5").unwrap());
     let (now, mut observed) = (Timestamp::from_millis(1_795_360_204_000), Observed::none().clone());
     let mut generations = std::collections::BTreeMap::new();
     for (id, _) in intent.peers() {
@@ -48,7 +51,17 @@ fn recording(intent: &Intent) -> String {
         generations.insert(id, Generation::new(4));
         let generation = Generation::new(if behind.contains(&id) { 3 } else { 4 });
         let digests = map.digests().to_vec();
-        let report = Report { generation, digests, ..Report::default() };
+        // Three of team-5 were at a peer of team-6 by the policy that new.toml takes away, the last of them two hours ago.
+        let used = |name: &str, hours: u64| Usage {
+            policy: next,
+            from: Some(peer(name)),
+            open: 0,
+            opened: 4,
+            last_use_age: Duration::from_secs(hours * 3600),
+        };
+        let usage =
+            if id == used_at { vec![used("p-270", 50), used("p-271", 2), used("p-299", 700)] } else { Vec::new() };
+        let report = Report { usage, generation, digests, ..Report::default() };
         let at = Timestamp::from_millis(now.as_millis() - if id == silent { 600_000 } else { 2_000 });
         observed.record(id, report, at).unwrap();
     }
@@ -56,8 +69,11 @@ fn recording(intent: &Intent) -> String {
 }
 
 fn ask(peers: usize) {
-    let desk = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| fs::write(desk.path().join(name), text).unwrap();
+    let passing = tempfile::tempdir().unwrap();
+    let kept = std::env::var_os("NANAMI_DESK").map(|folder| Path::new(&folder).join(peers.to_string()));
+    let desk = kept.as_deref().unwrap_or(passing.path());
+    fs::create_dir_all(desk).unwrap();
+    let write = |name: &str, text: &str| fs::write(desk.join(name), text).unwrap();
     let text = fleet(peers);
     let intent = Intent::from_toml(&text).unwrap();
     let other = "next-5 = { from = \"team-5\", to = \"lab-5\", allow = [\"tcp/443\"] }\n";
@@ -69,7 +85,7 @@ fn ask(peers: usize) {
     write("fleet.recording", &recording(&intent));
     for (name, code, line) in QUESTIONS {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nanami"));
-        let output = command.args(line.split(' ')).current_dir(desk.path()).env_remove("NANAMI_FILE").output().unwrap();
+        let output = command.args(line.split(' ')).current_dir(desk).env_remove("NANAMI_FILE").output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "nanami {line}\n{said}{errors}");

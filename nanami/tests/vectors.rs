@@ -93,6 +93,8 @@ fn questions() -> Value {
         {"verb": "check", "file": "broken.toml", "since": "acme.toml"},
         {"verb": "diff", "file": "opened.toml", "since": "acme.toml"},
         {"verb": "diff", "file": "acme.toml", "since": "acme.toml"},
+        {"verb": "bisect", "files": ["acme.toml", "drained.toml", "opened.toml"], "from": "ci-runner", "to": "vpc", "service": "tcp/443"},
+        {"verb": "bisect", "files": ["acme.toml", "opened.toml"], "from": "api-gateway", "to": "db-cluster", "service": "tcp/5432"},
         {"verb": "status", "file": "acme.recording"},
         {"verb": "export", "file": "phone.toml", "peer": "phone", "endpoint": "vpn.example.com:51820"},
     ])
@@ -118,6 +120,7 @@ fn line(ask: &Value) -> Vec<String> {
         "reach" => [option("to", "--to"), option("from", "--from"), option("user", "--user"), file].concat(),
         "impact" => list("gateways").chain(regions).chain(control).chain(file).collect(),
         "sweep" => [vec!["--sweep".to_owned()], file].concat(),
+        "bisect" => [vec![text("from"), text("to"), text("service")], list("files").collect()].concat(),
         "check" => [option("since", "--against"), file].concat(),
         "export" => [vec![text("peer")], option("endpoint", "--endpoint"), file].concat(),
         _ => file,
@@ -141,7 +144,8 @@ fn answer(ask: &Value) -> Value {
         return json!({"ask": ask, "exit": exit, "text": text});
     }
     let json: Value = serde_json::from_str(&says(&line, &["--json"]).1).unwrap();
-    json!({"ask": ask, "exit": exit, "text": text, "all": says(&line, &["--all"]).1, "json": json})
+    let (all, markdown) = (says(&line, &["--all"]).1, says(&line, &["--markdown"]).1);
+    json!({"ask": ask, "exit": exit, "text": text, "all": all, "markdown": markdown, "json": json})
 }
 
 /// Documents and answers are one test, for the answers are about the documents that it has written.

@@ -78,6 +78,10 @@ impl Answer {
         work(py, || Ok(self.said.text(all)))
     }
 
+    fn markdown(&self, py: Python<'_>, all: bool) -> PyResult<String> {
+        work(py, || Ok(nanami_plan::markdown(&self.said.text(all))))
+    }
+
     fn json(&self, py: Python<'_>) -> PyResult<String> {
         work(py, || self.said.json())
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nanami_model::{Actor, Intent, Observed, Recording, Timestamp, User, UserId};
+use nanami_plan::board::Detail;
 use nanami_plan::{Desired, Selection, View, compile};
 use pyo3::prelude::*;
 
@@ -25,21 +26,29 @@ pub(crate) struct Core {
     /// Shared by the revisions that came of one another by changes.
     lineage: Arc<()>,
     desired: OnceLock<Desired>,
+    /// Which gateways serve whom, as control had chosen; the order of the document, unless this comes of a recording.
+    selection: Arc<Selection>,
 }
 
 impl Core {
     pub(crate) fn of(intent: Intent) -> Self {
-        Self { intent, recording: None, lineage: Arc::default(), desired: OnceLock::new() }
+        let (recording, lineage, desired, selection) = Default::default();
+        Self { intent, recording, lineage, desired, selection }
     }
 
-    fn recorded(recording: Recording) -> Self {
-        Self { recording: Some(Arc::new(recording.clone())), ..Self::of(recording.intent().clone()) }
+    pub(crate) fn intent(&self) -> &Intent {
+        &self.intent
+    }
+
+    fn recorded(recording: Recording, selection: Selection) -> Self {
+        let of = Self::of(recording.intent().clone());
+        Self { recording: Some(Arc::new(recording)), selection: Arc::new(selection), ..of }
     }
 
     /// A revision that came of this one.
     fn next(&self, intent: Intent) -> Self {
-        let (recording, lineage) = (self.recording.clone(), Arc::clone(&self.lineage));
-        Self { intent, recording, lineage, desired: OnceLock::new() }
+        let (recording, lineage, selection) = (self.recording.clone(), self.lineage.clone(), self.selection.clone());
+        Self { intent, recording, lineage, desired: OnceLock::new(), selection }
     }
 
     /// The other workspace as a revision of this one: what both name is the same object.
@@ -51,7 +60,7 @@ impl Core {
     }
 
     fn desired(&self) -> &Desired {
-        self.desired.get_or_init(|| compile(&self.intent, &Selection::default()))
+        self.desired.get_or_init(|| compile(&self.intent, &self.selection))
     }
 
     fn observed(&self) -> &Observed {
@@ -179,12 +188,21 @@ impl Core {
         work(py, || Ok(Answer::of(self.view().overview())))
     }
 
-    fn to_svg(&self, py: Python<'_>) -> PyResult<String> {
-        work(py, || Ok(self.view().board().to_svg()))
+    /// The picture; with the plan over it that leads to another workspace.
+    #[pyo3(signature = (plan=None))]
+    fn to_svg(&self, py: Python<'_>, plan: Option<&Self>) -> PyResult<String> {
+        work(py, || Ok(self.board(plan, Detail::default().unexplained())?.to_svg()))
     }
 
-    fn to_html(&self, py: Python<'_>) -> PyResult<String> {
-        work(py, || Ok(self.view().board().to_html()))
+    /// The page, the same way.
+    #[pyo3(signature = (plan=None))]
+    fn to_html(&self, py: Python<'_>, plan: Option<&Self>) -> PyResult<String> {
+        work(py, || Ok(self.board(plan, Detail::default())?.to_html()))
+    }
+
+    /// This workspace without an object and all that cannot be without it, and what else goes.
+    fn without_object(&self, py: Python<'_>, section: &str, name: &str) -> PyResult<(Self, Vec<String>)> {
+        work(py, || self.bereft(section, name))
     }
 
     #[pyo3(signature = (peer, endpoint=None))]
@@ -194,6 +212,6 @@ impl Core {
 
     /// Says which names are near one that a section of the document does not have.
     fn known(&self, py: Python<'_>, section: &str, name: &str) -> PyResult<()> {
-        work(py, || Ok(name::known(&self.intent, section, name)?))
+        work(py, || Ok(name::object(&self.intent, section, name).map(drop)?))
     }
 }

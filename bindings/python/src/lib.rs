@@ -6,6 +6,7 @@
 #![expect(clippy::result_large_err, reason = "an error is moved twice and becomes an exception, which costs far more")]
 
 mod answer;
+mod bisect;
 mod changes;
 mod core;
 mod edge;
@@ -17,6 +18,8 @@ mod trouble;
 mod _nanami {
     #[pymodule_export]
     use super::answer::Answer;
+    #[pymodule_export]
+    use super::bisect::bisect;
     #[pymodule_export]
     use super::changes::Changes;
     #[pymodule_export]

@@ -21,6 +21,9 @@ def vectors(name: str) -> list[Any]:
 
 def asked(ask: Vector) -> nanami.Answer | str:
     """The question in the words of Python."""
+    if ask["verb"] == "bisect":
+        documents = {file: nanami.Workspace.read(DOCUMENTS / file) for file in ask["files"]}
+        return nanami.bisect(ask["from"], ask["to"], ask["service"], documents)
     workspace = nanami.Workspace.read(DOCUMENTS / ask["file"])
     since = nanami.Workspace.read(DOCUMENTS / ask["since"]) if "since" in ask else None
     match ask["verb"]:
@@ -54,6 +57,7 @@ def test_an_answer_is_the_commands_word_for_word(vector: Vector) -> None:
     assert str(answer).rstrip("\n") == vector["text"]
     if isinstance(answer, nanami.Answer):
         assert f"{answer:#}".rstrip("\n") == vector["all"]
+        assert answer.to_markdown() == vector["markdown"]
         assert json.loads(answer.to_json()) == vector["json"]
 
 

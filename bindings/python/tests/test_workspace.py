@@ -138,3 +138,31 @@ def test_handles_say_what_they_are(acme: nanami.Workspace) -> None:
     for made in (nanami.ChangeSet, nanami.Board):
         with pytest.raises(TypeError):
             made()
+
+
+def test_an_object_goes_with_all_that_cannot_be_without_it(acme: nanami.Workspace) -> None:
+    with acme.draft() as draft:
+        draft.add(nanami.Peer("db-replica", groups=["data"], networks=["prod"]))
+        others = draft.remove_with_dependents(draft.peers["ci-runner"])
+    assert sorted(others) == ["assertion deploys-survive", "policy ci-deploys", "policy ci-to-vpc"]
+    after = acme.apply(draft.changes)
+    assert "ci-runner" not in after.peers and "db-replica" in after.peers
+    assert set(acme.policies) - set(after.policies) == {"ci-deploys", "ci-to-vpc"}
+    with acme.draft() as draft:
+        draft.remove_with_dependents(draft.gateways["us-east"])
+    after = acme.apply(draft.changes)
+    assert "us-east" not in after.gateways and "us-east" not in after.peers
+    assert after.routes["vpc"].gateways == ("eu-west",), "what can do without it stays"
+    with pytest.raises(nanami.UnknownName, match="did you mean ci-runner"):
+        acme.draft().remove_with_dependents(nanami.Peer("ci-runer"))
+
+
+def test_a_plan_lies_over_the_board(acme: nanami.Workspace) -> None:
+    with acme.draft() as draft:
+        del draft.policies["ci-to-vpc"]
+    after = acme.apply(draft.changes)
+    board, plan = acme.board(plan=after), after.plan(since=acme)
+    assert repr(board) == "<Board: acme with 8 peers, under a plan>"
+    assert f"plan {plan.id[:6]} from revision 1, not applied: 0 gained, 1 lost, 0 rerouted, 0 disturbed" in board.to_svg()
+    assert "plan: lost tcp/443" in board.to_html() and "does lost" not in after.board().to_svg()
+    assert "does lost" in plan._repr_html_(), "a notebook shows the plan over the board"

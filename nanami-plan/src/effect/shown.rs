@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use nanami_model::{PeerId, PolicyId, Services};
+
 use super::{Effect, Passage};
 use crate::desired::Desired;
 use crate::words::Words;
@@ -63,6 +65,23 @@ impl Effect {
                 with(Difference::Disturbed, passage);
             }
         }
+    }
+
+    /// Whether a policy let something through between two peers that is lost, of what was compared class by class.
+    pub(crate) fn loses(&self, from: PeerId, to: PeerId, policy: PolicyId) -> bool {
+        let Some(before) = self.before() else { return false };
+        let (Some(a), Some(b)) = (before.intent().slot(from), before.intent().slot(to)) else { return false };
+        let blocks =
+            self.0.blocks.iter().flatten().filter(|block| a != b && block.from.contains(a) && block.to.contains(b));
+        let mut lost = blocks.filter_map(|block| block.lost.as_ref()).peekable();
+        if lost.peek().is_none() {
+            return false;
+        }
+        let grants = before.access().grants(from, to.into());
+        let gives = |services: &Services| {
+            grants.iter().any(|grant| grant.policy == policy && grant.services.intersection(services).is_some())
+        };
+        lost.any(gives)
     }
 
     /// Shows all that was compared class by class; all of it goes directly.

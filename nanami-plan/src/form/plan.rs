@@ -6,7 +6,7 @@ use super::assertions::Judged;
 use super::comparison::{Approval, EditForm, Reachability};
 use super::notice::NoticeForm;
 use super::status::DriftForm;
-use super::{Head, Kind, LISTED, Listed};
+use super::{Head, Kind, LISTED, Listed, millis};
 use crate::guarantee::Guarantee;
 use crate::plan::Plan;
 use crate::step::Step;
@@ -24,6 +24,8 @@ pub(super) struct PlanForm {
     author: Option<String>,
     changes: Listed<EditForm>,
     reachability: Reachability,
+    /// How much of all that is lost was used, listed or not; `null` if of none it is known.
+    lost_in_use: Option<InUseForm>,
     assertions: Judged,
     approvals: Vec<Approval>,
     rollout: Rollout,
@@ -35,6 +37,14 @@ pub(super) struct PlanForm {
     altered: Listed<DriftForm>,
     /// What is legal and still suspicious, and was not before the change.
     notices: Listed<NoticeForm>,
+}
+
+/// How many of many are known to be used, and how long ago the latest was.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct InUseForm {
+    count: usize,
+    last_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -86,6 +96,10 @@ impl Serialize for Plan {
             author: self.author.map(|user| names.of(user)),
             changes: EditForm::list(&self.edits),
             reachability: Reachability::of(&self.effect, &|passage| self.evidence.about(passage)),
+            lost_in_use: self
+                .evidence
+                .in_use(&self.effect)
+                .map(|used| InUseForm { count: used.count, last_ms: millis(used.last) }),
             assertions: Judged::of(after.assertions().len(), &self.check_assertions(&[])),
             approvals: Approval::all(&self.effect),
             rollout: Rollout {

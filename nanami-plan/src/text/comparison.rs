@@ -25,7 +25,7 @@ impl fmt::Display for Comparison {
         let mut lines = vec![format!("{}: {changes}, {sums}", self.workspace), String::new()];
         lines.extend(edit_lines(&self.edits, if all { Limit::NONE } else { Limit::rows(ROWS) }));
         lines.push(String::new());
-        lines.extend(super::effect::lines(effect, if all { Limit::NONE } else { Limit::rows(3) }, &|_| None));
+        lines.extend(super::effect::lines(effect, if all { Limit::NONE } else { Limit::rows(3) }, &|_| None, None));
         f.write_str(&lines.join("\n"))
     }
 }

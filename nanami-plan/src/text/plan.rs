@@ -16,6 +16,7 @@ use crate::names::Names;
 use crate::notice::Notice;
 use crate::plan::Plan;
 use crate::stage::Stage;
+use crate::usage::InUse;
 
 /// The longest text that is not asked to be complete.
 const LINES: usize = 24;
@@ -52,6 +53,7 @@ struct Text<'a> {
     stages: Vec<(Stage, Vec<Row>)>,
     asserted: Result<(), AssertionsFailed>,
     notices: Vec<Notice>,
+    in_use: Option<InUse>,
 }
 
 impl<'a> Text<'a> {
@@ -59,7 +61,8 @@ impl<'a> Text<'a> {
         let rows = |stage| if full { rollout::each(&plan.steps, stage) } else { rollout::gathered(&plan.steps, stage) };
         let stages = Stage::ALL.map(|stage| (stage, rows(stage))).to_vec();
         let notices = if plan.is_empty() { Vec::new() } else { plan.notices() };
-        Self { plan, full, limit: Limit::NONE, stages, asserted: plan.check_assertions(&[]), notices }
+        let in_use = plan.evidence.in_use(&plan.effect);
+        Self { plan, full, limit: Limit::NONE, stages, asserted: plan.check_assertions(&[]), notices, in_use }
     }
 
     fn lines(&mut self, reach: Limit, rest: Limit) -> Vec<String> {
@@ -105,7 +108,7 @@ impl<'a> Text<'a> {
     fn reachability(&self, limit: Limit) -> Vec<String> {
         let used = |passage: &Passage| self.plan.evidence.about(passage);
         let evidence = |passage: &Passage| Some(used(passage).map_or_else(|| "use unknown".to_owned(), super::used));
-        super::effect::lines(&self.plan.effect, limit, &evidence)
+        super::effect::lines(&self.plan.effect, limit, &evidence, self.in_use)
     }
 
     /// Assertions, approval and notices: what stands between the plan and its being applied, and what to look at before.

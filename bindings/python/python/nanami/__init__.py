@@ -12,7 +12,10 @@ code, and asked: :meth:`~Workspace.plan`, :meth:`~Workspace.explain`, :meth:`~Wo
 from ._answer import Answer
 from ._answers import (
     Allowed,
+    Asked,
+    Bisected,
     Comparison,
+    Culprit,
     Denied,
     Effect,
     Explanation,
@@ -22,6 +25,7 @@ from ._answers import (
     Plan,
     Reach,
     Sweep,
+    Turn,
 )
 from ._board import Board
 from ._changes import ChangeSet
@@ -77,6 +81,7 @@ from ._results import (
     Gate,
     Ground,
     Hop,
+    InUse,
     Judged,
     Notice,
     Outcome,
@@ -94,14 +99,16 @@ from ._results import (
     Who,
 )
 from ._wg_quick import Dropped, Guess, Imported, NoFiles, import_wg_quick
-from ._workspace import WhatIf, Workspace
+from ._workspace import WhatIf, Workspace, bisect
 
 __all__ = [
     "Allowed",
     "Altered",
     "Answer",
     "Approval",
+    "Asked",
     "Assertion",
+    "Bisected",
     "Board",
     "Broken",
     "ChangeRefused",
@@ -109,6 +116,7 @@ __all__ = [
     "Comparison",
     "Condition",
     "Crowded",
+    "Culprit",
     "Denied",
     "DocumentError",
     "DocumentErrors",
@@ -133,6 +141,7 @@ __all__ = [
     "Impact",
     "Imported",
     "InRegion",
+    "InUse",
     "InternalError",
     "JoinKey",
     "Judged",
@@ -172,6 +181,7 @@ __all__ = [
     "Sweep",
     "Toll",
     "TooMany",
+    "Turn",
     "UnknownName",
     "Used",
     "User",
@@ -181,5 +191,6 @@ __all__ = [
     "WhatIf",
     "Who",
     "Workspace",
+    "bisect",
     "import_wg_quick",
 ]

@@ -39,6 +39,10 @@ class Answer:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {' '.join(str(self).partition(chr(10))[0].split())}>"
 
+    def to_markdown(self, *, all: bool = False) -> str:
+        """What the command prints with ``--markdown``, for a review comment; ``all`` leaves nothing out."""
+        return self._native.markdown(all)
+
     def to_json(self) -> str:
         """What the command prints with ``--json``."""
         return json.dumps(json.loads(self._native.json()), indent=2, ensure_ascii=False)

@@ -24,6 +24,7 @@ from ._results import (
     Flows,
     Ground,
     Hop,
+    InUse,
     Judged,
     Notice,
     Outcome,
@@ -64,6 +65,8 @@ class Plan(Answer):
     author: str | None
     changes: Listed[Edit]
     reachability: Reachability
+    lost_in_use: InUse | None
+    """How much of all that is lost was used, listed or not; ``None`` if of none it is known."""
     assertions: Judged
     approvals: tuple[Approval, ...]
     rollout: Rollout
@@ -234,3 +237,44 @@ class Overview(Answer):
     failovers: tuple[str, ...]
     notices: Listed[Notice]
     """What is legal and still suspicious, also by what is reported."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one workspace of a row says of a flow."""
+
+    file: str
+    """What the workspace is called."""
+    verdict: Literal["allowed", "denied", "unknown"]
+    """``unknown`` where an end of the flow is not there."""
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """The fewest changes that turn the verdict by themselves, and what they mean."""
+
+    workspace: str
+    changes: Listed[Edit]
+    reachability: Reachability
+    approvals: tuple[Approval, ...]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Between which two workspaces the verdict turned last, and by what."""
+
+    before: str
+    after: str
+    culprit: Culprit
+
+
+@dataclass(frozen=True, repr=False)
+class Bisected(Answer):
+    """What a row of workspaces says of one flow, and which change turned that last."""
+
+    flow: str
+    last: Literal["allowed", "denied", "unknown"]
+    """What the newest says."""
+    turn: Turn | None
+    """``None`` if all say the same."""
+    documents: tuple[Asked, ...]

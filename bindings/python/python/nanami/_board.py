@@ -21,20 +21,21 @@ class Board:
 
     _core: _nanami.Core
     _peers: int
+    _plan: _nanami.Core | None
 
     @classmethod
-    def _of(cls, core: _nanami.Core, peers: int) -> Board:
+    def _of(cls, core: _nanami.Core, peers: int, plan: _nanami.Core | None = None) -> Board:
         made = object.__new__(cls)
-        made._core, made._peers = core, peers
+        made._core, made._peers, made._plan = core, peers, plan
         return made
 
     def to_svg(self) -> str:
-        """The picture, which stands alone."""
-        return self._core.to_svg()
+        """The picture, which stands alone: no script, nothing fetched."""
+        return self._core.to_svg(self._plan)
 
     def to_html(self) -> str:
         """One self-contained page: it filters, and each link shows its explanation."""
-        return self._core.to_html()
+        return self._core.to_html(self._plan)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Writes the picture to a file that ends with ``.svg``, the page to any other."""
@@ -42,7 +43,8 @@ class Board:
         path.write_text(self.to_svg() if path.suffix == ".svg" else self.to_html(), encoding="utf-8")
 
     def __repr__(self) -> str:
-        return f"<Board: {self._core.name} with {self._peers} peers>"
+        plan = "" if self._plan is None else ", under a plan"
+        return f"<Board: {self._core.name} with {self._peers} peers{plan}>"
 
     def _repr_svg_(self) -> str:
         return self.to_svg()

@@ -215,6 +215,19 @@ class Draft:
         for entity in entities:
             del self._section(type(entity))[entity.name]
 
+    def remove_with_dependents(self, *entities: Entity) -> tuple[str, ...]:
+        """Takes each out with all that cannot be without it, and says what else goes, as ``policy ci-to-vpc``.
+
+        What can do without it stays and no longer names it. What was drafted until then has to be without mistakes.
+        """
+        others: list[str] = []
+        for entity in entities:
+            core = _nanami.Core.read(json.dumps(self._document), "objects")
+            bereft, gone = core.without_object(entity.SECTION, entity.name)
+            _follow(self._document, json.loads(core.to_json()), json.loads(bereft.to_json()))
+            others += gone
+        return tuple(others)
+
     def _section(self, cls: type[E]) -> DraftSection[E]:
         return DraftSection(cls, self._document, self._core)
 
@@ -233,3 +246,18 @@ class Draft:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if kind is None:
             self.changes  # noqa: B018 - it raises what is wrong, at the end of the block
+
+
+def _follow(document: Document, before: Document, after: Document) -> None:
+    """Makes the changes between two documents in a third one, which may say more."""
+    for key in before.keys() | after.keys():
+        was, now = before.get(key), after.get(key)
+        if was == now:
+            continue
+        held = document.get(key)
+        if isinstance(held, dict) and isinstance(was, dict) and isinstance(now, dict):
+            _follow(held, was, now)
+        elif key in after:
+            document[key] = now
+        else:
+            document.pop(key, None)

@@ -36,6 +36,14 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
+class InUse:
+    """How many of many are known to be used, and how long ago the latest was."""
+
+    count: int
+    last: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Used:
     """How much something was used; ``None`` is unknown."""
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar, cast, final
 
 from . import _nanami
 from ._answers import (
+    Bisected,
     Allowed,
     Comparison,
     Denied,
@@ -213,7 +214,7 @@ class Workspace:
     def plan(self, *, since: Workspace | None = None, by: str | None = None) -> Plan:
         """What the workspace means, or what changes from what runs now (``since``); ``by`` proposes it."""
         native = self._core.plan(None if since is None else since._core, by)
-        return Plan._with(native, self.board())
+        return Plan._with(native, self.board() if since is None else since.board(plan=self))
 
     def compare(self, since: Workspace) -> Comparison:
         """What differs from an older workspace, and what that means for who reaches what (the command's ``diff``)."""
@@ -282,9 +283,12 @@ class Workspace:
         """Which peers match, are behind, were altered or are silent, by a recording; of a document everything is planned."""
         return Overview._of(self._core.status())
 
-    def board(self) -> Board:
-        """The workspace as a picture, drawn when it is looked at."""
-        return Board._of(self._core, len(self.peers) + len(self.gateways))
+    def board(self, *, plan: Workspace | None = None) -> Board:
+        """The workspace as a picture, drawn when it is looked at.
+
+        With ``plan``, the workspace that it shall become: what that gains, loses, reroutes and disturbs lies over the picture.
+        """
+        return Board._of(self._core, len(self.peers) + len(self.gateways), None if plan is None else plan._core)
 
     def export(self, peer: str, *, endpoint: str | None = None) -> str:
         """The ``wg-quick`` file of a plain device, without its private key; ``endpoint`` is where its gateway is reached.
@@ -337,6 +341,17 @@ class WhatIf:
 
     def _repr_html_(self) -> str:
         return self.plan._repr_html_()
+
+
+def bisect(from_: str, to: str, service: str, workspaces: Mapping[str, Workspace]) -> Bisected:
+    """Which change broke a flow, or opened it: workspaces by what they are called, the oldest first.
+
+    Raises :class:`UnknownName` if none has both ends, :class:`ChangeRefused` if one cannot follow the one before it.
+    """
+    if not workspaces:
+        raise ValueError("no workspace was given to ask")
+    documents = [(name, workspace._core) for name, workspace in workspaces.items()]
+    return Bisected._of(_nanami.bisect(from_, to, service, documents))
 
 
 def _list(names: Iterable[str]) -> list[str]:

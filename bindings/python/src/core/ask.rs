@@ -1,6 +1,7 @@
 //! The questions: each gives what the verb of the command gives.
 
 use nanami_model::{Endpoint, Flow, GatewayId, Observed, PeerId, RegionId, Service, UserId};
+use nanami_plan::board::{Board, Detail};
 use nanami_plan::{Base, Failure, Who, plan};
 
 use super::{Core, name};
@@ -26,6 +27,24 @@ impl Core {
     pub(super) fn compared(&self, since: &Self) -> Result<Answer, Trouble> {
         let next = since.followed_by(self)?;
         Ok(Answer::comparison(since.desired().what_if(&next.intent).comparison()))
+    }
+
+    /// The board, with the plan over it that leads to another workspace.
+    pub(super) fn board(&self, wanted: Option<&Self>, detail: Detail) -> Result<Board, Trouble> {
+        let Some(wanted) = wanted else { return Ok(self.view().board_in(detail)) };
+        let next = self.followed_by(wanted)?;
+        let plan = plan(&Base::settled(self.desired()), next.desired(), self.observed(), self.at());
+        Ok(self.view().board_of(&plan, detail))
+    }
+
+    /// The workspace without an object and all that cannot be without it, and kind and name of what else goes.
+    pub(super) fn bereft(&self, section: &str, name: &str) -> Result<(Self, Vec<String>), Trouble> {
+        let id = name::object(&self.intent, section, name)?;
+        let mut draft = self.intent.draft();
+        let others = name::bereave(&mut draft, id);
+        let others = others.into_iter().map(|id| self.intent.label(id).to_string()).collect();
+        let changes = draft.into_changes().danger_allow_mass_removal();
+        Ok((self.next(self.intent.apply(self.intent.owner(), &changes)?), others))
     }
 
     /// The peers whose map would be another one.
@@ -68,7 +87,7 @@ impl Core {
             dying.push(Failure::region(self.intent.id::<RegionId>(name)?));
         }
         for host in hosts {
-            dying.push(Failure::host(name::host(&self.intent, host)?));
+            dying.push(Failure::host(self.intent.host(host)?));
         }
         dying.extend(without_control.then(Failure::control));
         let failure = dying.into_iter().reduce(Failure::and).ok_or_else(|| {

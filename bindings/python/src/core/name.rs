@@ -1,8 +1,8 @@
-//! Names that a question uses: a destination, a host, and which names are near one that is nobody's.
+//! Names that a question uses: a destination, an object, and which names are near one that is nobody's.
 
 use nanami_model::{
-    AssertionId, Destination, GatewayId, GroupId, Intent, JoinKeyId, Name, NetworkId, PeerId, PolicyId, RegionId,
-    RouteId, UnknownName, UserId,
+    AssertionId, Destination, Draft, GatewayId, GroupId, Intent, JoinKeyId, NetworkId, ObjectId, PeerId, PolicyId,
+    RegionId, RouteId, UnknownName, UserId,
 };
 
 use crate::trouble::Trouble;
@@ -18,28 +18,39 @@ pub(super) fn destination(intent: &Intent, name: &str) -> Result<Destination, Tr
     }
 }
 
-/// A host that some gateway stands on.
-pub(super) fn host(intent: &Intent, text: &str) -> Result<Name, Trouble> {
-    let mut hosts = intent.gateways().filter_map(|(_, gateway)| gateway.host());
-    hosts.find(|host| host.as_str() == text).cloned().ok_or_else(|| {
-        let message = format!("no gateway stands on a host {text:?}");
-        let remedy = "a gateway's host stands in the document as gateways.NAME.host";
-        Trouble::new("UnknownName", "name.unknown", message, remedy)
+/// The object of this name in a section of the document; what declares a gateway declares a peer, which is the object.
+pub(super) fn object(intent: &Intent, section: &str, name: &str) -> Result<ObjectId, UnknownName> {
+    Ok(match section {
+        "users" => intent.id::<UserId>(name)?.into(),
+        "groups" => intent.id::<GroupId>(name)?.into(),
+        "networks" => intent.id::<NetworkId>(name)?.into(),
+        "regions" => intent.id::<RegionId>(name)?.into(),
+        "gateways" => {
+            let gateway = intent.id::<GatewayId>(name)?;
+            intent.get(gateway).map_or(gateway.into(), |gateway| gateway.peer().into())
+        }
+        "routes" => intent.id::<RouteId>(name)?.into(),
+        "policies" => intent.id::<PolicyId>(name)?.into(),
+        "join_keys" => intent.id::<JoinKeyId>(name)?.into(),
+        "assertions" => intent.id::<AssertionId>(name)?.into(),
+        _ => intent.id::<PeerId>(name)?.into(),
     })
 }
 
-/// Whether a section of the document has an object of this name.
-pub(super) fn known(intent: &Intent, section: &str, name: &str) -> Result<(), UnknownName> {
-    match section {
-        "users" => intent.id::<UserId>(name).map(drop),
-        "groups" => intent.id::<GroupId>(name).map(drop),
-        "networks" => intent.id::<NetworkId>(name).map(drop),
-        "regions" => intent.id::<RegionId>(name).map(drop),
-        "gateways" => intent.id::<GatewayId>(name).map(drop),
-        "routes" => intent.id::<RouteId>(name).map(drop),
-        "policies" => intent.id::<PolicyId>(name).map(drop),
-        "join_keys" => intent.id::<JoinKeyId>(name).map(drop),
-        "assertions" => intent.id::<AssertionId>(name).map(drop),
-        _ => intent.id::<PeerId>(name).map(drop),
+/// Removes an object with all that cannot be without it; gives back what else goes.
+pub(super) fn bereave(draft: &mut Draft, id: ObjectId) -> Vec<ObjectId> {
+    match id {
+        ObjectId::User(id) => draft.remove_with_dependents(id),
+        ObjectId::Group(id) => draft.remove_with_dependents(id),
+        ObjectId::Network(id) => draft.remove_with_dependents(id),
+        ObjectId::Region(id) => draft.remove_with_dependents(id),
+        ObjectId::Peer(id) => draft.remove_with_dependents(id),
+        ObjectId::Gateway(id) => draft.remove_with_dependents(id),
+        ObjectId::Route(id) => draft.remove_with_dependents(id),
+        ObjectId::Policy(id) => draft.remove_with_dependents(id),
+        ObjectId::JoinKey(id) => draft.remove_with_dependents(id),
+        ObjectId::Assertion(id) => draft.remove_with_dependents(id),
+        ObjectId::Session(id) => draft.remove_with_dependents(id),
+        ObjectId::Workspace(id) => draft.remove_with_dependents(id),
     }
 }

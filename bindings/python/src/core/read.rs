@@ -1,6 +1,7 @@
 //! How a text becomes a workspace.
 
 use nanami_model::{Intent, Recording};
+use nanami_plan::Selection;
 
 use super::Core;
 use crate::trouble::{Source, Trouble};
@@ -41,5 +42,12 @@ fn recording(text: &str, file: Option<&str>) -> Result<Core, Trouble> {
         let remedy = "record the workspace again, with the release that runs it";
         Trouble::new("RecordingRefused", "recording.unreadable", message, remedy)
     })?;
-    Ok(Core::recorded(recording))
+    let selection = recording.selection().map_or_else(|| Ok(Selection::default()), serde_json::from_str);
+    let selection = selection.map_err(|error| {
+        let file = file.unwrap_or("the text");
+        let message = format!("{file} says in no words of this release which gateways serve whom: {error}");
+        let remedy = "read it with the release that wrote it, or record the workspace again";
+        Trouble::new("RecordingRefused", "recording.unreadable", message, remedy)
+    })?;
+    Ok(Core::recorded(recording, selection))
 }
