@@ -23,6 +23,7 @@ mod secret;
 mod service;
 mod text;
 mod tunnel;
+mod uapi;
 mod wg_quick;
 mod wg_quick_folder;
 
@@ -71,6 +72,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "report", run: report::target, rounds: 100_000 },
     Target { name: "secret", run: secret::target, rounds: 50_000 },
     Target { name: "service", run: service::target, rounds: 100_000 },
+    Target { name: "uapi", run: uapi::target, rounds: 20_000 },
     Target { name: "wg_quick", run: wg_quick::target, rounds: 4000 },
     Target { name: "wg_quick_folder", run: wg_quick_folder::target, rounds: 200 },
 ];

@@ -40,6 +40,7 @@ replays! {
     report,
     secret,
     service,
+    uapi,
     wg_quick,
     wg_quick_folder,
 }

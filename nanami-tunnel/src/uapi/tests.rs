@@ -65,7 +65,7 @@ fn key(n: u8) -> PublicKey {
     private(n).public()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
