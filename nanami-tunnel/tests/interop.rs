@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
+mod control;
 
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
@@ -27,6 +28,15 @@ fn wireguard_go_and_we_carry_each_others_streams() {
 #[ignore = "needs root, wireguard-go, wg, ip and unshare"]
 fn wireguard_go_may_speak_first() {
     in_a_namespace("wireguard_go_may_speak_first", they_first());
+}
+
+#[test]
+#[ignore = "needs root, wireguard-go, wg, ip and unshare"]
+fn wg_configures_an_interface_through_our_control_socket() {
+    in_a_namespace(
+        "wg_configures_an_interface_through_our_control_socket",
+        control::wg_says_what_it_says_to_the_kernel(),
+    );
 }
 
 /// Runs `test` in a process of its own, in a network namespace of its own.
