@@ -6,6 +6,8 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
+use super::outer::Outer;
+
 /// Inner (plaintext) IP packets.
 ///
 /// ```
@@ -63,28 +65,33 @@ impl<P: AsRef<[u8]>> FromIterator<P> for Packets {
     }
 }
 
-/// Outer (UDP) datagrams, each with the address that it came from or goes to.
+/// Outer (UDP) datagrams, each with the ends that it came from or goes to.
 #[derive(Debug, Default)]
 pub struct Datagrams {
     bytes: Vec<u8>,
-    entries: Vec<(SocketAddr, Range<usize>)>,
+    entries: Vec<(Outer, Range<usize>)>,
 }
 
 /// One datagram of a batch.
 #[derive(Debug, Clone, Copy)]
 pub struct Datagram<'a> {
-    address: SocketAddr,
+    outer: Outer,
     contents: &'a [u8],
 }
 
 impl<'a> Datagram<'a> {
-    pub(crate) fn new(address: SocketAddr, contents: &'a [u8]) -> Self {
-        Self { address, contents }
+    pub(crate) fn new(outer: Outer, contents: &'a [u8]) -> Self {
+        Self { outer, contents }
+    }
+
+    /// Its ends and its congestion mark.
+    pub fn outer(&self) -> Outer {
+        self.outer
     }
 
     /// Where it came from, or goes to.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.outer.remote()
     }
 
     /// What the UDP datagram holds.
@@ -101,16 +108,21 @@ impl Datagrams {
 
     /// Copies a datagram to the end of the batch.
     pub fn push(&mut self, address: SocketAddr, contents: &[u8]) {
+        self.push_with_outer(Outer::new(address), contents);
+    }
+
+    /// Copies a datagram to the end of the batch, with all that is known about its outer header.
+    pub fn push_with_outer(&mut self, outer: Outer, contents: &[u8]) {
         if self.entries.is_empty() {
             self.bytes.clear();
         }
         let start = self.bytes.len();
         self.bytes.extend_from_slice(contents);
-        self.entries.push((address, start..self.bytes.len()));
+        self.entries.push((outer, start..self.bytes.len()));
     }
 
     /// Lets `fill` write at most `room` bytes straight into the batch and say how many it wrote.
-    pub(crate) fn push_with(&mut self, address: SocketAddr, room: usize, fill: impl FnOnce(&mut [u8]) -> usize) {
+    pub(crate) fn push_with(&mut self, outer: Outer, room: usize, fill: impl FnOnce(&mut [u8]) -> usize) {
         if self.entries.is_empty() {
             self.bytes.clear();
         }
@@ -118,18 +130,23 @@ impl Datagrams {
         self.bytes.resize(start + room, 0);
         let written = fill(&mut self.bytes[start..]).min(room);
         self.bytes.truncate(start + written);
-        self.entries.push((address, start..start + written));
+        self.entries.push((outer, start..start + written));
     }
 
     /// The datagrams, in the order in which they came.
     pub fn iter(&self) -> impl Iterator<Item = Datagram<'_>> {
-        self.entries.iter().map(|(address, range)| Datagram::new(*address, &self.bytes[range.clone()]))
+        self.entries.iter().map(|(outer, range)| Datagram::new(*outer, &self.bytes[range.clone()]))
+    }
+
+    /// The datagram at this place.
+    pub fn get(&self, at: usize) -> Option<Datagram<'_>> {
+        self.entries.get(at).map(|(outer, range)| Datagram::new(*outer, &self.bytes[range.clone()]))
     }
 
     /// Hands the datagrams out and leaves the batch empty, with its memory.
     pub fn drain(&mut self) -> impl Iterator<Item = Datagram<'_>> {
         let Self { bytes, entries } = self;
-        entries.drain(..).map(|(address, range)| Datagram::new(address, &bytes[range]))
+        entries.drain(..).map(|(outer, range)| Datagram::new(outer, &bytes[range]))
     }
 
     /// How many datagrams there are.

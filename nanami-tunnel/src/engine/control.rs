@@ -5,11 +5,11 @@
 //! timer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nanami_model::{Cidr, Neighbor, NetworkMap, PublicKey};
+use nanami_model::{Cidr, Neighbor, NetworkMap, PresharedKey, PublicKey};
 
 use super::batch::{Datagram, Datagrams};
 use super::counters::Counters;
@@ -18,11 +18,13 @@ use super::failover::Failover;
 use super::link::Link;
 use super::map::{Applied, Held, MapError};
 use super::peer::{Peer, PeerIndex, endpoint_of};
-use super::probe::{FAST, SLOW};
 use super::random::Random;
 use super::shared::{Shared, Snapshot};
 use super::timers::{Timer, Timers};
 use super::usage::{Attempt, Usage};
+
+mod care;
+mod live;
 
 /// The part of an engine that takes maps, hints and time.
 pub struct ControlHalf {
@@ -33,6 +35,9 @@ pub struct ControlHalf {
     map: NetworkMap,
     held: Option<Held>,
     hints: BTreeMap<PublicKey, Vec<SocketAddr>>,
+    preshared: BTreeMap<PublicKey, Arc<PresharedKey>>,
+    /// Nothing goes out and nothing is due: see [`ControlHalf::handle_down`].
+    is_down: bool,
     out: Datagrams,
     /// How many of `out` were handed out.
     sent: usize,
@@ -59,6 +64,8 @@ impl ControlHalf {
             map: NetworkMap::default(),
             held: None,
             hints: BTreeMap::new(),
+            preshared: BTreeMap::new(),
+            is_down: false,
             out: Datagrams::new(),
             sent: 0,
         }
@@ -77,6 +84,7 @@ impl ControlHalf {
         let changed = self.changed_neighbors(map);
         self.swap_snapshot(now, map);
         (self.map, self.held) = (map.clone(), Some(held));
+        self.preshared.retain(|key, _| map.neighbor(key).is_some());
         self.recheck_flows();
         self.watch(now);
         Ok(Applied { generation: map.generation(), changed })
@@ -117,7 +125,9 @@ impl ControlHalf {
     pub fn handle_network_changed(&mut self, now: Instant) {
         let snapshot = self.shared.snapshot.load_full();
         for peer in &snapshot.peers {
-            peer.lock().seal(now, &self.shared, &[], &mut self.out);
+            let mut state = peer.lock();
+            state.endpoint.forget_local();
+            state.seal(now, &self.shared, &[], &mut self.out);
         }
     }
 
@@ -141,7 +151,7 @@ impl ControlHalf {
     pub fn poll_output(&mut self) -> Output<'_> {
         self.arm_touched();
         if self.sent < self.out.len() {
-            let datagram = self.out.iter().nth(self.sent).expect("`sent` is below the length");
+            let datagram = self.out.get(self.sent).expect("`sent` is below the length");
             self.sent += 1;
             return Output::Transmit(datagram);
         }
@@ -230,17 +240,21 @@ impl ControlHalf {
     }
 
     fn new_peer(&mut self, now: Instant, neighbor: &Neighbor, taken: &mut BTreeSet<PeerIndex>) -> Peer {
-        let index = loop {
-            let index = PeerIndex::from_bits(self.random.next_u64() as u32);
-            if taken.insert(index) {
-                break index;
-            }
-        };
-        let peer = Peer::new(now, neighbor.key(), index);
+        let index = self.new_index(taken);
+        let peer = Peer::new(now, neighbor.key(), index, self.preshared.get(&neighbor.key()).cloned());
         if let Some(hints) = self.hints.get(&neighbor.key()) {
             peer.lock().endpoint.hint(hints);
         }
         peer
+    }
+
+    fn new_index(&mut self, taken: &mut BTreeSet<PeerIndex>) -> PeerIndex {
+        loop {
+            let index = PeerIndex::from_bits(self.random.next_u64() as u32);
+            if taken.insert(index) {
+                return index;
+            }
+        }
     }
 
     /// Ends the flows that the new map does not allow.
@@ -255,120 +269,6 @@ impl ControlHalf {
             },
             |key| snapshot.is_own(key.own.0) && snapshot.table.egress(key.other.0).is_some(),
         );
-    }
-
-    /// Arms what the map asks for: carriers with standbys are probed fast, and they and neighbors with a keepalive are
-    /// kept reachable.
-    fn watch(&mut self, now: Instant) {
-        let snapshot = self.shared.snapshot.load_full();
-        let carriers = snapshot.table.ranked().iter().flat_map(|prefix| snapshot.table.carriers(*prefix));
-        // A carrier without a host address of its own cannot be asked, so nothing is concluded from its silence.
-        let can_be_asked = |slot: &&usize| {
-            let neighbor = self.map.neighbor(&snapshot.peers[**slot].key);
-            neighbor.is_some_and(|neighbor| probe_addresses(&snapshot, **slot, neighbor).is_some())
-        };
-        let carriers: Vec<_> = carriers.filter(can_be_asked).map(|slot| snapshot.peers[*slot].key).collect();
-        self.failover.watch(now, &carriers);
-        let keys: Vec<_> = self.map.neighbors().iter().map(Neighbor::key).collect();
-        for key in keys {
-            if self.must_stay_reachable(&key) {
-                self.timers.arm_by(Timer::Reach(key), now);
-            }
-            if self.failover.is_watched(&key) {
-                self.timers.arm_by(Timer::Probe(key), now + FAST);
-            }
-        }
-    }
-
-    fn must_stay_reachable(&self, key: &PublicKey) -> bool {
-        self.failover.is_watched(key) || self.map.neighbor(key).is_some_and(|n| n.keepalive().is_some())
-    }
-
-    fn tick(&mut self, now: Instant, key: &PublicKey) {
-        let snapshot = self.shared.snapshot.load_full();
-        let Some(peer) = snapshot.peer(key) else { return };
-        let mut state = peer.lock();
-        state.tick(now, &self.shared, *key, &mut self.out);
-        if let Some(at) = state.noise.next_tick() {
-            self.timers.arm(Timer::Noise(*key), at);
-        }
-    }
-
-    /// Keeps a neighbor reachable. TUNNEL.md fact 3: boringtun gives up for good after 90 s; this never does.
-    fn reach(&mut self, now: Instant, key: &PublicKey) {
-        let snapshot = self.shared.snapshot.load_full();
-        let Some(peer) = snapshot.peer(key) else { return };
-        let keepalive = self.map.neighbor(key).and_then(Neighbor::keepalive);
-        let mut state = peer.lock();
-        if !self.must_stay_reachable(key) && state.queue.is_empty() {
-            return;
-        }
-        let next = if state.noise.is_ready() {
-            let quiet_until = |every: Duration| state.sent.map_or(now, |sent| sent + every);
-            match keepalive {
-                Some(every) if quiet_until(every) <= now => {
-                    state.seal(now, &self.shared, &[], &mut self.out);
-                    now + every
-                }
-                Some(every) => quiet_until(every),
-                None => now + RETRY,
-            }
-        } else {
-            // Two ends seldom get their maps at one moment: one that was never heard is tried soon again, then ever later.
-            let tries = state.endpoint.attempts().min(16) as u32;
-            let soon = (FIRST_RETRY * 2u32.pow(tries)).min(RETRY);
-            let is_new = state.heard.is_none() && soon < RETRY;
-            state.initiate(now, &self.shared, *key, is_new, &mut self.out);
-            let pause = if is_new { soon } else { RETRY };
-            now + pause + Duration::from_millis(self.random.next_u64() % RETRY_JITTER_MS)
-        };
-        self.timers.arm(Timer::Reach(*key), next);
-    }
-
-    /// Ends one round of probing and starts the next.
-    fn probe_round(&mut self, now: Instant, key: &PublicKey) {
-        let watched = self.failover.is_watched(key);
-        let every = if watched { FAST } else { SLOW };
-        let snapshot = self.shared.snapshot.load_full();
-        let Some(peer) = snapshot.peer(key) else { return };
-        let (heard, is_ready) = {
-            let mut state = peer.lock();
-            state.catch_up(now, &self.shared, *key, &mut self.out);
-            (state.heard, state.noise.is_ready())
-        };
-        if watched {
-            self.failover.round(now, key, heard);
-            self.choose_carriers(now, &snapshot);
-        }
-        if is_ready {
-            self.probe(now, key);
-        }
-        if watched || is_ready {
-            self.timers.arm(Timer::Probe(*key), now + every);
-        }
-    }
-
-    fn probe(&mut self, now: Instant, key: &PublicKey) {
-        let snapshot = self.shared.snapshot.load_full();
-        let (Some(slot), Some(neighbor)) = (snapshot.by_key.get(key), self.map.neighbor(key)) else { return };
-        let Some((from, to)) = probe_addresses(&snapshot, *slot, neighbor) else { return };
-        let mut state = snapshot.peers[*slot].lock();
-        let question = state.probes.ask(now, from, to, self.random.next_u64());
-        state.seal(now, &self.shared, &question, &mut self.out);
-    }
-
-    fn choose_carriers(&mut self, now: Instant, snapshot: &Snapshot) {
-        let table = &snapshot.table;
-        for prefix in table.ranked() {
-            let carriers: Vec<_> = table.carriers(*prefix).iter().map(|slot| snapshot.peers[*slot].key).collect();
-            let carrying = table.carrying(*prefix);
-            let chosen = self.failover.choose(now, &carriers, carrying);
-            if chosen != carrying {
-                table.switch(*prefix, chosen);
-                let (from, to) = (carriers[carrying], carriers[chosen]);
-                self.shared.emit(Event::OwnerChanged { prefix: *prefix, from, to });
-            }
-        }
     }
 
     /// Arms the timers of neighbors whose handshakes packet calls moved on.
@@ -388,7 +288,9 @@ impl ControlHalf {
                 self.timers.arm_by(Timer::Reach(key), initiated + FIRST_RETRY);
             }
             // A new keypair is probed at once: its moment has passed already.
-            if let Some(established) = state.noise.established() {
+            if !self.shared.is_plain()
+                && let Some(established) = state.noise.established()
+            {
                 self.timers.arm_by(Timer::Probe(key), established);
                 self.timers.arm_by(Timer::Flows, established + SWEEP);
             }
@@ -406,13 +308,6 @@ fn keep_carriers(old: &Snapshot, new: &Snapshot) {
     }
 }
 
-/// Our address and the neighbor's own, of one family: a host prefix that goes to it and to nobody before it.
-fn probe_addresses(snapshot: &Snapshot, slot: usize, neighbor: &Neighbor) -> Option<(IpAddr, IpAddr)> {
-    let hosts = neighbor.allowed_ips().iter().filter(|prefix| prefix.is_host()).map(Cidr::address);
-    let mut hosts = hosts.filter(|host| snapshot.table.accepts(*host, slot));
-    hosts.find_map(|host| Some((snapshot.own_address(host)?, host)))
-}
-
 fn link_of(peer: &Peer) -> Link {
     let state = peer.lock();
     let (probes, answered) = state.probes.counts();
@@ -427,6 +322,8 @@ fn link_of(peer: &Peer) -> Link {
         answered,
         rx_bytes: state.rx_bytes,
         tx_bytes: state.tx_bytes,
+        rx_datagram_bytes: state.datagram_bytes.received,
+        tx_datagram_bytes: state.datagram_bytes.sent,
     }
 }
 
@@ -436,12 +333,8 @@ impl std::fmt::Debug for ControlHalf {
     }
 }
 
-/// How often an unreachable neighbor is tried: WireGuard whitepaper section 6.1, `REKEY_TIMEOUT`.
-const RETRY: Duration = Duration::from_secs(5);
 /// How soon a neighbor that was never heard is tried again, at first. Chosen: above most round trips; it doubles.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
-/// Milliseconds of random delay on top: whitepaper section 6.1.
-const RETRY_JITTER_MS: u64 = 333;
 /// How soon an embedder that asks again gets another initiation. Chosen: above any round trip.
 const ASKED_RETRY: Duration = Duration::from_secs(1);
 /// How often flows are swept. Chosen: the shortest-lived live a minute.

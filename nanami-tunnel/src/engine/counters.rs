@@ -59,6 +59,8 @@ counters! {
     cookies_asked,
     /// Handshakes that came too fast from one address.
     throttled_handshakes,
+    /// Packets that a congested router marked and whose sender does not know what the mark means (RFC 6040).
+    congestion_dropped,
     /// Packets that waited for a keypair and were the oldest when the queue was full.
     queue_dropped,
     /// Refusals that were not sent because there were too many.

@@ -4,7 +4,6 @@
 //! only from a neighbor in the accepted set of its source (SEC-41), and passes only by the filter; what is denied is
 //! refused at once, to the neighbor that sent it, and counted.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,6 +14,7 @@ use super::event::Event;
 use super::flows::Known;
 use super::icmp::{self, Unreachable, checksum, unreachable};
 use super::noise::{Dropped, Kind, LONGEST, Opened, Passage};
+use super::outer::{Ecn, Outer, carry_mark};
 use super::packet::Inner;
 use super::peer::{Peer, PeerIndex, PeerState};
 use super::probe::{Seen, recognize};
@@ -67,7 +67,8 @@ impl Inbound {
         let mut state = peer.lock();
         state.catch_up(now, shared, peer.key, answers);
         let established = state.noise.established();
-        let opened = state.noise.open(now, &shared.identity, kind, datagram.contents(), &mut self.buffer);
+        let asked = state.noise.initiated().filter(|_| state.endpoint.attempts() <= 1);
+        let opened = state.noise.open(now, &shared.identity.load(), kind, datagram.contents(), &mut self.buffer);
         let opened = match opened {
             Ok(opened) => opened,
             Err(dropped) => return count_dropped(shared, dropped),
@@ -77,11 +78,17 @@ impl Inbound {
             Opened::Packet(packet) => Some(packet),
             Opened::Keepalive => None,
             Opened::Initiation(answer) | Opened::Response(answer) => {
-                answers.push(datagram.address(), answer);
+                state.datagram_bytes.sent += answer.len() as u64;
+                answers.push_with_outer(datagram.outer().with_ecn(Ecn::NotCapable), answer);
                 None
             }
         };
-        note_heard(now, shared, peer, &mut state, datagram.address());
+        state.datagram_bytes.received += datagram.contents().len() as u64;
+        if let (Kind::Response { .. }, Some(asked)) = (kind, asked) {
+            // A handshake is a question and an answer too; where it was asked twice, nobody knows which was answered.
+            state.probes.measure(now.saturating_duration_since(asked));
+        }
+        note_heard(now, shared, peer, &mut state, datagram.outer());
         if state.noise.established() != established {
             state.handshakes += 1;
             shared.emit(Event::Handshake { peer: peer.key });
@@ -93,6 +100,9 @@ impl Inbound {
             state.flush(now, shared, answers);
         }
         let Some(packet) = packet else { return };
+        if !carry_mark(packet, datagram.outer().ecn()) {
+            return shared.tally.congestion_dropped.count();
+        }
         let Some(packet) = Inner::parse(packet) else { return shared.tally.malformed.count() };
         state.rx_bytes += packet.bytes.len() as u64;
         match verdict(now, shared, snapshot, slot, &mut state, &packet, answers) {
@@ -128,7 +138,7 @@ impl Inbound {
             match shared.admits(now, datagram.address(), contents) {
                 Passage::Open => {}
                 Passage::Cookie(cookie) => {
-                    answers.push(datagram.address(), &cookie);
+                    answers.push_with_outer(datagram.outer().with_ecn(Ecn::NotCapable), &cookie);
                     return None;
                 }
                 Passage::Refused => return None,
@@ -136,7 +146,7 @@ impl Inbound {
         }
         let slot = match kind {
             Kind::Initiation => {
-                let Some(key) = shared.identity.sender_of(contents) else {
+                let Some(key) = shared.identity.load().sender_of(contents) else {
                     shared.tally.unauthentic.count();
                     return None;
                 };
@@ -168,10 +178,10 @@ fn count_dropped(shared: &Shared, dropped: Dropped) {
     }
 }
 
-fn note_heard(now: Instant, shared: &Shared, peer: &Peer, state: &mut PeerState, from: SocketAddr) {
+fn note_heard(now: Instant, shared: &Shared, peer: &Peer, state: &mut PeerState, from: Outer) {
     let known = state.heard.replace(now).is_some();
     if state.endpoint.heard_from(from) && known {
-        shared.emit(Event::EndpointChanged { peer: peer.key, endpoint: from });
+        shared.emit(Event::EndpointChanged { peer: peer.key, endpoint: from.remote() });
     }
 }
 
@@ -188,6 +198,9 @@ fn verdict(
     if !snapshot.table.accepts(packet.source, slot) {
         shared.tally.source_mismatch.count();
         return Verdict::Done;
+    }
+    if shared.is_plain() {
+        return Verdict::Deliver;
     }
     if !snapshot.is_own(packet.destination) {
         return forward_verdict(now, shared, snapshot, slot, state, packet, answers);
@@ -313,6 +326,14 @@ fn one_hop_further(packet: &Inner<'_>) -> Option<Vec<u8>> {
         bytes[10..12].copy_from_slice(&sum.to_be_bytes());
     }
     Some(bytes)
+}
+
+impl Inbound {
+    /// Whether the control half has to be drained now, because calls of packet halves moved a timer or made an event.
+    /// Asked once, it is answered `false` until something else happens.
+    pub fn wants_control(&self) -> bool {
+        self.shared.take_noted()
+    }
 }
 
 impl std::fmt::Debug for Inbound {

@@ -19,7 +19,7 @@ pub struct Link {
     pub handshakes: u64,
     /// When something authentic last came from it.
     pub heard: Option<Instant>,
-    /// The smoothed round-trip time of probes inside the tunnel; `None` until one was answered.
+    /// The smoothed round-trip time of probes inside the tunnel and of handshakes; `None` until one was answered.
     pub rtt: Option<Duration>,
     /// Probes that were asked since the neighbor is in the map.
     pub probes: u64,
@@ -29,6 +29,10 @@ pub struct Link {
     pub rx_bytes: u64,
     /// Bytes of inner packets that went.
     pub tx_bytes: u64,
+    /// Bytes of datagrams that came, handshakes and keepalives included; what `wg show` calls received.
+    pub rx_datagram_bytes: u64,
+    /// Bytes of datagrams that went.
+    pub tx_datagram_bytes: u64,
 }
 
 impl Link {

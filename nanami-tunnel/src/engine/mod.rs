@@ -40,6 +40,7 @@ mod link;
 mod map;
 mod noise;
 mod outbound;
+mod outer;
 pub(crate) mod packet;
 mod peer;
 mod prefixes;
@@ -59,6 +60,7 @@ pub use inbound::Inbound;
 pub use link::Link;
 pub use map::{Applied, MapError};
 pub use outbound::Outbound;
+pub use outer::{Ecn, Outer};
 pub use usage::{Attempt, Usage};
 
 /// An engine before it is split into its three parts.
@@ -68,12 +70,13 @@ pub struct Engine {
     key: PrivateKey,
     seed: [u8; 32],
     mtu: u16,
+    enforcement: shared::Enforcement,
 }
 
 impl Engine {
     /// An engine with this key. `seed` is fresh randomness: indices, probe nonces and jitter follow from it.
     pub fn new(now: Instant, key: PrivateKey, seed: [u8; 32]) -> Self {
-        Self { now, key, seed, mtu: DEFAULT_MTU }
+        Self { now, key, seed, mtu: DEFAULT_MTU, enforcement: shared::Enforcement::Map }
     }
 
     /// Sets the longest inner packet, in bytes; at least 1,280, which IPv6 needs.
@@ -81,10 +84,16 @@ impl Engine {
         Self { mtu: mtu.clamp(MIN_MTU, MAX_MTU), ..self }
     }
 
+    /// Plain WireGuard: cryptokey routing alone decides. Nothing is filtered, forwarded or probed; a map's rules and
+    /// addresses mean nothing.
+    pub fn without_filter(self) -> Self {
+        Self { enforcement: shared::Enforcement::Plain, ..self }
+    }
+
     /// The three parts.
     pub fn split(self) -> (ControlHalf, Outbound, Inbound) {
         let identity = noise::Identity::new(&self.key);
-        let shared = Arc::new(shared::Shared::new(self.now, identity, self.mtu));
+        let shared = Arc::new(shared::Shared::new(self.now, identity, self.mtu, self.enforcement));
         let control = ControlHalf::new(shared.clone(), random::Random::new(self.seed));
         (control, Outbound::new(shared.clone()), Inbound::new(shared))
     }

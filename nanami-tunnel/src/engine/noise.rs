@@ -5,13 +5,11 @@
 //! facts of TUNNEL.md. boringtun reads its own clock and randomness here (fact 18); nothing else in the engine does.
 //!
 //! Facts without a line of their own: the replay window is 1,024 packets, so one neighbor's datagrams are opened in the
-//! order of their arrival, under its lock (9, 20); a neighbor that comes back after it was removed gets a new state and
-//! index, and a private key lives as long as its engine (12); own timestamps follow the wall clock of the moment at which
-//! the state is made, and an initiation that is too old is counted as `old_handshake`, because a replay and a clock that is
-//! behind look the same from here (13); nothing here prints itself (15); boringtun's own byte counts are not used (19); its
-//! feature `mock-instant` is banned in `deny.toml` (17).
+//! order of their arrival, under its lock (9, 20); own timestamps follow the wall clock of the moment at which the state is
+//! made, and an initiation that is too old is counted as `old_handshake`, because a replay and a clock that is behind look
+//! the same from here (13); nothing here prints itself (15); boringtun's own byte counts are not used (19); its feature
+//! `mock-instant` is banned in `deny.toml` (17).
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,42 +18,13 @@ use boringtun::noise::handshake::parse_handshake_anon;
 use boringtun::noise::rate_limiter::RateLimiter;
 use boringtun::noise::{Packet, Tunn, TunnResult};
 use boringtun::x25519;
-use nanami_model::{PrivateKey, PublicKey};
+use nanami_model::{PresharedKey, PrivateKey, PublicKey};
 
-/// The kind of a datagram, with what is needed to find its neighbor. Anything else is not WireGuard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Names its sender only under encryption: see [`Identity::sender_of`].
-    Initiation,
-    /// The rest name the receiving neighbor state by its index.
-    Response {
-        index: u32,
-    },
-    Cookie {
-        index: u32,
-    },
-    Data {
-        index: u32,
-        counter: u64,
-    },
-}
+mod gate;
+mod kind;
 
-impl Kind {
-    /// Reads type, exact length and index (WireGuard whitepaper section 5.4).
-    pub(crate) fn of(datagram: &[u8]) -> Option<Self> {
-        let word = |at: usize| Some(u32::from_le_bytes(datagram.get(at..at + 4)?.try_into().ok()?));
-        match (word(0)?, datagram.len()) {
-            (1, INITIATION) => Some(Self::Initiation),
-            (2, RESPONSE) => Some(Self::Response { index: word(8)? }),
-            (3, COOKIE) => Some(Self::Cookie { index: word(4)? }),
-            (4, DATA_OVERHEAD..=LONGEST) => {
-                let counter = u64::from_le_bytes(datagram[8..16].try_into().ok()?);
-                Some(Self::Data { index: word(4)?, counter })
-            }
-            _ => None,
-        }
-    }
-}
+pub(crate) use gate::{Gate, Passage};
+pub(crate) use kind::Kind;
 
 /// Our own key, and what guards it against floods of handshakes.
 pub(crate) struct Identity {
@@ -81,63 +50,18 @@ impl Identity {
     }
 }
 
-/// What the gate says about a handshake message.
-pub(crate) enum Passage {
-    /// Its first mac is right, and the second one too where that is asked.
-    Open,
-    /// We are under load: this cookie proves that its sender has its address.
-    Cookie([u8; COOKIE]),
-    /// It does not know our public key.
-    Refused,
-}
-
-/// Checks a handshake message before any costly arithmetic. Under load it asks for a cookie.
-pub(crate) struct Gate {
-    limiter: RateLimiter,
-    made: Instant,
-}
-
-impl Gate {
-    pub(crate) fn new(now: Instant, identity: &Identity) -> Self {
-        Self { limiter: RateLimiter::new(&identity.dalek_public, HANDSHAKES_PER_SECOND), made: now }
-    }
-
-    pub(crate) fn check(&mut self, now: Instant, identity: &Identity, from: SocketAddr, message: &[u8]) -> Passage {
-        if now.saturating_duration_since(self.made) >= COOKIE_SECRET_LIFE {
-            *self = Self::new(now, identity);
-        }
-        // Fact 5: a limiter of ours is reset by nobody else; it looks at the time itself.
-        self.limiter.reset_count();
-        let mut cookie = [0; COOKIE];
-        match self.limiter.verify_packet(Some(cookie_address(from)), message, &mut cookie) {
-            Ok(_) => Passage::Open,
-            Err(TunnResult::WriteToNetwork(_)) => Passage::Cookie(cookie),
-            Err(_) => Passage::Refused,
-        }
-    }
-}
-
-/// Fact 5: boringtun binds a cookie to an IP address only. This stands for address and port (SEC-46): the limiter uses it
-/// for nothing but the cookie's mac.
-fn cookie_address(from: SocketAddr) -> IpAddr {
-    let mut hasher = blake3::Hasher::new();
-    match from.ip() {
-        IpAddr::V4(ip) => hasher.update(&ip.octets()),
-        IpAddr::V6(ip) => hasher.update(&ip.octets()),
-    };
-    hasher.update(&from.port().to_be_bytes());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    Ipv6Addr::from(bytes).into()
-}
-
 /// The Noise state of one neighbor.
 pub(crate) struct Noise {
     theirs: PublicKey,
+    preshared: Option<Arc<PresharedKey>>,
     index: u32,
-    /// Made at the first use: a neighbor that never speaks costs no 11 KiB. Never dropped while the neighbor stays,
-    /// because it remembers the newest initiation and thus refuses replayed ones.
+    /// Made at the first use and dropped when boringtun gives up: a neighbor that does not speak costs no 11 KiB.
     tunn: Option<Box<Tunn>>,
+    /// The newest initiation that was accepted, which a new `Tunn` must see before any other, so that it refuses older ones
+    /// as the dropped one would have (SEC-45).
+    newest: Option<Box<[u8; INITIATION]>>,
+    /// Whether `tunn` has seen `newest`.
+    is_primed: bool,
     keypair: Keypair,
     /// Our index in a response that the other side has not confirmed yet.
     offered: Option<u32>,
@@ -160,7 +84,7 @@ enum Keypair {
 /// What an accepted datagram was.
 pub(crate) enum Opened<'a> {
     /// An authenticated inner packet. Whether this neighbor may send it is not known yet (fact 6).
-    Packet(&'a [u8]),
+    Packet(&'a mut [u8]),
     /// An authenticated packet without contents.
     Keepalive,
     /// An initiation, and our response.
@@ -194,9 +118,26 @@ pub(crate) enum Tick<'a> {
 
 impl Noise {
     /// `index` is 24 random bits, unique among the neighbors (fact 16).
-    pub(crate) fn new(now: Instant, theirs: PublicKey, index: u32) -> Self {
-        let keypair = Keypair::None;
-        Self { theirs, index, tunn: None, keypair, offered: None, established: None, initiated: None, ticked: now }
+    pub(crate) fn new(now: Instant, theirs: PublicKey, index: u32, preshared: Option<Arc<PresharedKey>>) -> Self {
+        Self {
+            theirs,
+            preshared,
+            index,
+            tunn: None,
+            newest: None,
+            is_primed: false,
+            keypair: Keypair::None,
+            offered: None,
+            established: None,
+            initiated: None,
+            ticked: now,
+        }
+    }
+
+    /// The state of the same neighbor under another secret, ours or the shared one: no keypair, but the memory of what
+    /// was accepted (fact 12: boringtun has no setter for the one and keeps too much with the other).
+    pub(crate) fn renewed(&mut self, now: Instant, index: u32, preshared: Option<Arc<PresharedKey>>) -> Self {
+        Self { newest: self.newest.take(), ..Self::new(now, self.theirs, index, preshared) }
     }
 
     /// Whether a packet can be sealed now.
@@ -254,10 +195,14 @@ impl Noise {
         if matches!(kind, Kind::Data { counter, .. } if counter >= REJECT_AFTER_MESSAGES) {
             return Err(Dropped::Unauthentic);
         }
+        if kind == Kind::Initiation {
+            self.prime(identity);
+        }
         let result = self.tunn(identity).decapsulate(None, datagram, buffer);
         match (kind, result) {
             (_, TunnResult::Err(error)) => Err(Dropped::from(error)),
             (Kind::Initiation, TunnResult::WriteToNetwork(response)) => {
+                self.newest = datagram.try_into().ok().map(Box::new);
                 self.offer(response);
                 Ok(Opened::Initiation(response))
             }
@@ -316,7 +261,8 @@ impl Noise {
                 Tick::Send(datagram)
             }
             TunnResult::Err(WireGuardError::ConnectionExpired) => {
-                (self.initiated, self.offered) = (None, None);
+                (self.initiated, self.offered, self.tunn, self.is_primed) = (None, None, None, false);
+                self.keypair = Keypair::None;
                 Tick::GaveUp
             }
             _ => Tick::Nothing,
@@ -336,12 +282,26 @@ impl Noise {
     }
 
     fn tunn(&mut self, identity: &Identity) -> &mut Tunn {
-        let (theirs, index) = (self.theirs, self.index);
+        let (theirs, index, preshared) = (self.theirs, self.index, self.preshared.as_deref());
         self.tunn.get_or_insert_with(|| {
-            let theirs = x25519::PublicKey::from(*theirs.as_bytes());
+            let (secret, gate) = (identity.secret.clone(), identity.behind_gate.clone());
+            let (theirs, preshared) = (x25519::PublicKey::from(*theirs.as_bytes()), preshared.map(|key| *key.expose()));
             // Persistent keepalive is ours (fact 3: boringtun's ends for good when a peer is away for 90 s).
-            Box::new(Tunn::new(identity.secret.clone(), theirs, None, None, index, Some(identity.behind_gate.clone())))
+            Box::new(Tunn::new(secret, theirs, preshared, None, index, Some(gate)))
         })
+    }
+
+    /// Shows a new `Tunn` the newest initiation that an earlier one accepted. What it answers goes nowhere: its keypair can
+    /// be confirmed by nobody, because the other side forgot that handshake.
+    fn prime(&mut self, identity: &Identity) {
+        if std::mem::replace(&mut self.is_primed, true) {
+            return;
+        }
+        if let Some(newest) = self.newest.take() {
+            let mut unsent = [0; INITIATION];
+            let _ = self.tunn(identity).decapsulate(None, &newest[..], &mut unsent);
+            self.newest = Some(newest);
+        }
     }
 
     /// We answered an initiation: a keypair waits for the first packet under it before it may send.
@@ -421,8 +381,3 @@ const SLOTS: u32 = 8;
 const STALE: Duration = Duration::from_millis(250);
 /// How often the timers of a busy neighbor are looked at. Chosen: boringtun's shortest timer is 5 s.
 const TICK: Duration = Duration::from_secs(1);
-/// Handshake messages with a right first mac that are taken before cookies are asked. Chosen: one costs about 0.4 ms
-/// (TUNNEL.md), so this is 4 % of a core.
-const HANDSHAKES_PER_SECOND: u64 = 100;
-/// Life of the secret behind cookies: whitepaper section 5.4.7.
-const COOKIE_SECRET_LIFE: Duration = Duration::from_secs(120);

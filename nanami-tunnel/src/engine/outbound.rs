@@ -51,9 +51,13 @@ impl Outbound {
 
     fn route(&self, now: Instant, snapshot: &Snapshot, packet: &Inner<'_>) -> Route {
         let tally = &self.shared.tally;
-        if packet.bytes.len() > usize::from(self.shared.mtu) {
+        let mtu = self.shared.mtu();
+        if packet.bytes.len() > usize::from(mtu) {
             tally.oversized.count();
-            return Route::Refused(Unreachable::TooBig { mtu: self.shared.mtu });
+            return Route::Refused(Unreachable::TooBig { mtu });
+        }
+        if self.shared.is_plain() {
+            return self.route_plain(snapshot, packet);
         }
         if !snapshot.is_own(packet.source) {
             return self.route_foreign(snapshot, packet);
@@ -74,6 +78,17 @@ impl Outbound {
             Way::Revoked => {
                 tally.denied.count();
                 Route::Refused(Unreachable::Prohibited)
+            }
+        }
+    }
+
+    /// A packet of plain WireGuard: whoever carries its destination gets it.
+    fn route_plain(&self, snapshot: &Snapshot, packet: &Inner<'_>) -> Route {
+        match snapshot.table.egress(packet.destination) {
+            Some(slot) => Route::To(slot, None),
+            None => {
+                self.shared.tally.no_route.count();
+                Route::Refused(Unreachable::NoRoute)
             }
         }
     }
@@ -110,6 +125,14 @@ impl Outbound {
             self.shared.tally.usage_overflow.count();
         }
         state.send(now, &self.shared, peer.key, packet.bytes, datagrams);
+    }
+}
+
+impl Outbound {
+    /// Whether the control half has to be drained now, because calls of packet halves moved a timer or made an event.
+    /// Asked once, it is answered `false` until something else happens.
+    pub fn wants_control(&self) -> bool {
+        self.shared.take_noted()
     }
 }
 

@@ -5,10 +5,10 @@
 //! (SEC-44).
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use nanami_model::PublicKey;
+use nanami_model::{PresharedKey, PublicKey};
 
 use super::batch::Datagrams;
 use super::bucket::{Bucket, Rate};
@@ -16,6 +16,7 @@ use super::endpoint::Endpoint;
 use super::event::Event;
 use super::lock;
 use super::noise::{Noise, Tick, sealed_room};
+use super::outer::Ecn;
 use super::probe::Probes;
 use super::queue::Queue;
 use super::shared::Shared;
@@ -64,13 +65,35 @@ pub(crate) struct PeerState {
     pub(crate) handshakes: u64,
     pub(crate) rx_bytes: u64,
     pub(crate) tx_bytes: u64,
+    /// Bytes of whole datagrams, handshakes and keepalives included.
+    pub(crate) datagram_bytes: Exchanged,
+    /// The neighbor is in the map no more, or another `Peer` stands for it; whoever still has an older snapshot sends nothing.
+    gone: bool,
     /// Scratch for padding.
     pad: Vec<u8>,
 }
 
+/// Bytes in both directions.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Exchanged {
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+}
+
 impl Peer {
-    pub(crate) fn new(now: Instant, key: PublicKey, index: PeerIndex) -> Self {
-        Self { key, index, state: Mutex::new(PeerState::new(now, key, index)) }
+    pub(crate) fn new(now: Instant, key: PublicKey, index: PeerIndex, preshared: Option<Arc<PresharedKey>>) -> Self {
+        let noise = Noise::new(now, key, index.bits(), preshared);
+        Self { key, index, state: Mutex::new(PeerState::new(now, noise)) }
+    }
+
+    /// The same neighbor with another secret: keypairs end, everything else goes on, under a new index (TUNNEL.md facts 12
+    /// and 16).
+    pub(crate) fn renewed(&self, now: Instant, index: PeerIndex, preshared: Option<Arc<PresharedKey>>) -> Self {
+        let mut old = self.lock();
+        let noise = old.noise.renewed(now, index.bits(), preshared);
+        let empty = PeerState { gone: true, ..PeerState::new(now, Noise::new(now, self.key, self.index.bits(), None)) };
+        let state = PeerState { noise, ..std::mem::replace(&mut *old, empty) };
+        Self { key: self.key, index, state: Mutex::new(state) }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, PeerState> {
@@ -81,14 +104,15 @@ impl Peer {
     pub(crate) fn forget(&self, now: Instant, shared: &Shared) {
         let mut state = self.lock();
         state.queue.clear(shared);
-        *state = PeerState::new(now, self.key, self.index);
+        let noise = Noise::new(now, self.key, self.index.bits(), None);
+        *state = PeerState { gone: true, ..PeerState::new(now, noise) };
     }
 }
 
 impl PeerState {
-    fn new(now: Instant, key: PublicKey, index: PeerIndex) -> Self {
+    fn new(now: Instant, noise: Noise) -> Self {
         Self {
-            noise: Noise::new(now, key, index.bits()),
+            noise,
             endpoint: Endpoint::default(),
             queue: Queue::default(),
             probes: Probes::new(now),
@@ -99,12 +123,17 @@ impl PeerState {
             handshakes: 0,
             rx_bytes: 0,
             tx_bytes: 0,
+            datagram_bytes: Exchanged::default(),
+            gone: false,
             pad: Vec::new(),
         }
     }
 
     /// Sends a packet now, or lets it wait and asks for a keypair.
     pub(crate) fn send(&mut self, now: Instant, shared: &Shared, key: PublicKey, packet: &[u8], out: &mut Datagrams) {
+        if self.gone {
+            return;
+        }
         self.catch_up(now, shared, key, out);
         if !self.seal(now, shared, packet, out) {
             self.queue.push(shared, packet);
@@ -115,9 +144,11 @@ impl PeerState {
     /// Seals a packet, or a keepalive if it is empty. `false` without a keypair.
     pub(crate) fn seal(&mut self, now: Instant, shared: &Shared, packet: &[u8], out: &mut Datagrams) -> bool {
         let Some(to) = self.endpoint.for_data().filter(|_| self.noise.is_ready()) else { return false };
-        let (noise, pad) = (&mut self.noise, &mut self.pad);
-        out.push_with(to, sealed_room(packet.len()), |buffer| {
-            noise.seal(packet, shared.mtu, pad, buffer).unwrap_or_default()
+        let (noise, pad, bytes) = (&mut self.noise, &mut self.pad, &mut self.datagram_bytes.sent);
+        out.push_with(to.with_ecn(Ecn::of_packet(packet)), sealed_room(packet.len()), |buffer| {
+            let length = noise.seal(packet, shared.mtu(), pad, buffer).unwrap_or_default();
+            *bytes += length as u64;
+            length
         });
         self.sent = Some(now);
         self.tx_bytes += packet.len() as u64;
@@ -145,10 +176,11 @@ impl PeerState {
         if !self.endpoint.is_known() {
             return;
         }
-        if let Some(initiation) = self.noise.initiate(now, &shared.identity, forced, &mut buffer)
+        if let Some(initiation) = self.noise.initiate(now, &shared.identity.load(), forced, &mut buffer)
             && let Some(to) = self.endpoint.for_initiation()
         {
-            out.push(to, initiation);
+            self.datagram_bytes.sent += initiation.len() as u64;
+            out.push_with_outer(to, initiation);
             shared.touch(key);
         }
     }
@@ -169,7 +201,8 @@ impl PeerState {
                 let rekeys = self.noise.initiated() == Some(now);
                 let to = if rekeys { self.endpoint.for_initiation() } else { self.endpoint.for_data() };
                 if let Some(to) = to {
-                    out.push(to, datagram);
+                    self.datagram_bytes.sent += datagram.len() as u64;
+                    out.push_with_outer(to, datagram);
                 }
             }
             Tick::GaveUp => {
@@ -188,5 +221,5 @@ const REFUSALS: Rate = Rate { every: Duration::from_millis(20), burst: 50 };
 
 /// Where a neighbor's datagrams come from, as a link shows it.
 pub(crate) fn endpoint_of(state: &PeerState) -> Option<SocketAddr> {
-    state.endpoint.for_data()
+    state.endpoint.for_data().map(|outer| outer.remote())
 }

@@ -59,9 +59,14 @@ impl Probes {
         let measured = now.saturating_duration_since(self.unanswered[at].at);
         self.unanswered.drain(..=at);
         self.answered = self.answered.saturating_add(1);
+        self.measure(measured);
+        Some(measured)
+    }
+
+    /// A round trip took so long.
+    pub(crate) fn measure(&mut self, measured: Duration) {
         // RFC 6298 section 2.3: the smoothed round-trip time moves an eighth of the way.
         self.rtt = Some(self.rtt.map_or(measured, |rtt| (rtt * 7 + measured) / 8));
-        Some(measured)
     }
 
     /// Whether a probe may be answered now.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -24,14 +24,26 @@ use super::table::{Slot, Table};
 
 /// Shared by control half, [`Outbound`](super::Outbound) and [`Inbound`](super::Inbound).
 pub(crate) struct Shared {
-    pub(crate) identity: Identity,
-    pub(crate) mtu: u16,
+    pub(crate) identity: ArcSwap<Identity>,
+    pub(crate) enforcement: Enforcement,
+    mtu: AtomicU16,
     pub(crate) snapshot: ArcSwap<Snapshot>,
     pub(crate) flows: Flows,
     pub(crate) tally: Tally,
     pub(crate) queued_bytes: AtomicUsize,
     admission: Mutex<Admission>,
     notes: Mutex<Notes>,
+    /// Whether there are notes, so that a packet half can ask without the lock.
+    noted: AtomicBool,
+}
+
+/// What decides about packets besides cryptokey routing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Enforcement {
+    /// The map's rules; links are probed.
+    Map,
+    /// Nothing: plain WireGuard.
+    Plain,
 }
 
 /// Everything that follows from one map, read by packet calls without a lock.
@@ -90,26 +102,47 @@ struct Notes {
 }
 
 impl Shared {
-    pub(crate) fn new(now: Instant, identity: Identity, mtu: u16) -> Self {
+    pub(crate) fn new(now: Instant, identity: Identity, mtu: u16, enforcement: Enforcement) -> Self {
         let gate = Gate::new(now, &identity);
         let admission = Admission { gate, sources: Sources::default(), second: now, in_this_second: 0 };
         Self {
-            identity,
-            mtu,
+            identity: ArcSwap::from_pointee(identity),
+            enforcement,
+            mtu: AtomicU16::new(mtu),
             snapshot: ArcSwap::default(),
             flows: Flows::default(),
             tally: Tally::default(),
             queued_bytes: AtomicUsize::new(0),
             admission: Mutex::new(admission),
             notes: Mutex::default(),
+            noted: AtomicBool::new(false),
         }
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        self.enforcement == Enforcement::Plain
+    }
+
+    /// Bytes of the longest inner packet.
+    pub(crate) fn mtu(&self) -> u16 {
+        self.mtu.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_mtu(&self, mtu: u16) {
+        self.mtu.store(mtu, Ordering::Relaxed);
+    }
+
+    /// Another private key is ours from now on; cookies made under the old one are worth nothing.
+    pub(crate) fn set_identity(&self, now: Instant, identity: Identity) {
+        lock(&self.admission).gate = Gate::new(now, &identity);
+        self.identity.store(Arc::new(identity));
     }
 
     /// Whether a handshake message may cost us arithmetic. Under load only senders that proved their address may, and
     /// each of them only so often, as in the kernel (SEC-46).
     pub(crate) fn admits(&self, now: Instant, from: SocketAddr, message: &[u8]) -> Passage {
         let mut admission = lock(&self.admission);
-        let passage = admission.gate.check(now, &self.identity, from, message);
+        let passage = admission.gate.check(now, &self.identity.load(), from, message);
         match passage {
             Passage::Open if admission.is_loaded(now) && !admission.sources.take(now, from.ip()) => {
                 self.tally.throttled_handshakes.count();
@@ -135,11 +168,19 @@ impl Shared {
             notes.missed += 1;
         }
         notes.events.push_back(event);
+        self.noted.store(true, Ordering::Release);
     }
 
     /// Tells the control half that the timers of this neighbor may have changed.
     pub(crate) fn touch(&self, key: PublicKey) {
-        lock(&self.notes).touched.insert(key);
+        let mut notes = lock(&self.notes);
+        notes.touched.insert(key);
+        self.noted.store(true, Ordering::Release);
+    }
+
+    /// Whether packet calls left something for the control half since this was last asked.
+    pub(crate) fn take_noted(&self) -> bool {
+        self.noted.load(Ordering::Relaxed) && self.noted.swap(false, Ordering::Acquire)
     }
 
     pub(crate) fn take_event(&self) -> Option<Event> {

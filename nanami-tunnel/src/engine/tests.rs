@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use nanami_model::{Cidr, Filter, Neighbor, NetworkMap, PrivateKey, PublicKey, Service};
+use nanami_model::{Cidr, Filter, Generation, Neighbor, NetworkMap, PrivateKey, PublicKey, Service};
 
 use super::packet::tests::{ACK, SYN, tcp, udp};
 use super::packet::{Icmp, Inner, Transport};
@@ -146,7 +146,11 @@ impl World {
 
 impl Node {
     fn new(now: Instant, n: usize, map: &NetworkMap) -> Self {
-        let (mut control, outbound, inbound) = Engine::new(now, private(n), [n as u8; 32]).split();
+        Self::of(now, Engine::new(now, private(n), [n as u8; 32]), map)
+    }
+
+    fn of(now: Instant, engine: Engine, map: &NetworkMap) -> Self {
+        let (mut control, outbound, inbound) = engine.split();
         control.apply(now, map).unwrap();
         for neighbor in map.neighbors() {
             let hint = (0..16).find(|other| key(*other) == neighbor.key()).map(at);
@@ -159,3 +163,4 @@ impl Node {
 mod basics;
 mod gateways;
 mod hostile;
+mod live;

@@ -42,6 +42,11 @@ impl Timers {
         }
     }
 
+    /// Disarms all.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     pub(crate) fn disarm(&mut self, timer: Timer) {
         if let Some(at) = self.due.remove(&timer) {
             self.order.remove(&(at, timer));

@@ -179,11 +179,11 @@ fn an_engine_without_sessions_has_no_deadline() {
 
 /// Numbers as generations, briefly.
 trait ToGeneration {
-    fn generation(self) -> nanami_model::Generation;
+    fn generation(self) -> Generation;
 }
 
 impl ToGeneration for u64 {
-    fn generation(self) -> nanami_model::Generation {
-        nanami_model::Generation::new(self)
+    fn generation(self) -> Generation {
+        Generation::new(self)
     }
 }

@@ -78,7 +78,7 @@ fn an_owner_that_comes_back_waits_and_a_new_map_does_not_hurry_it() {
     world.pass(Duration::from_secs(2));
     world.nodes[1].dead = false;
     let [client, ..] = maps();
-    let newer = client.with_generation(Default::default(), nanami_model::Generation::new(1));
+    let newer = client.with_generation(Default::default(), Generation::new(1));
     world.nodes[0].control.apply(world.now, &newer).unwrap();
     world.pass(Duration::from_secs(20));
     assert_eq!(world.nodes[0].control.owners().len(), 1, "hold-down");

@@ -140,7 +140,7 @@ struct Rogue {
 impl Rogue {
     /// Completes a handshake with node 1.
     fn connect(world: &mut World) -> Self {
-        let mut rogue = Self { identity: Identity::new(&private(0)), noise: Noise::new(world.now, key(1), 7) };
+        let mut rogue = Self { identity: Identity::new(&private(0)), noise: Noise::new(world.now, key(1), 7, None) };
         let (mut initiation, mut buffer) = ([0; 256], vec![0; LONGEST]);
         let initiation = rogue.noise.initiate(world.now, &rogue.identity, false, &mut initiation).unwrap();
         let (mut packets, mut answers) = (Packets::new(), Datagrams::new());

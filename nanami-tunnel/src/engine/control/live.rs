@@ -1,0 +1,105 @@
+//! What changes beside the map while an engine runs: secrets, endpoints, the MTU, and whether the interface is up.
+//!
+//! **Invariant**: a change of one neighbor's secret touches no other neighbor (SEC-50); secrets are in no map.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use nanami_model::{PresharedKey, PrivateKey, PublicKey};
+
+use super::super::MAX_MTU;
+use super::super::noise::Identity;
+use super::super::peer::PeerIndex;
+use super::super::shared::Snapshot;
+use super::super::timers::Timer;
+use super::{ControlHalf, keep_carriers};
+
+impl ControlHalf {
+    /// Gives this end another private key. Keypairs made under the old one end at once; what waits or is kept alive starts
+    /// a handshake under the new one.
+    pub fn handle_private_key(&mut self, now: Instant, key: &PrivateKey) {
+        self.shared.set_identity(now, Identity::new(key));
+        self.renew(now, |_| true);
+    }
+
+    /// Sets or removes the secrets that are mixed into handshakes with these neighbors; one that the map does not name yet
+    /// has it when the next map does. A keypair that was made under another secret ends.
+    pub fn handle_preshared_keys(
+        &mut self,
+        now: Instant,
+        keys: impl IntoIterator<Item = (PublicKey, Option<PresharedKey>)>,
+    ) {
+        let mut changed = BTreeSet::new();
+        for (key, preshared) in keys {
+            if self.preshared.get(&key).map(Arc::as_ref) == preshared.as_ref() {
+                continue;
+            }
+            match preshared {
+                Some(preshared) => self.preshared.insert(key, Arc::new(preshared)),
+                None => self.preshared.remove(&key),
+            };
+            changed.insert(key);
+        }
+        self.renew(now, |key| changed.contains(key));
+    }
+
+    /// Says where a neighbor is, on the word of somebody who may decide: it wins over where it was heard from, until it is
+    /// heard from somewhere else.
+    pub fn handle_endpoint(&mut self, now: Instant, key: PublicKey, at: SocketAddr) {
+        let snapshot = self.shared.snapshot.load_full();
+        let Some(peer) = snapshot.peer(&key) else { return };
+        let wants = self.must_stay_reachable(&key) && !self.is_down;
+        let mut state = peer.lock();
+        state.endpoint.set(at);
+        if !state.noise.is_ready() && (wants || !state.queue.is_empty()) {
+            state.initiate(now, &self.shared, key, true, &mut self.out);
+        }
+    }
+
+    /// Sets the longest inner packet, in bytes; IPv4 needs 68.
+    pub fn handle_mtu(&mut self, mtu: u16) {
+        self.shared.set_mtu(mtu.clamp(LEAST_MTU, MAX_MTU));
+    }
+
+    /// The interface went down: keypairs end, waiting packets are dropped, nothing is due until [`ControlHalf::handle_up`].
+    pub fn handle_down(&mut self, now: Instant) {
+        self.is_down = true;
+        self.renew(now, |_| true);
+        self.timers.clear();
+        for peer in &self.shared.snapshot.load_full().peers {
+            peer.lock().queue.clear(&self.shared);
+        }
+    }
+
+    /// The interface is up: neighbors with a keepalive are reached again.
+    pub fn handle_up(&mut self, now: Instant) {
+        self.is_down = false;
+        self.watch(now);
+    }
+
+    /// Starts anew with these neighbors, under indices of which nobody has heard.
+    fn renew(&mut self, now: Instant, which: impl Fn(&PublicKey) -> bool) {
+        let old = self.shared.snapshot.load_full();
+        if !old.peers.iter().any(|peer| which(&peer.key)) {
+            return;
+        }
+        let mut taken: BTreeSet<PeerIndex> = old.by_index.keys().copied().collect();
+        let mut peers = old.peers.clone();
+        for peer in peers.iter_mut().filter(|peer| which(&peer.key)) {
+            let index = self.new_index(&mut taken);
+            *peer = Arc::new(peer.renewed(now, index, self.preshared.get(&peer.key).cloned()));
+            self.timers.disarm(Timer::Noise(peer.key));
+            if !self.is_down && (self.must_stay_reachable(&peer.key) || !peer.lock().queue.is_empty()) {
+                self.timers.arm(Timer::Reach(peer.key), now);
+            }
+        }
+        let new = Snapshot::new(&self.map, peers);
+        keep_carriers(&old, &new);
+        self.shared.snapshot.store(Arc::new(new));
+    }
+}
+
+/// Bytes. RFC 791: every link carries this.
+const LEAST_MTU: u16 = 68;
