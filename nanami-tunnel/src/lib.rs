@@ -33,6 +33,11 @@
 
 pub mod engine;
 
+#[cfg(all(feature = "tun", target_os = "linux"))]
+pub mod device;
+#[cfg(any(feature = "tokio", feature = "tun"))]
+mod random;
+
 #[cfg(feature = "tokio")]
 mod driver;
 #[cfg(feature = "tokio")]

@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 
 use crate::engine::{Applied, Attempt, ControlHalf, Counters, Engine, Event, Link, MapError, Usage, lock};
 use crate::interface::{Inside, Interface};
+use crate::random;
 
 mod events;
 mod options;
@@ -95,7 +96,8 @@ impl Tunnel {
         let socket = socket::bind(options.listen)?;
         let local = socket.local_addr().map_err(StartError::Unavailable)?;
         let (now, public) = (Instant::now(), key.public());
-        let engine = Engine::new(now, key, random()?).with_mtu(options.mtu);
+        let engine = Engine::new(now, key, random::bytes().map_err(|error| StartError::Randomness(error.to_string()))?)
+            .with_mtu(options.mtu);
         let (mut control, outbound, inbound) = engine.split();
         control.apply(now, map).map_err(StartError::Map)?;
         let Interface { pipe, run: host, inside } = interface;
@@ -256,13 +258,7 @@ impl std::fmt::Debug for Tunnel {
 /// # Errors
 /// The operating system has none, which no program that runs normally ever sees.
 pub fn generate_key() -> std::io::Result<PrivateKey> {
-    random().map(PrivateKey::from_bytes).map_err(|error| std::io::Error::other(error.to_string()))
-}
-
-fn random() -> Result<[u8; 32], StartError> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| StartError::Randomness(error.to_string()))?;
-    Ok(bytes)
+    random::bytes().map(PrivateKey::from_bytes)
 }
 
 /// Events that a slow listener may be behind. Chosen: more than a burst of handshakes at a start.

@@ -130,7 +130,9 @@ impl Datagrams {
         self.bytes.resize(start + room, 0);
         let written = fill(&mut self.bytes[start..]).min(room);
         self.bytes.truncate(start + written);
-        self.entries.push((outer, start..start + written));
+        if written > 0 {
+            self.entries.push((outer, start..start + written));
+        }
     }
 
     /// The datagrams, in the order in which they came.
@@ -141,6 +143,30 @@ impl Datagrams {
     /// The datagram at this place.
     pub fn get(&self, at: usize) -> Option<Datagram<'_>> {
         self.entries.get(at).map(|(outer, range)| Datagram::new(*outer, &self.bytes[range.clone()]))
+    }
+
+    /// Stretches of datagrams with the same outer header and one length, of which the last one may be shorter: each with
+    /// its bytes in one piece and that length, for a kernel that takes many at once. None has more than so many datagrams
+    /// or bytes.
+    pub fn runs(&self, max_datagrams: usize, max_bytes: usize) -> impl Iterator<Item = (Outer, &[u8], usize)> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let (outer, first) = self.entries.get(at)?;
+            let (length, mut end, from) = (first.len(), first.end, at);
+            at += 1;
+            while let Some((next, range)) = self.entries.get(at) {
+                let fits = at - from < max_datagrams && range.end - first.start <= max_bytes;
+                let joins = next == outer && range.start == end && !range.is_empty() && range.len() <= length;
+                if !(fits && joins) {
+                    break;
+                }
+                (end, at) = (range.end, at + 1);
+                if range.len() < length {
+                    break;
+                }
+            }
+            Some((*outer, &self.bytes[first.start..end], length))
+        })
     }
 
     /// Hands the datagrams out and leaves the batch empty, with its memory.
@@ -171,5 +197,51 @@ impl<P: AsRef<[u8]>> FromIterator<(SocketAddr, P)> for Datagrams {
         let mut batch = Self::new();
         datagrams.into_iter().for_each(|(address, contents)| batch.push(address, contents.as_ref()));
         batch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn outer(n: u8) -> Outer {
+        Outer::new(SocketAddr::from(([192, 0, 2, n], 9)))
+    }
+
+    proptest! {
+        /// Cut again at its length, every run gives back the datagrams that went in, in their order.
+        #[test]
+        fn runs_are_the_datagrams_in_order(
+            lengths in prop::collection::vec((0u8..2, prop::sample::select(vec![0usize, 1, 7, 8, 8, 8])), 0..40),
+            max in 1usize..6,
+            bytes in 8usize..40,
+        ) {
+            let mut datagrams = Datagrams::new();
+            for (n, (to, length)) in lengths.iter().enumerate() {
+                datagrams.push_with_outer(outer(*to), &vec![n as u8; *length]);
+            }
+            let mut cut = Vec::new();
+            for (outer, run, length) in datagrams.runs(max, bytes) {
+                prop_assert!(run.len() <= bytes && run.len().div_ceil(length.max(1)) <= max);
+                match length {
+                    0 => cut.push((outer, vec![])),
+                    _ => cut.extend(run.chunks(length).map(|contents| (outer, contents.to_vec()))),
+                }
+            }
+            let all: Vec<_> = datagrams.iter().map(|datagram| (datagram.outer(), datagram.contents().to_vec())).collect();
+            prop_assert_eq!(cut, all);
+        }
+
+        #[test]
+        fn equal_datagrams_to_one_end_are_one_run(count in 1usize..20, tail in 1usize..8) {
+            let mut datagrams = Datagrams::new();
+            (0..count).for_each(|_| datagrams.push_with_outer(outer(1), &[0; 8]));
+            datagrams.push_with_outer(outer(1), &[0; 8][..tail]);
+            datagrams.push_with_outer(outer(1), &[0; 8]);
+            let runs: Vec<_> = datagrams.runs(64, 1000).map(|(_, run, _)| run.len()).collect();
+            prop_assert_eq!(runs, [count * 8 + tail, 8]);
+        }
     }
 }

@@ -207,7 +207,7 @@ impl ControlHalf {
     }
 
     /// The driver could not hand on so many packets that came.
-    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only a driver counts these"))]
+    #[cfg_attr(not(any(feature = "tokio", feature = "tun")), expect(dead_code, reason = "only a driver counts these"))]
     pub(crate) fn count_undelivered(&self, packets: u64) {
         self.shared.tally.undelivered.add(packets);
     }

@@ -129,6 +129,11 @@ impl Outbound {
 }
 
 impl Outbound {
+    /// Bytes of the longest packet that is sealed now.
+    pub fn mtu(&self) -> u16 {
+        self.shared.mtu()
+    }
+
     /// Whether the control half has to be drained now, because calls of packet halves moved a timer or made an event.
     /// Asked once, it is answered `false` until something else happens.
     pub fn wants_control(&self) -> bool {

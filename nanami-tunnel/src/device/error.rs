@@ -1,0 +1,83 @@
+//! Why a device does not start.
+
+use std::io;
+
+/// Why a device does not start. Nothing of it is left behind then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// The name cannot be one of an interface.
+    #[error("{name:?} cannot be the name of an interface: 1 to 15 characters, no `/`, no white space, not `.` or `..`")]
+    Name {
+        /// What was asked for.
+        name: String,
+    },
+    /// This program may not make an interface.
+    #[error("making the interface {name} is not permitted: run as root, or with CAP_NET_ADMIN")]
+    NotPermitted {
+        /// What was asked for.
+        name: String,
+    },
+    /// There is no TUN driver.
+    #[error("this system has no TUN driver: load it with `modprobe tun`, or give the container /dev/net/tun")]
+    NoTun,
+    /// The name is taken.
+    #[error("there is an interface {name} already: choose another name, or remove it with `ip link delete {name}`")]
+    InUse {
+        /// What was asked for.
+        name: String,
+    },
+    /// The operating system refuses for another reason.
+    #[error("making the interface {name}")]
+    Unavailable {
+        /// What was asked for.
+        name: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl DeviceError {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Name { .. } => "host.interface_name",
+            Self::NotPermitted { .. } => "host.not_permitted",
+            Self::NoTun => "host.no_tun",
+            Self::InUse { .. } => "host.interface_in_use",
+            Self::Unavailable { .. } => "host.unavailable",
+        }
+    }
+
+    pub(super) fn of(name: &str, source: io::Error) -> Self {
+        let name = name.to_owned();
+        match source.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+            Some(rustix::io::Errno::PERM | rustix::io::Errno::ACCESS) => Self::NotPermitted { name },
+            Some(rustix::io::Errno::NOENT | rustix::io::Errno::NODEV | rustix::io::Errno::NXIO) => Self::NoTun,
+            Some(rustix::io::Errno::BUSY | rustix::io::Errno::EXIST) => Self::InUse { name },
+            _ => Self::Unavailable { name, source },
+        }
+    }
+}
+
+/// Whether the kernel takes this as the name of an interface (`dev_valid_name` in its net/core/dev.c).
+pub(super) fn is_valid_name(name: &str) -> bool {
+    let bad = |byte: u8| byte == b'/' || byte == b':' || byte == 0 || byte.is_ascii_whitespace() || byte == 0x0b;
+    (1..=15).contains(&name.len()) && name != "." && name != ".." && !name.bytes().any(bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_that_the_kernel_takes() {
+        for good in ["wg0", "a", "fifteen-letters", "wg%d", "wäg"] {
+            assert!(is_valid_name(good), "{good}");
+        }
+        for bad in ["", ".", "..", "a/b", "a b", "a:b", "sixteen-letters-", "a\n", "a\0"] {
+            assert!(!is_valid_name(bad), "{bad:?}");
+        }
+    }
+}

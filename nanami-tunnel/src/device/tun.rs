@@ -1,0 +1,135 @@
+//! The TUN interface: inner packets of this host, one or many in a system call.
+//!
+//! **Invariant**: what is read is whole IP packets with their checksums; with offloads the kernel hands over up to 64 KiB
+//! of one flow at once and takes as much, without them one packet each. Reading never blocks.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Mutex;
+
+use tun_rs::{DeviceBuilder, GROTable, IDEAL_BATCH_SIZE, SyncDevice, VIRTIO_NET_HDR_LEN};
+
+use super::error::{DeviceError, is_valid_name};
+use crate::engine::{Packets, lock};
+
+/// A TUN interface that ends with this value.
+pub(super) struct Tun {
+    device: SyncDevice,
+    has_offloads: bool,
+    writer: Mutex<Writer>,
+}
+
+/// What reading needs: one for the thread that reads.
+pub(super) struct Reader {
+    superpacket: Vec<u8>,
+    segments: Vec<Vec<u8>>,
+    sizes: Vec<usize>,
+}
+
+/// What writing needs.
+#[derive(Default)]
+struct Writer {
+    table: GROTable,
+    buffers: Vec<Vec<u8>>,
+}
+
+impl Tun {
+    /// Makes the interface. It is down.
+    pub(super) fn create(name: &str, mtu: u16, offloads: bool) -> Result<Self, DeviceError> {
+        if !is_valid_name(name) {
+            return Err(DeviceError::Name { name: name.to_owned() });
+        }
+        match Self::open(name, mtu, offloads) {
+            // A kernel without some offload: the plain way.
+            Err(error) if offloads && error.kind() == ErrorKind::InvalidInput => Self::open(name, mtu, false),
+            result => result,
+        }
+        .map_err(|error| DeviceError::of(name, error))
+    }
+
+    fn open(name: &str, mtu: u16, offloads: bool) -> io::Result<Self> {
+        let builder = DeviceBuilder::new().name(name).mtu(mtu).enable(false);
+        let device = builder.with(|builder| {
+            builder.offload(offloads).tx_queue_len(QUEUE);
+        });
+        let device = device.build_sync()?;
+        device.set_nonblocking(true)?;
+        Ok(Self { device, has_offloads: offloads, writer: Mutex::default() })
+    }
+
+    pub(super) fn name(&self) -> io::Result<String> {
+        self.device.name()
+    }
+
+    /// Bytes of the longest packet, as the interface says now.
+    pub(super) fn mtu(&self) -> io::Result<u16> {
+        self.device.mtu()
+    }
+
+    pub(super) fn is_up(&self) -> io::Result<bool> {
+        self.device.is_running()
+    }
+
+    pub(super) fn reader(&self) -> Reader {
+        let (superpacket, segments) = if self.has_offloads { (SUPERPACKET, IDEAL_BATCH_SIZE) } else { (0, 1) };
+        Reader { superpacket: vec![0; superpacket], segments: vec![Vec::new(); segments], sizes: vec![0; segments] }
+    }
+
+    /// Adds what the kernel hands over in one call. `false` if there is nothing now.
+    pub(super) fn read(&self, reader: &mut Reader, mtu: u16, packets: &mut Packets) -> io::Result<bool> {
+        let room = usize::from(mtu).max(LEAST_ROOM);
+        if reader.segments[0].len() < room {
+            reader.segments.iter_mut().for_each(|segment| segment.resize(room, 0));
+        }
+        let read = self.device.recv_multiple(&mut reader.superpacket, &mut reader.segments, &mut reader.sizes, 0);
+        match read {
+            Ok(count) => {
+                for (segment, size) in reader.segments.iter().zip(&reader.sizes).take(count) {
+                    packets.push(&segment[..*size]);
+                }
+                Ok(true)
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Hands packets to this host. Returns how many it did not take; an interface that is down takes none.
+    pub(super) fn write(&self, packets: &Packets) -> usize {
+        if self.has_offloads { self.write_together(packets) } else { self.write_each(packets) }
+    }
+
+    fn write_each(&self, packets: &Packets) -> usize {
+        packets.iter().filter(|packet| self.device.send(packet).is_err()).count()
+    }
+
+    fn write_together(&self, packets: &Packets) -> usize {
+        let mut writer = lock(&self.writer);
+        let Writer { table, buffers } = &mut *writer;
+        if buffers.len() < packets.len() {
+            buffers.resize_with(packets.len(), Vec::new);
+        }
+        for (buffer, packet) in buffers.iter_mut().zip(packets.iter()) {
+            buffer.clear();
+            buffer.resize(VIRTIO_NET_HDR_LEN, 0);
+            buffer.extend_from_slice(packet);
+        }
+        match self.device.send_multiple(table, &mut buffers[..packets.len()], VIRTIO_NET_HDR_LEN) {
+            Ok(_) => 0,
+            Err(_) => packets.len(),
+        }
+    }
+}
+
+impl AsFd for Tun {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.device.as_fd()
+    }
+}
+
+/// Packets that may wait in the kernel. TUNNEL.md, "How to get there" 7: above 500.
+const QUEUE: u32 = 1000;
+/// Bytes of the longest thing that the kernel hands over: its header and an IP packet.
+const SUPERPACKET: usize = VIRTIO_NET_HDR_LEN + 65_535;
+/// Bytes of a segment's buffer at least, so that an MTU that was just raised loses no packet.
+const LEAST_ROOM: usize = 2048;
