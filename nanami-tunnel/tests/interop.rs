@@ -6,6 +6,10 @@
 
 mod common;
 mod control;
+#[path = "interop/lab.rs"]
+mod lab;
+#[path = "interop/nanami_wg.rs"]
+mod nanami_wg;
 
 use std::io::Write;
 use std::process::{Child, Command, Stdio};

@@ -2,6 +2,9 @@
 
 use std::io;
 
+use rustix::net::netdevice::name_to_index;
+use rustix::net::{AddressFamily, SocketType, socket};
+
 /// Why a device does not start. Nothing of it is left behind then.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -56,9 +59,16 @@ impl DeviceError {
             Some(rustix::io::Errno::PERM | rustix::io::Errno::ACCESS) => Self::NotPermitted { name },
             Some(rustix::io::Errno::NOENT | rustix::io::Errno::NODEV | rustix::io::Errno::NXIO) => Self::NoTun,
             Some(rustix::io::Errno::BUSY | rustix::io::Errno::EXIST) => Self::InUse { name },
+            // What the TUN driver says about interfaces that are not its own.
+            Some(rustix::io::Errno::INVAL) if is_there(&name) => Self::InUse { name },
             _ => Self::Unavailable { name, source },
         }
     }
+}
+
+fn is_there(name: &str) -> bool {
+    let asked = socket(AddressFamily::INET, SocketType::DGRAM, None);
+    asked.and_then(|socket| name_to_index(&socket, name)).is_ok()
 }
 
 /// Whether the kernel takes this as the name of an interface (`dev_valid_name` in its net/core/dev.c).

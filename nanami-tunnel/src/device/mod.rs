@@ -17,8 +17,11 @@ use tracing::{debug, warn};
 
 use crate::engine::{ControlHalf, DEFAULT_MTU, Engine, Event, lock};
 
+#[cfg(feature = "uapi")]
+mod configured;
 mod error;
 mod inward;
+mod join;
 mod keeper;
 mod monitor;
 mod namespace;
@@ -28,6 +31,8 @@ mod udp;
 mod wait;
 mod wake;
 
+#[cfg(feature = "uapi")]
+pub use configured::Configured;
 pub use error::DeviceError;
 
 use tun::Tun;
@@ -66,6 +71,7 @@ struct Running {
 /// What the sockets follow from.
 struct Link {
     is_up: bool,
+    has_key: bool,
     /// The port that was asked for; 0 for any.
     port: u16,
     mark: u32,
@@ -107,7 +113,7 @@ impl Device {
             tun,
             sockets: ArcSwapOption::empty(),
             control: Mutex::new(control),
-            link: Mutex::new(Link { is_up: false, port: 0, mark: 0 }),
+            link: Mutex::new(Link { is_up: false, has_key: false, port: 0, mark: 0 }),
             keeper: Wake::new().map_err(unavailable)?,
             inward: Wake::new().map_err(unavailable)?,
             stop: Wake::new().map_err(unavailable)?,
@@ -140,11 +146,31 @@ impl Device {
         self.running.tun.name()
     }
 
-    /// Reads or changes the engine's control half; what it wants to say leaves at once.
+    /// Reads the engine's control half.
+    pub fn look<T>(&self, look: impl FnOnce(&ControlHalf) -> T) -> T {
+        look(&lock(&self.running.control))
+    }
+
+    /// Changes the engine's control half; what it wants to say leaves at once.
     pub fn control<T>(&self, change: impl FnOnce(&mut ControlHalf, Instant) -> T) -> T {
         let result = change(&mut lock(&self.running.control), Instant::now());
         self.running.keeper.ring();
         result
+    }
+
+    /// Gives the interface another private key, or takes it away; without one it says and answers nothing.
+    pub fn set_private_key(&self, key: Option<&PrivateKey>) {
+        let mut link = lock(&self.running.link);
+        link.has_key = key.is_some();
+        let (mut control, now) = (lock(&self.running.control), Instant::now());
+        if let Some(key) = key {
+            control.handle_private_key(now, key);
+        }
+        match link.is_up && link.has_key {
+            true => control.handle_up(now),
+            false => control.handle_down(now),
+        }
+        self.running.keeper.ring();
     }
 
     /// Listens on another port, or on any if it is 0; while the interface is down it is only remembered.
@@ -212,7 +238,9 @@ impl Running {
             if let Err(error) = self.bind(link.port, link.mark) {
                 warn!(port = link.port, %error, "cannot listen");
             }
-            lock(&self.control).handle_up(Instant::now());
+            if link.has_key {
+                lock(&self.control).handle_up(Instant::now());
+            }
         } else {
             self.sockets.store(None);
             self.inward.ring();

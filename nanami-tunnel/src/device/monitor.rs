@@ -8,7 +8,6 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tracing::{debug, warn};
 
 use super::Running;
@@ -27,20 +26,25 @@ pub(super) fn run(running: &Running) {
 }
 
 fn follow(running: &Running) -> io::Result<()> {
+    // The sockets belong into the namespace in which the device started, so that is where this thread is between its visits.
+    let home = namespace::of_this_thread()?;
+    let mut elsewhere: Option<OwnedFd> = None;
     let mut bell = doorbell()?;
     loop {
-        match look(running) {
-            Ok(()) => {}
-            // Not in this namespace: it was moved, or it is gone, which another thread notices.
-            Err(error) => match namespace::of(&running.tun) {
-                Ok(elsewhere) => {
-                    debug!(%error, "the interface is in another network namespace");
-                    move_into_link_name_space(elsewhere.as_fd(), Some(LinkNameSpaceType::Network))?;
-                    bell = doorbell()?;
-                    look(running)?;
-                }
-                Err(error) => debug!(%error, "the interface cannot be asked"),
-            },
+        let seen = namespace::visit(&home, elsewhere.as_ref(), || look(running))?;
+        match seen.or_else(|error| {
+            // Not in that namespace: it was moved, or it is gone, which another thread notices.
+            let there = namespace::of(&running.tun).map_err(|_| error)?;
+            debug!("the interface is in another network namespace");
+            let (new_bell, seen) = namespace::visit(&home, Some(&there), || (doorbell(), look(running)))?;
+            (bell, elsewhere) = (new_bell?, Some(there));
+            seen
+        }) {
+            Ok((mtu, is_up)) => {
+                lock(&running.control).handle_mtu(mtu);
+                running.set_up(is_up);
+            }
+            Err(error) => debug!(%error, "the interface cannot be asked"),
         }
         let [rung, stop] = readable([bell.as_fd(), running.stop.as_fd()], None)?;
         if stop {
@@ -52,11 +56,9 @@ fn follow(running: &Running) -> io::Result<()> {
     }
 }
 
-fn look(running: &Running) -> io::Result<()> {
-    let (mtu, is_up) = (running.tun.mtu()?, running.tun.is_up()?);
-    lock(&running.control).handle_mtu(mtu);
-    running.set_up(is_up);
-    Ok(())
+/// The interface's MTU, and whether it is up; an error if it is not in this thread's namespace.
+fn look(running: &Running) -> io::Result<(u16, bool)> {
+    Ok((running.tun.mtu()?, running.tun.is_up()?))
 }
 
 /// A socket that becomes readable when a link of this thread's network namespace changes.

@@ -1,9 +1,11 @@
-//! The network namespace in which an interface is.
+//! Network namespaces: that of an interface, and visits to it.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 use rustix::ioctl::{self, Ioctl, IoctlOutput, Opcode};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// The network namespace of a TUN interface, wherever it was moved.
 #[allow(unsafe_code, reason = "no crate has this call")]
@@ -11,6 +13,21 @@ pub(super) fn of(tun: &impl AsFd) -> io::Result<OwnedFd> {
     // SAFETY: `TunGetDevNetNs` describes `TUNGETDEVNETNS` of linux/if_tun.h: it takes no argument and returns a new file
     // descriptor or an error; on any other descriptor than a TUN interface's it is refused with ENOTTY.
     Ok(unsafe { ioctl::ioctl(tun, TunGetDevNetNs)? })
+}
+
+/// The network namespace of the thread that asks.
+pub(super) fn of_this_thread() -> io::Result<OwnedFd> {
+    Ok(File::open("/proc/thread-self/ns/net")?.into())
+}
+
+/// Does something in another network namespace, if one is given, and comes home.
+pub(super) fn visit<T>(home: &OwnedFd, there: Option<&OwnedFd>, visit: impl FnOnce() -> T) -> io::Result<T> {
+    let enter = |namespace: &OwnedFd| move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network));
+    let Some(there) = there else { return Ok(visit()) };
+    enter(there)?;
+    let seen = visit();
+    enter(home)?;
+    Ok(seen)
 }
 
 struct TunGetDevNetNs;

@@ -7,16 +7,17 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Mutex;
 
-use tun_rs::{DeviceBuilder, GROTable, IDEAL_BATCH_SIZE, SyncDevice, VIRTIO_NET_HDR_LEN};
+use tun_rs::{DeviceBuilder, IDEAL_BATCH_SIZE, SyncDevice, VIRTIO_NET_HDR_LEN};
 
 use super::error::{DeviceError, is_valid_name};
+use super::join::Joiner;
 use crate::engine::{Packets, lock};
 
 /// A TUN interface that ends with this value.
 pub(super) struct Tun {
     device: SyncDevice,
     has_offloads: bool,
-    writer: Mutex<Writer>,
+    joiner: Mutex<Joiner>,
 }
 
 /// What reading needs: one for the thread that reads.
@@ -24,13 +25,6 @@ pub(super) struct Reader {
     superpacket: Vec<u8>,
     segments: Vec<Vec<u8>>,
     sizes: Vec<usize>,
-}
-
-/// What writing needs.
-#[derive(Default)]
-struct Writer {
-    table: GROTable,
-    buffers: Vec<Vec<u8>>,
 }
 
 impl Tun {
@@ -54,7 +48,7 @@ impl Tun {
         });
         let device = device.build_sync()?;
         device.set_nonblocking(true)?;
-        Ok(Self { device, has_offloads: offloads, writer: Mutex::default() })
+        Ok(Self { device, has_offloads: offloads, joiner: Mutex::default() })
     }
 
     pub(super) fn name(&self) -> io::Result<String> {
@@ -104,20 +98,12 @@ impl Tun {
     }
 
     fn write_together(&self, packets: &Packets) -> usize {
-        let mut writer = lock(&self.writer);
-        let Writer { table, buffers } = &mut *writer;
-        if buffers.len() < packets.len() {
-            buffers.resize_with(packets.len(), Vec::new);
-        }
-        for (buffer, packet) in buffers.iter_mut().zip(packets.iter()) {
-            buffer.clear();
-            buffer.resize(VIRTIO_NET_HDR_LEN, 0);
-            buffer.extend_from_slice(packet);
-        }
-        match self.device.send_multiple(table, &mut buffers[..packets.len()], VIRTIO_NET_HDR_LEN) {
-            Ok(_) => 0,
-            Err(_) => packets.len(),
-        }
+        let mut lost = 0;
+        lock(&self.joiner).frames(packets, self.device.udp_gso(), |frame| {
+            // One more than its packets, or two for one.
+            lost += rustix::io::writev(&self.device, frame).map_or_else(|_| frame.len() - 1, |_| 0);
+        });
+        lost
     }
 }
 

@@ -40,6 +40,12 @@ impl Packets {
         starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
     }
 
+    /// The packet at this place.
+    pub fn get(&self, at: usize) -> Option<&[u8]> {
+        let start = at.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
+        self.ends.get(at).map(|end| &self.bytes[start..*end])
+    }
+
     /// How many packets there are.
     pub fn len(&self) -> usize {
         self.ends.len()

@@ -36,8 +36,6 @@ pub struct ControlHalf {
     held: Option<Held>,
     hints: BTreeMap<PublicKey, Vec<SocketAddr>>,
     preshared: BTreeMap<PublicKey, Arc<PresharedKey>>,
-    /// Nothing goes out and nothing is due: see [`ControlHalf::handle_down`].
-    is_down: bool,
     out: Datagrams,
     /// How many of `out` were handed out.
     sent: usize,
@@ -65,7 +63,6 @@ impl ControlHalf {
             held: None,
             hints: BTreeMap::new(),
             preshared: BTreeMap::new(),
-            is_down: false,
             out: Datagrams::new(),
             sent: 0,
         }
@@ -173,6 +170,11 @@ impl ControlHalf {
         let snapshot = self.shared.snapshot.load_full();
         let links: Vec<_> = snapshot.peers.iter().map(|peer| link_of(peer)).collect();
         links.into_iter()
+    }
+
+    /// The link to one neighbor.
+    pub fn link(&self, key: &PublicKey) -> Option<Link> {
+        self.shared.snapshot.load().peer(key).map(|peer| link_of(peer))
     }
 
     /// The prefixes that a standby carries now, each with that standby.
@@ -315,6 +317,7 @@ fn link_of(peer: &Peer) -> Link {
         peer: peer.key,
         endpoint: endpoint_of(&state),
         handshake: state.noise.established(),
+        last_handshake: state.last_handshake,
         handshakes: state.handshakes,
         heard: state.heard,
         rtt: state.probes.rtt(),

@@ -91,6 +91,7 @@ impl Inbound {
         note_heard(now, shared, peer, &mut state, datagram.outer());
         if state.noise.established() != established {
             state.handshakes += 1;
+            state.last_handshake = Some(now);
             shared.emit(Event::Handshake { peer: peer.key });
         }
         if !matches!(kind, Kind::Data { .. }) || state.noise.established() != established {

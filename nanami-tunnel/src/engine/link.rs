@@ -15,6 +15,8 @@ pub struct Link {
     pub endpoint: Option<SocketAddr>,
     /// When the keypair in use was agreed on; `None` without one.
     pub handshake: Option<Instant>,
+    /// When the last handshake was completed, even if its keypair is gone.
+    pub last_handshake: Option<Instant>,
     /// Handshakes that were completed since the neighbor is in the map.
     pub handshakes: u64,
     /// When something authentic last came from it.

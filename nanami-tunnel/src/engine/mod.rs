@@ -56,6 +56,8 @@ pub use batch::{Datagram, Datagrams, Packets};
 pub use control::{ControlHalf, Output};
 pub use counters::Counters;
 pub use event::Event;
+#[cfg(feature = "tun")]
+pub(crate) use icmp::checksum_of;
 pub use inbound::Inbound;
 pub use link::Link;
 pub use map::{Applied, MapError};

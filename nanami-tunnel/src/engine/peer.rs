@@ -63,6 +63,8 @@ pub(crate) struct PeerState {
     /// When something was last sealed.
     pub(crate) sent: Option<Instant>,
     pub(crate) handshakes: u64,
+    /// When the last of them was completed; its keypair may be gone.
+    pub(crate) last_handshake: Option<Instant>,
     pub(crate) rx_bytes: u64,
     pub(crate) tx_bytes: u64,
     /// Bytes of whole datagrams, handshakes and keepalives included.
@@ -121,6 +123,7 @@ impl PeerState {
             heard: None,
             sent: None,
             handshakes: 0,
+            last_handshake: None,
             rx_bytes: 0,
             tx_bytes: 0,
             datagram_bytes: Exchanged::default(),
@@ -173,7 +176,7 @@ impl PeerState {
         out: &mut Datagrams,
     ) {
         let mut buffer = [0; 256];
-        if !self.endpoint.is_known() {
+        if !self.endpoint.is_known() || shared.is_down() {
             return;
         }
         if let Some(initiation) = self.noise.initiate(now, &shared.identity.load(), forced, &mut buffer)

@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) identity: ArcSwap<Identity>,
     pub(crate) enforcement: Enforcement,
     mtu: AtomicU16,
+    /// Nothing is said and nothing is answered: the interface is down, or has no key.
+    is_down: AtomicBool,
     pub(crate) snapshot: ArcSwap<Snapshot>,
     pub(crate) flows: Flows,
     pub(crate) tally: Tally,
@@ -109,6 +111,7 @@ impl Shared {
             identity: ArcSwap::from_pointee(identity),
             enforcement,
             mtu: AtomicU16::new(mtu),
+            is_down: AtomicBool::new(false),
             snapshot: ArcSwap::default(),
             flows: Flows::default(),
             tally: Tally::default(),
@@ -132,6 +135,14 @@ impl Shared {
         self.mtu.store(mtu, Ordering::Relaxed);
     }
 
+    pub(crate) fn is_down(&self) -> bool {
+        self.is_down.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_down(&self, is_down: bool) {
+        self.is_down.store(is_down, Ordering::Relaxed);
+    }
+
     /// Another private key is ours from now on; cookies made under the old one are worth nothing.
     pub(crate) fn set_identity(&self, now: Instant, identity: Identity) {
         lock(&self.admission).gate = Gate::new(now, &identity);
@@ -141,6 +152,9 @@ impl Shared {
     /// Whether a handshake message may cost us arithmetic. Under load only senders that proved their address may, and
     /// each of them only so often, as in the kernel (SEC-46).
     pub(crate) fn admits(&self, now: Instant, from: SocketAddr, message: &[u8]) -> Passage {
+        if self.is_down() {
+            return Passage::Refused;
+        }
         let mut admission = lock(&self.admission);
         let passage = admission.gate.check(now, &self.identity.load(), from, message);
         match passage {

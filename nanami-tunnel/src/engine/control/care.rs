@@ -15,7 +15,7 @@ impl ControlHalf {
     /// Arms what the map asks for: carriers with standbys are probed fast, and they and neighbors with a keepalive are
     /// kept reachable.
     pub(super) fn watch(&mut self, now: Instant) {
-        if self.is_down {
+        if self.shared.is_down() {
             return;
         }
         let snapshot = self.shared.snapshot.load_full();

@@ -50,7 +50,7 @@ impl ControlHalf {
     pub fn handle_endpoint(&mut self, now: Instant, key: PublicKey, at: SocketAddr) {
         let snapshot = self.shared.snapshot.load_full();
         let Some(peer) = snapshot.peer(&key) else { return };
-        let wants = self.must_stay_reachable(&key) && !self.is_down;
+        let wants = self.must_stay_reachable(&key) && !self.shared.is_down();
         let mut state = peer.lock();
         state.endpoint.set(at);
         if !state.noise.is_ready() && (wants || !state.queue.is_empty()) {
@@ -63,9 +63,10 @@ impl ControlHalf {
         self.shared.set_mtu(mtu.clamp(LEAST_MTU, MAX_MTU));
     }
 
-    /// The interface went down: keypairs end, waiting packets are dropped, nothing is due until [`ControlHalf::handle_up`].
+    /// The interface went down: keypairs end, waiting packets are dropped; nothing is due, said or answered until
+    /// [`ControlHalf::handle_up`].
     pub fn handle_down(&mut self, now: Instant) {
-        self.is_down = true;
+        self.shared.set_down(true);
         self.renew(now, |_| true);
         self.timers.clear();
         for peer in &self.shared.snapshot.load_full().peers {
@@ -75,7 +76,7 @@ impl ControlHalf {
 
     /// The interface is up: neighbors with a keepalive are reached again.
     pub fn handle_up(&mut self, now: Instant) {
-        self.is_down = false;
+        self.shared.set_down(false);
         self.watch(now);
     }
 
@@ -91,7 +92,7 @@ impl ControlHalf {
             let index = self.new_index(&mut taken);
             *peer = Arc::new(peer.renewed(now, index, self.preshared.get(&peer.key).cloned()));
             self.timers.disarm(Timer::Noise(peer.key));
-            if !self.is_down && (self.must_stay_reachable(&peer.key) || !peer.lock().queue.is_empty()) {
+            if !self.shared.is_down() && (self.must_stay_reachable(&peer.key) || !peer.lock().queue.is_empty()) {
                 self.timers.arm(Timer::Reach(peer.key), now);
             }
         }

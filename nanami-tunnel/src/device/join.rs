@@ -1,0 +1,305 @@
+//! Joins packets of one flow, so that the kernel takes up to 64 KiB of it in one call (generic receive offload).
+//!
+//! **Invariants**: cut again by the kernel, what was joined is the same packets in the same order; packets of one flow never
+//! overtake each other; what has a wrong checksum, options that differ or anything unusual goes alone, as it is. No packet is
+//! copied: a joined one is written as its header and the payloads where they lie.
+
+use std::io::IoSlice;
+
+use crate::engine::{Packets, checksum_of};
+
+/// Memory for joining, kept from batch to batch.
+#[derive(Default)]
+pub(super) struct Joiner {
+    groups: Vec<Group>,
+    /// For each packet the one that follows it in its group.
+    next: Vec<Option<usize>>,
+    header: Vec<u8>,
+}
+
+/// Packets that are written together, at least one.
+struct Group {
+    first: usize,
+    last: usize,
+    count: usize,
+    /// Bytes of the whole.
+    length: usize,
+    /// What the next packet must carry on with; `None` if nothing can follow.
+    expects: Option<Expected>,
+    pushes: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Expected {
+    /// Bytes of each payload but the last.
+    payload: usize,
+    /// Of the next byte, in TCP.
+    sequence: u32,
+}
+
+/// A packet of TCP or UDP with a plain IP header.
+#[derive(Clone, Copy)]
+struct Segment<'a> {
+    bytes: &'a [u8],
+    transport_at: usize,
+    payload_at: usize,
+    transport: Transport,
+    /// Whether it may be part of a group: it carries something, and nothing is special about it.
+    is_joinable: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Transport {
+    Tcp { sequence: u32, pushes: bool },
+    Udp,
+}
+
+impl Joiner {
+    /// Hands every packet to `write`, joined where that can be: slices that are one frame, beginning with the header that
+    /// TUN interfaces with offloads ask for. `udp` says whether the interface takes joined UDP.
+    pub(super) fn frames(&mut self, packets: &Packets, udp: bool, mut write: impl FnMut(&[IoSlice<'_>])) {
+        self.group(packets, udp);
+        let packet = |at: usize| packets.get(at).unwrap_or_default();
+        for group in &self.groups {
+            if group.count == 1 {
+                write(&[IoSlice::new(&[0; FRAME_HEADER]), IoSlice::new(packet(group.first))]);
+                continue;
+            }
+            let Some(first) = Segment::of(packet(group.first), udp) else { continue };
+            first.joined_header(group, &mut self.header);
+            let mut slices = [IoSlice::new(&[]); 1 + MAX_COUNT];
+            slices[0] = IoSlice::new(&self.header);
+            let (mut at, mut count) = (Some(group.first), 1);
+            while let Some(member) = at.filter(|_| count <= MAX_COUNT) {
+                slices[count] = IoSlice::new(packet(member).get(first.payload_at..).unwrap_or_default());
+                (at, count) = (self.next[member], count + 1);
+            }
+            write(&slices[..count]);
+        }
+    }
+
+    fn group(&mut self, packets: &Packets, udp: bool) {
+        self.groups.clear();
+        self.next.clear();
+        self.next.resize(packets.len(), None);
+        for (at, bytes) in packets.iter().enumerate() {
+            let segment = Segment::of(bytes, udp);
+            if let Some(segment) = segment
+                && let Some(group) = self.group_of(packets, &segment, udp)
+                && self.groups[group].takes(packets, &segment, udp)
+            {
+                let group = &mut self.groups[group];
+                self.next[group.last] = Some(at);
+                group.add(at, &segment);
+            } else {
+                self.groups.push(Group::new(at, bytes, segment.as_ref()));
+            }
+        }
+    }
+
+    /// The latest group of the same flow; an earlier one would be overtaken.
+    fn group_of(&self, packets: &Packets, segment: &Segment<'_>, udp: bool) -> Option<usize> {
+        let latest = self.groups.len().saturating_sub(LOOKED_BACK);
+        (latest..self.groups.len()).rev().find(|group| {
+            let first = packets.get(self.groups[*group].first).and_then(|bytes| Segment::of(bytes, udp));
+            match first {
+                Some(first) => first.is_of_flow_of(segment),
+                // It may be of the same flow.
+                None => true,
+            }
+        })
+    }
+}
+
+impl Group {
+    fn new(at: usize, bytes: &[u8], segment: Option<&Segment<'_>>) -> Self {
+        let mut group = Self { first: at, last: at, count: 1, length: bytes.len(), expects: None, pushes: false };
+        if let Some(segment) = segment {
+            group.expects = segment.expects_next(segment.payload());
+            group.pushes = segment.transport.pushes();
+        }
+        group
+    }
+
+    /// Whether this segment carries on with the group; both must then be as the checksums say, because the kernel makes new
+    /// ones.
+    fn takes(&self, packets: &Packets, segment: &Segment<'_>, udp: bool) -> bool {
+        let Some(expected) = self.expects else { return false };
+        let Some(first) = packets.get(self.first).and_then(|bytes| Segment::of(bytes, udp)) else { return false };
+        let follows = match segment.transport {
+            Transport::Tcp { sequence, .. } => sequence == expected.sequence,
+            Transport::Udp => true,
+        };
+        follows
+            && segment.is_joinable
+            && segment.payload() <= expected.payload
+            && self.count < MAX_COUNT
+            && self.length + segment.payload() <= MAX_LENGTH
+            && first.has_header_like(segment)
+            && (self.count > 1 || first.is_intact())
+            && segment.is_intact()
+    }
+
+    fn add(&mut self, at: usize, segment: &Segment<'_>) {
+        let expected = self.expects.map_or(0, |expected| expected.payload);
+        // A shorter one is the last.
+        self.expects = segment.expects_next(expected).filter(|_| segment.payload() == expected);
+        self.pushes |= segment.transport.pushes();
+        self.last = at;
+        self.count += 1;
+        self.length += segment.payload();
+    }
+}
+
+impl Transport {
+    fn pushes(self) -> bool {
+        matches!(self, Self::Tcp { pushes: true, .. })
+    }
+}
+
+impl<'a> Segment<'a> {
+    /// `None` for fragments, IP options, extension headers, other protocols and what is cut short.
+    fn of(bytes: &'a [u8], udp: bool) -> Option<Self> {
+        let (protocol, transport_at) = match bytes.first()? {
+            // No options, and no fragment.
+            0x45 if bytes.get(6)? & 0x3f == 0 && *bytes.get(7)? == 0 => (*bytes.get(9)?, 20),
+            first if first >> 4 == 6 => (*bytes.get(6)?, 40),
+            _ => return None,
+        };
+        let header = bytes.get(transport_at..)?;
+        let (transport, length, is_plain) = match protocol {
+            6 => {
+                let (flags, words) = (*header.get(13)?, header.get(12)? >> 4);
+                let sequence = u32::from_be_bytes(header.get(4..8)?.try_into().ok()?);
+                let transport = Transport::Tcp { sequence, pushes: flags & PSH != 0 };
+                (transport, usize::from(words).max(5) * 4, flags & !PSH == ACK && words >= 5)
+            }
+            // A UDP datagram without a checksum has none to be made anew.
+            17 => (Transport::Udp, 8, udp && header.get(6..8)? != [0, 0]),
+            _ => return None,
+        };
+        let payload_at = transport_at + length;
+        header.get(..length)?;
+        Some(Self { bytes, transport_at, payload_at, transport, is_joinable: is_plain && bytes.len() > payload_at })
+    }
+
+    fn payload(&self) -> usize {
+        self.bytes.len() - self.payload_at
+    }
+
+    fn expects_next(&self, payload: usize) -> Option<Expected> {
+        match self.transport {
+            _ if !self.is_joinable => None,
+            // What pushes is the end of something.
+            Transport::Tcp { pushes: true, .. } => None,
+            Transport::Tcp { sequence, .. } => {
+                Some(Expected { payload, sequence: sequence.wrapping_add(self.payload() as u32) })
+            }
+            Transport::Udp => Some(Expected { payload, sequence: 0 }),
+        }
+    }
+
+    fn is_v4(&self) -> bool {
+        self.transport_at == 20
+    }
+
+    fn addresses(&self) -> &'a [u8] {
+        if self.is_v4() { &self.bytes[12..20] } else { &self.bytes[8..40] }
+    }
+
+    fn is_of_flow_of(&self, other: &Self) -> bool {
+        let ports = |segment: &Self| segment.bytes.get(segment.transport_at..segment.transport_at + 4);
+        let is_tcp = |segment: &Self| segment.transport != Transport::Udp;
+        self.addresses() == other.addresses() && ports(self) == ports(other) && is_tcp(self) == is_tcp(other)
+    }
+
+    /// Whether nothing but lengths, sequence, PSH and checksums differs in the headers; and in IPv4 the number for fragments.
+    fn has_header_like(&self, other: &Self) -> bool {
+        let ip = |segment: &Self| match segment.is_v4() {
+            true => [segment.bytes[1], segment.bytes[6], segment.bytes[8], 0, 0],
+            false => [segment.bytes[0], segment.bytes[1], segment.bytes[2], segment.bytes[3], segment.bytes[7]],
+        };
+        let transport = |segment: &Self| match segment.transport {
+            Transport::Tcp { .. } => {
+                let tcp = &segment.bytes[segment.transport_at..segment.payload_at];
+                (&tcp[8..12], &tcp[14..16], &tcp[20..])
+            }
+            Transport::Udp => (&[][..], &[][..], &[][..]),
+        };
+        self.payload_at == other.payload_at && ip(self) == ip(other) && transport(self) == transport(other)
+    }
+
+    /// Whether its checksums and lengths are right.
+    fn is_intact(&self) -> bool {
+        let transport = &self.bytes[self.transport_at..];
+        let stated = |at: usize| usize::from(u16::from_be_bytes([self.bytes[at], self.bytes[at + 1]]));
+        let lengths = match self.is_v4() {
+            true => stated(2) == self.bytes.len() && checksum_of(0, &self.bytes[..20]) == 0,
+            false => stated(4) + 40 == self.bytes.len(),
+        };
+        let udp_length = self.transport != Transport::Udp || stated(self.transport_at + 4) == transport.len();
+        lengths && udp_length && checksum_of(self.pseudo(transport.len()), transport) == 0
+    }
+
+    /// The sum of the pseudo header (RFC 9293 section 3.1, RFC 8200 section 8.1) for a transport of this length.
+    fn pseudo(&self, length: usize) -> u64 {
+        let protocol = if self.transport == Transport::Udp { 17 } else { 6 };
+        let words = self.addresses().chunks_exact(2).map(|pair| u64::from(u16::from_be_bytes([pair[0], pair[1]])));
+        words.sum::<u64>() + protocol + length as u64
+    }
+
+    /// The frame's header and the packet's, for all of a group: `virtio_net_hdr` of linux/virtio_net.h, in the host's order.
+    fn joined_header(&self, group: &Group, header: &mut Vec<u8>) {
+        let (kind, checksum_at) = match (self.transport, self.is_v4()) {
+            (Transport::Udp, _) => (GSO_UDP_L4, 6u16),
+            (_, true) => (GSO_TCPV4, 16),
+            (_, false) => (GSO_TCPV6, 16),
+        };
+        header.clear();
+        header.extend([NEEDS_CSUM, kind]);
+        for word in [self.payload_at as u16, self.payload() as u16, self.transport_at as u16, checksum_at] {
+            header.extend(word.to_ne_bytes());
+        }
+        header.extend_from_slice(&self.bytes[..self.payload_at]);
+        let ip = &mut header[FRAME_HEADER..];
+        let transport_length = group.length - self.transport_at;
+        if self.is_v4() {
+            ip[2..4].copy_from_slice(&(group.length as u16).to_be_bytes());
+            ip[10..12].copy_from_slice(&[0, 0]);
+            let sum = checksum_of(0, &ip[..20]);
+            ip[10..12].copy_from_slice(&sum.to_be_bytes());
+        } else {
+            ip[4..6].copy_from_slice(&(transport_length as u16).to_be_bytes());
+        }
+        let transport = &mut ip[self.transport_at..];
+        match self.transport {
+            Transport::Tcp { .. } if group.pushes => transport[13] |= PSH,
+            Transport::Tcp { .. } => {}
+            Transport::Udp => transport[4..6].copy_from_slice(&(transport_length as u16).to_be_bytes()),
+        }
+        // The kernel adds the rest to the pseudo header's sum.
+        let sum = !checksum_of(self.pseudo(transport_length), &[]);
+        let at = usize::from(checksum_at);
+        transport[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+    }
+}
+
+/// Bytes before each packet.
+pub(super) const FRAME_HEADER: usize = tun_rs::VIRTIO_NET_HDR_LEN;
+/// `VIRTIO_NET_HDR_F_NEEDS_CSUM` and kinds of joined packets: linux/virtio_net.h.
+const NEEDS_CSUM: u8 = 1;
+const GSO_TCPV4: u8 = 1;
+const GSO_TCPV6: u8 = 4;
+const GSO_UDP_L4: u8 = 5;
+/// Bits of TCP's flags: RFC 9293 section 3.1.
+const PSH: u8 = 0x08;
+const ACK: u8 = 0x10;
+/// Packets in a group. Linux' `UDP_MAX_SEGMENTS` was 64 until 6.9; of 1,420 bytes no more than 46 fit anyway.
+const MAX_COUNT: usize = 64;
+/// Bytes of a joined packet: what its header can say.
+const MAX_LENGTH: usize = 65_535;
+/// Groups that are looked at for the one of a packet's flow. Chosen: more than flows usually share a batch.
+const LOOKED_BACK: usize = 16;
+
+#[cfg(test)]
+mod tests;
