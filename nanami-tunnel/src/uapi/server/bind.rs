@@ -98,7 +98,11 @@ pub(super) fn bind(directory: &Path, interface: &str) -> Result<(UnixListener, S
         match is_served(&path).map_err(failed)? {
             None => return Err(BindError::NotASocket { path }),
             Some(true) => return Err(BindError::InUse { path }),
-            Some(false) => fs::remove_file(&path).map_err(failed)?,
+            Some(false) => match fs::remove_file(&path) {
+                // `wg show` removes a socket that nobody serves, too, and was faster.
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+                _ => {}
+            },
         }
         linked = fs::hard_link(private.socket(), &path);
     }
@@ -141,8 +145,11 @@ impl Drop for Private {
 
 /// Whether somebody listens at this path; `None` if no socket is there.
 fn is_served(path: &Path) -> io::Result<Option<bool>> {
-    if !fs::symlink_metadata(path)?.file_type().is_socket() {
-        return Ok(None);
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some(false)),
+        Err(error) => return Err(error),
+        Ok(found) if !found.file_type().is_socket() => return Ok(None),
+        Ok(_) => {}
     }
     let probe: OwnedFd = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
     // One whose queue is full is served as well, and would have us wait for it.
