@@ -6,6 +6,8 @@
 
 mod common;
 mod control;
+#[path = "interop/flood.rs"]
+mod flood;
 #[path = "interop/lab.rs"]
 mod lab;
 #[path = "interop/nanami_wg.rs"]
