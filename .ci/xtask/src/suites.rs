@@ -50,6 +50,7 @@ const INTEROP: &[Tool] = &[
     Tool { program: "wg", package: "wireguard-tools" },
     Tool { program: "wg-quick", package: "wireguard-tools" },
     Tool { program: "ip", package: "iproute2" },
+    Tool { program: "ping", package: "iputils-ping" },
     Tool { program: "unshare", package: "util-linux" },
 ];
 
