@@ -3,14 +3,14 @@
 //! **Invariants**: a request is applied whole or not at all: what may be refused, port and mark, comes first and is put
 //! back; peers that a request does not name notice nothing.
 
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
 use std::sync::Mutex;
 use std::time::{Instant, SystemTime};
 
 use nanami_model::{Generation, NetworkMap, PublicKey};
 
-use super::Device;
+use super::{Device, stats};
 use crate::engine::{Link, lock};
 use crate::uapi::{self, Applied, Changes, Config, Errno, InterfaceState, PeerState};
 
@@ -128,6 +128,11 @@ impl uapi::Device for Configured {
         let keys: Vec<_> = told.config.peers(after).take(limit).map(|(key, _)| key).collect();
         let links: Vec<_> = self.device.look(|control| keys.iter().map(|key| control.link(key)).collect());
         keys.into_iter().zip(links).map(|(key, link)| self.state(&told.config, key, link)).collect()
+    }
+
+    fn write_stats(&self, to: &mut dyn Write) -> io::Result<()> {
+        let (counters, links) = self.device.look(|control| (control.counters(), control.links().collect::<Vec<_>>()));
+        stats::write(Instant::now(), &counters, &links, to)
     }
 
     fn change(&self, changes: Changes) -> Result<(), Errno> {

@@ -26,6 +26,8 @@ mod keeper;
 mod monitor;
 mod namespace;
 mod outward;
+#[cfg(feature = "uapi")]
+mod stats;
 mod tun;
 mod udp;
 mod wait;

@@ -22,6 +22,16 @@ pub trait Device: Send + Sync {
     /// as it is after.
     fn peers(&self, after: Option<&PublicKey>, limit: usize) -> Vec<PeerState>;
 
+    /// Writes what happened, as lines of `key=value`: first about the interface, then from each `public_key` on about a peer.
+    /// This is no part of the standard protocol; unless it is implemented, nothing is known.
+    ///
+    /// # Errors
+    /// Those of `to`.
+    fn write_stats(&self, to: &mut dyn Write) -> io::Result<()> {
+        let _ = to;
+        Ok(())
+    }
+
     /// Changes all of this, or nothing.
     ///
     /// # Errors
@@ -36,6 +46,7 @@ pub trait Device: Send + Sync {
 pub fn answer(device: &dyn Device, request: Result<Request, RequestError>, to: &mut dyn Write) -> io::Result<()> {
     let outcome = match request {
         Ok(Request::Get) => write_state(device, to).map(Ok)?,
+        Ok(Request::Stats) => device.write_stats(to).map(Ok)?,
         Ok(Request::Set(changes)) => device.change(changes),
         Err(error) => Err(error.errno()),
     };

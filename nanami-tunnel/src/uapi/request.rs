@@ -16,6 +16,8 @@ use super::value;
 pub enum Request {
     /// Everything about the interface and its peers.
     Get,
+    /// What happened: more than `wg` knows to ask for.
+    Stats,
     /// Changes, all of them or none.
     Set(Changes),
 }
@@ -101,7 +103,7 @@ enum Problem {
     UnknownKey,
     #[error("not a value of {key}")]
     Value { key: &'static str, errno: Errno },
-    #[error("a `get` has no further lines")]
+    #[error("a `get` or a `stats` has no further lines")]
     GetWithLines,
     #[error("a line has at most {MAX_LINE_BYTES} bytes")]
     LineTooLong,
@@ -154,6 +156,7 @@ enum State {
     #[default]
     Start,
     Get,
+    Stats,
     Set(Box<Changes>),
     /// Refused; what is left of the request is read over, so that a client that writes all of it first can read the answer.
     Refused(RequestError),
@@ -227,6 +230,7 @@ impl RequestReader {
         if line.is_empty() && !matches!(self.state, State::Start) {
             return Some(match std::mem::take(&mut self.state) {
                 State::Start | State::Get => Ok(Request::Get),
+                State::Stats => Ok(Request::Stats),
                 State::Set(changes) => Ok(Request::Set(*changes)),
                 State::Refused(error) => Err(error),
             });
@@ -236,13 +240,17 @@ impl RequestReader {
                 self.state = State::Get;
                 Ok(())
             }
+            State::Start if line == b"stats=1" => {
+                self.state = State::Stats;
+                Ok(())
+            }
             State::Start if line == b"set=1" => {
                 self.state = State::Set(Box::default());
                 Ok(())
             }
             State::Start if line.contains(&b'=') => Err(Problem::Operation),
             State::Start => Err(Problem::Syntax),
-            State::Get => Err(Problem::GetWithLines),
+            State::Get | State::Stats => Err(Problem::GetWithLines),
             State::Set(changes) => changes.take_line(line),
             State::Refused(_) => Ok(()),
         };

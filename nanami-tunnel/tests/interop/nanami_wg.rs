@@ -271,3 +271,20 @@ fn ten_thousand_peers_are_configured_and_one_of_them_is_reached() {
         assert!(pings("a", overlay("b")[0]));
     });
 }
+
+#[test]
+#[ignore = "needs root, wireguard-go, wg, ip and unshare"]
+fn stats_tell_of_round_trips_and_of_what_was_dropped() {
+    run("nanami_wg::stats_tell_of_round_trips_and_of_what_was_dropped", || {
+        let (a, b) = pair((Make::Ours, Make::WireGuardGo));
+        assert!(pings("a", overlay("b")[0]));
+        assert!(!pings("a", "10.78.0.77".parse().unwrap()), "nobody carries it");
+        let ours = env!("CARGO_BIN_EXE_nanami-wg");
+        let stats = a.sh(&format!("{ours} --stats wg-a"));
+        assert!(stats.contains(&format!("peer: {}", b.public)), "{stats}");
+        assert!(stats.contains("1 in all") && stats.contains(" ms\n") && stats.contains("no route"), "{stats}");
+        let refused = try_sh(&format!("{ours} --stats wg-b"));
+        assert_eq!(refused.status.code(), Some(1), "wireguard-go does not know that question");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("wg show wg-b"));
+    });
+}

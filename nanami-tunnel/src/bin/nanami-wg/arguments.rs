@@ -10,6 +10,8 @@ use crate::failure::Failure;
 pub(crate) enum Task {
     /// Print this.
     Say(String),
+    /// Tell what happened at an interface that is served.
+    Stats { name: String },
     /// Serve an interface of this name.
     Serve { name: String, in_foreground: bool },
 }
@@ -21,10 +23,11 @@ pub(crate) fn read() -> Result<Task, Failure> {
 }
 
 fn parse(mut parser: lexopt::Parser, mut in_foreground: bool) -> Result<Task, Failure> {
-    let mut name: Option<OsString> = None;
+    let (mut name, mut asks_stats) = (None::<OsString>, false);
     while let Some(argument) = parser.next().map_err(usage)? {
         match argument {
             Short('f') | Long("foreground") => in_foreground = true,
+            Long("stats") => asks_stats = true,
             Short('h') | Long("help") => return Ok(Task::Say(HELP.to_owned())),
             Short('V' | 'v') | Long("version") => {
                 return Ok(Task::Say(format!("nanami-wg {}\n", env!("CARGO_PKG_VERSION"))));
@@ -36,7 +39,7 @@ fn parse(mut parser: lexopt::Parser, mut in_foreground: bool) -> Result<Task, Fa
     let Some(name) = name else { return Err(Failure::Usage("an interface's name is missing".to_owned())) };
     // The kernel would take any bytes, but nobody could type them.
     let name = name.into_string().map_err(|name| Failure::Usage(format!("{name:?} is not text")))?;
-    Ok(Task::Serve { name, in_foreground })
+    Ok(if asks_stats { Task::Stats { name } } else { Task::Serve { name, in_foreground } })
 }
 
 fn usage(error: lexopt::Error) -> Failure {
@@ -47,9 +50,12 @@ pub(crate) const HELP: &str = "\
 nanami-wg: a WireGuard interface in user space, configured by `wg` and `wg-quick`
 
 Usage: nanami-wg [-f] INTERFACE
+       nanami-wg --stats INTERFACE
 
   INTERFACE          the interface to make, such as wg0
   -f, --foreground   stay in the foreground; otherwise it goes on in the background when the interface is there
+  --stats            tell what happened at an interface that is served: per peer handshakes, round trip and bytes;
+                     what was dropped, by reason
   -h, --help         this text
   -V, --version      the version
 
@@ -78,6 +84,7 @@ mod tests {
         for arguments in [&["-f", "wg0"][..], &["wg0", "-f"], &["--foreground", "wg0"]] {
             assert!(matches!(read(arguments), Ok(Task::Serve { name, in_foreground: true }) if name == "wg0"));
         }
+        assert!(matches!(read(&["--stats", "wg0"]), Ok(Task::Stats { name }) if name == "wg0"));
         assert!(matches!(read(&["wg0"]), Ok(Task::Serve { in_foreground: false, .. })));
         for (arguments, said) in [(&["-h"][..], "Usage"), (&["--version"], env!("CARGO_PKG_VERSION"))] {
             assert!(matches!(read(arguments), Ok(Task::Say(text)) if text.contains(said)));

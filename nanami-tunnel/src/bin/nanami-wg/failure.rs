@@ -21,6 +21,8 @@ pub(crate) enum Failure {
         #[source]
         source: std::io::Error,
     },
+    #[error("what serves {0} does not tell what happened; `wg show {0}` says what it knows")]
+    Refused(String),
     /// The process in the background has said already why.
     #[error("it did not start")]
     Detached(u8),

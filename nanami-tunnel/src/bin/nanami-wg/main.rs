@@ -10,6 +10,8 @@ mod failure;
 mod log;
 #[cfg(target_os = "linux")]
 mod serve;
+#[cfg(target_os = "linux")]
+mod stats;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
@@ -20,6 +22,7 @@ fn main() -> std::process::ExitCode {
             print!("{text}");
             Ok(())
         }
+        Task::Stats { name } => stats::show(&name),
         Task::Serve { name, in_foreground: true } => serve::run(&name),
         Task::Serve { name, in_foreground: false } => detached::start(&name),
     });
