@@ -4,6 +4,8 @@
 //! inside a new namespace, where wireguard-go's interface and our UDP socket share a loopback that nobody else sees.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "interop/client.rs"]
+mod client;
 mod common;
 mod control;
 #[path = "interop/flood.rs"]

@@ -76,7 +76,7 @@ impl ControlHalf {
     /// [`MapError::Partial`] for a difference. What was enforced before still is.
     pub fn apply(&mut self, now: Instant, map: &NetworkMap) -> Result<Applied, MapError> {
         let Some(held) = Held::replaced_by(self.held, map)? else {
-            return Ok(Applied { generation: map.generation(), changed: 0 });
+            return Ok(Applied::whole(map.generation(), 0));
         };
         let changed = self.changed_neighbors(map);
         self.swap_snapshot(now, map);
@@ -84,7 +84,7 @@ impl ControlHalf {
         self.preshared.retain(|key, _| map.neighbor(key).is_some());
         self.recheck_flows();
         self.watch(now);
-        Ok(Applied { generation: map.generation(), changed })
+        Ok(Applied::whole(map.generation(), changed))
     }
 
     /// Says where a neighbor may be reached, best first. An address from which something authentic came wins over these.

@@ -1,15 +1,35 @@
 //! What happens when a map is applied, as values: its outcome, and why it is refused.
 
-use nanami_model::{Digest, Epoch, Generation, NetworkMap};
+use nanami_model::{Digest, Epoch, Facet, Generation, NetworkMap};
 
 /// A map that was applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
     pub(crate) generation: Generation,
     pub(crate) changed: usize,
+    unenforced: Vec<Facet>,
 }
 
 impl Applied {
+    /// By an engine, which enforces all of it.
+    pub(crate) fn whole(generation: Generation, changed: usize) -> Self {
+        Self { generation, changed, unenforced: Vec::new() }
+    }
+
+    /// By another WireGuard, which leaves these to others.
+    #[cfg_attr(
+        not(all(feature = "uapi", feature = "tokio")),
+        expect(dead_code, reason = "only a client drives others")
+    )]
+    pub(crate) fn driven(generation: Generation, changed: usize, unenforced: Vec<Facet>) -> Self {
+        Self { generation, changed, unenforced }
+    }
+
+    /// What of the map is not enforced by what it was applied to. For our own engine that is nothing.
+    pub fn unenforced(&self) -> &[Facet] {
+        &self.unenforced
+    }
+
     /// Which map the engine enforces now.
     pub fn generation(&self) -> Generation {
         self.generation

@@ -8,6 +8,8 @@
 //! nothing; what a request takes in memory is bounded by what arrived of it, never by what it announces.
 
 mod applied;
+#[cfg(feature = "tokio")]
+mod client;
 mod config;
 mod device;
 mod errno;
@@ -18,6 +20,8 @@ mod state;
 mod value;
 
 pub use applied::Applied;
+#[cfg(feature = "tokio")]
+pub use client::{Client, UapiError};
 pub use config::{Config, PeerConfig};
 pub use device::{Device, answer};
 pub use errno::Errno;

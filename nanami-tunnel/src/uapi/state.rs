@@ -2,11 +2,12 @@
 //!
 //! **Invariant**: a line is written when there is something to say: no key, port, mark or endpoint means no line.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use nanami_model::{Cidr, PresharedKey, PrivateKey, PublicKey};
+use nanami_model::{Cidr, PresharedKey, PrivateKey, PublicKey, Timestamp};
 
 use super::errno::Errno;
 use super::value::{write_key, write_line};
@@ -97,6 +98,22 @@ impl PeerState {
         write_line(to, "rx_bytes", self.rx_bytes)?;
         write_line(to, "persistent_keepalive_interval", self.keepalive)?;
         self.allowed_ips.iter().try_for_each(|range| write_line(to, "allowed_ip", range))
+    }
+}
+
+impl fmt::Display for PeerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.key)?;
+        match self.endpoint {
+            Some(endpoint) => write!(f, " at {endpoint}")?,
+            None => f.write_str(" at an unknown endpoint")?,
+        }
+        let since = self.last_handshake.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+        match since.and_then(|since| u64::try_from(since.as_millis()).ok()) {
+            Some(millis) => write!(f, ", last handshake {}", Timestamp::from_millis(millis))?,
+            None => f.write_str(", no handshake yet")?,
+        }
+        write!(f, ", {} bytes received, {} sent", self.rx_bytes, self.tx_bytes)
     }
 }
 
