@@ -288,3 +288,34 @@ fn stats_tell_of_round_trips_and_of_what_was_dropped() {
         assert!(String::from_utf8_lossy(&refused.stderr).contains("wg show wg-b"));
     });
 }
+
+#[test]
+#[ignore = "needs root, wireguard-go, wg, ip and unshare"]
+fn without_keypairs_it_is_woken_by_nothing() {
+    run("nanami_wg::without_keypairs_it_is_woken_by_nothing", || {
+        let (a, b) = (Wg::start(Make::Ours, "a"), Wg::start(Make::Ours, "b"));
+        a.set(&Wg::peer(&b));
+        a.up();
+        let switches = || {
+            let tasks = std::fs::read_dir(format!("/proc/{}/task", a.pid())).unwrap();
+            let status = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("status")).unwrap());
+            let of = |status: String| {
+                let lines = status.lines().filter_map(|line| line.split_once("voluntary_ctxt_switches:\t"));
+                lines.map(|(_, count)| count.parse::<u64>().unwrap()).sum::<u64>()
+            };
+            status.map(of).sum::<u64>()
+        };
+        // Setting it up, and the last router solicitation, are work.
+        let (mut quiet, mut before) = (0, switches());
+        for _ in 0..20 {
+            std::thread::sleep(std::time::Duration::from_secs(1));
+            let now = switches();
+            quiet = if now == before { quiet + 1 } else { 0 };
+            before = now;
+            if quiet == 3 {
+                return;
+            }
+        }
+        panic!("in 20 s there were no three seconds without a wake-up");
+    });
+}
