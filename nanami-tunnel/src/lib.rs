@@ -40,10 +40,14 @@ mod random;
 
 #[cfg(feature = "tokio")]
 mod driver;
+#[cfg(all(feature = "tokio", unix))]
+mod fd;
 #[cfg(feature = "tokio")]
 mod interface;
 #[cfg(feature = "netstack")]
 mod netstack;
+#[cfg(feature = "tokio")]
+mod packet_port;
 #[cfg(feature = "netstack")]
 mod segment;
 #[cfg(all(feature = "uapi", unix))]
@@ -56,5 +60,7 @@ pub use engine::{Applied, Attempt, Counters, Event, Link, MapError, Usage};
 pub use interface::Interface;
 #[cfg(feature = "netstack")]
 pub use netstack::{DialError, Netstack, StreamStats, TcpListener, TcpStream};
+#[cfg(feature = "tokio")]
+pub use packet_port::{BatchError, PacketPort};
 #[cfg(feature = "netstack")]
 pub use segment::{Segment, SegmentHost};

@@ -1,4 +1,5 @@
 //! What takes minutes: rekeying, in real time, because boringtun's clock is the machine's.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 
