@@ -349,7 +349,7 @@ fn padded(length: usize, mtu: u16) -> usize {
 
 /// Fact 11: the ephemeral key of a handshake message is compared with the low-order points, because from outside
 /// nobody can ask boringtun whether the exchange contributed.
-fn has_low_order_ephemeral(kind: Kind, datagram: &[u8]) -> bool {
+pub(super) fn has_low_order_ephemeral(kind: Kind, datagram: &[u8]) -> bool {
     let ephemeral = match kind {
         Kind::Initiation => datagram.get(8..40),
         Kind::Response { .. } => datagram.get(12..44),

@@ -161,6 +161,7 @@ impl Node {
 }
 
 mod basics;
+mod boringtun;
 mod gateways;
 mod hostile;
 mod live;
