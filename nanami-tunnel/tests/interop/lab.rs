@@ -106,7 +106,9 @@ impl Wg {
         let mut wg = Self { host, name, public: String::new(), process };
         until("the interface answers", || {
             assert_eq!(wg.process.try_wait().unwrap(), None, "{make:?} does not start");
-            try_sh(&format!("ip netns exec {host} wg show {0} && ip -n {host} link show {0}", wg.name)).status.success()
+            // Not by `wg`, which removes a socket that nobody serves yet.
+            let served = std::os::unix::net::UnixStream::connect(wg.socket()).is_ok();
+            served && try_sh(&format!("ip -n {host} link show {}", wg.name)).status.success()
         });
         let key = sh("wg genkey");
         wg.public = sh(&format!("wg pubkey <<< {key}"));
@@ -143,6 +145,10 @@ impl Wg {
         format!("peer {} allowed-ips 10.78.0.{n}/32,fd78::{n}/128 endpoint 10.77.0.{n}:51820", other.public)
     }
 
+    fn socket(&self) -> String {
+        format!("/run/wireguard/{}.sock", self.name)
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
@@ -163,6 +169,8 @@ impl Drop for Wg {
         // It is gone already or it is not; either way it is ours.
         let _ = self.process.kill();
         let _ = self.process.wait();
+        // The next one finds no socket that is about to be removed by somebody else.
+        let _ = std::fs::remove_file(self.socket());
     }
 }
 
