@@ -7,8 +7,10 @@
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use quinn_udp::{EcnCodepoint, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use rustix::net::sockopt::{Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 use rustix::net::sockopt::{set_ip_mtu_discover, set_ipv6_mtu_discover};
@@ -28,7 +30,8 @@ pub(super) struct Sockets {
 /// One socket.
 struct Udp {
     socket: UdpSocket,
-    state: UdpSocketState,
+    /// What quinn-udp learned about the kernel from its refusals.
+    state: ArcSwap<UdpSocketState>,
 }
 
 /// Buffers for datagrams that arrive.
@@ -111,12 +114,7 @@ impl Udp {
         }
         socket.bind(&at.into())?;
         let socket = UdpSocket::from(socket);
-        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        if ip.is_ipv4() {
-            set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::DONT)?;
-        } else {
-            set_ipv6_mtu_discover(&socket, Ipv6PathMtuDiscovery::DONT)?;
-        }
+        let state = ArcSwap::from_pointee(state_of(&socket, ip.is_ipv4())?);
         Ok(Self { socket, state })
     }
 
@@ -130,7 +128,7 @@ impl Udp {
             let mut buffers = receiver.buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer));
             let mut slices: [IoSliceMut<'_>; BUFFERS] =
                 std::array::from_fn(|_| buffers.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
-            self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut metas)
+            self.state.load().recv(UdpSockRef::from(&self.socket), &mut slices, &mut metas)
         };
         let Ok(count) = received else { return 0 };
         for (buffer, meta) in receiver.buffers.iter().zip(&metas).take(count) {
@@ -148,20 +146,42 @@ impl Udp {
         count
     }
 
-    /// Sends datagrams of `length` bytes, of which the last may be shorter.
+    /// Sends datagrams of `length` bytes, of which the last may be shorter: together, or else one by one.
     fn send_run(&self, outer: Outer, contents: &[u8], length: usize) {
-        let together = contents.len() > length && self.state.max_gso_segments() > 1;
-        if together && self.send(outer, contents, Some(length)).is_ok() {
-            return;
+        if contents.len() > length && self.state.load().max_gso_segments() > 1 {
+            match self.send(outer, contents, Some(length)) {
+                Ok(()) => return,
+                Err(error) if self.lost_its_address(outer, &error) => {
+                    return self.send_run(anywhere(outer), contents, length);
+                }
+                // A kernel that does not take many at once after all, which quinn-udp knows by now.
+                Err(_) => {}
+            }
         }
         for contents in contents.chunks(length.max(1)) {
-            let Err(error) = self.send(outer, contents, None) else { continue };
-            // The address that it should leave from may be gone; then any other one.
-            let anywhere = Outer::new(outer.remote()).with_ecn(outer.ecn());
-            if outer.local().is_none() || self.send(anywhere, contents, None).is_err() {
+            let sent = self.send(outer, contents, None).or_else(|error| match self.lost_its_address(outer, &error) {
+                true => self.send(anywhere(outer), contents, None),
+                false => Err(error),
+            });
+            if let Err(error) = sent {
                 debug!(to = %outer.remote(), %error, "datagram not sent");
             }
         }
+    }
+
+    /// Whether a datagram was refused because this host has not the address any more that it should leave from. quinn-udp
+    /// takes that for a kernel that knows neither marks nor many datagrams at once, and would never try either again.
+    fn lost_its_address(&self, outer: Outer, error: &io::Error) -> bool {
+        let errno = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+        let is_lost = outer.local().is_some()
+            && matches!(
+                errno,
+                Some(rustix::io::Errno::INVAL | rustix::io::Errno::NETUNREACH | rustix::io::Errno::ADDRNOTAVAIL)
+            );
+        if is_lost && let Ok(state) = state_of(&self.socket, outer.remote().is_ipv4()) {
+            self.state.store(Arc::new(state));
+        }
+        is_lost
     }
 
     fn send(&self, outer: Outer, contents: &[u8], segment_size: Option<usize>) -> io::Result<()> {
@@ -173,7 +193,7 @@ impl Udp {
             src_ip: outer.local(),
         };
         loop {
-            match self.state.try_send(UdpSockRef::from(&self.socket), &transmit) {
+            match self.state.load().try_send(UdpSockRef::from(&self.socket), &transmit) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     if !writable(self.socket.as_fd(), PATIENCE)? {
                         return Err(error);
@@ -189,6 +209,25 @@ impl Receiver {
     pub(super) fn new() -> Self {
         Self { buffers: vec![vec![0; LONGEST]; BUFFERS] }
     }
+}
+
+/// The same from whatever address the operating system picks.
+fn anywhere(outer: Outer) -> Outer {
+    outer.with_local(None)
+}
+
+/// Sets a socket up for marks, addresses and many datagrams at once; and lets datagrams be fragmented, which quinn-udp forbids.
+/// The time of arrival, for which it asks as well, is switched off: beside it there is no room for the mark of datagrams that
+/// the kernel joined.
+fn state_of(socket: &UdpSocket, is_ipv4: bool) -> io::Result<UdpSocketState> {
+    let state = UdpSocketState::new(UdpSockRef::from(socket))?;
+    nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::ReceiveTimestampns, &false)?;
+    if is_ipv4 {
+        set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::DONT)?;
+    } else {
+        set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::DONT)?;
+    }
+    Ok(state)
 }
 
 /// A family that this host does not have is no error.
@@ -227,3 +266,49 @@ const MAX_RUN: usize = 65_535 - 40 - 8;
 const TRIES: u32 = 16;
 /// How long a full buffer is waited for. Chosen: longer than any queue of a network card drains.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use super::super::wait::readable;
+    use super::*;
+
+    /// What arrives, so many datagrams at least.
+    fn received(by: &Sockets, count: usize) -> Vec<(Outer, Vec<u8>)> {
+        let (mut receiver, mut arrived) = (Receiver::new(), Datagrams::new());
+        while arrived.len() < count {
+            let ready = readable(by.fds(), Some(Duration::from_secs(20))).unwrap();
+            assert!(ready.contains(&true), "{} of {count} arrived", arrived.len());
+            by.receive(&mut receiver, &mut arrived);
+        }
+        arrived.drain().map(|datagram| (datagram.outer(), datagram.contents().to_vec())).collect()
+    }
+
+    #[test]
+    fn an_address_that_is_gone_costs_neither_datagrams_nor_marks_nor_offloads() {
+        let (from, to) = (Sockets::bind(0, 0).unwrap(), Sockets::bind(0, 0).unwrap());
+        let segments = || from.v4.as_ref().unwrap().state.load().max_gso_segments();
+        let outer = Outer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, to.port()))).with_ecn(Ecn::Ect0);
+        let (could, gone) = (segments(), IpAddr::from([192, 0, 2, 1]));
+        for local in [None, Some(gone), None] {
+            let (mut datagrams, sent) = (Datagrams::new(), [[1u8; 100]; 5]);
+            sent.iter().for_each(|datagram| datagrams.push_with_outer(outer.with_local(local), datagram));
+            from.send(&mut datagrams);
+            let arrived = received(&to, 5);
+            assert!(arrived.iter().all(|(outer, contents)| outer.ecn() == Ecn::Ect0 && contents[..] == sent[0]));
+            assert_eq!((arrived.len(), segments()), (5, could));
+        }
+    }
+
+    #[test]
+    fn joined_datagrams_arrive_with_their_mark_and_the_address_that_they_were_sent_to() {
+        let (from, to) = (Sockets::bind(0, 0).unwrap(), Sockets::bind(0, 0).unwrap());
+        for ip in [IpAddr::from([127, 0, 0, 9]), Ipv6Addr::LOCALHOST.into()] {
+            let (mut datagrams, at) = (Datagrams::new(), SocketAddr::new(ip, to.port()));
+            (0..3).for_each(|_| datagrams.push_with_outer(Outer::new(at).with_ecn(Ecn::Ect1), b"joined"));
+            from.send(&mut datagrams);
+            for (outer, _) in received(&to, 3) {
+                assert_eq!((outer.ecn(), outer.local(), outer.remote().port()), (Ecn::Ect1, Some(ip), from.port()));
+            }
+        }
+    }
+}
