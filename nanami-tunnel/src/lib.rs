@@ -35,6 +35,8 @@ pub mod engine;
 
 #[cfg(all(feature = "tun", target_os = "linux"))]
 pub mod device;
+#[cfg(any(all(feature = "tun", target_os = "linux"), all(feature = "uapi", unix)))]
+mod interface_name;
 #[cfg(any(feature = "tokio", feature = "tun"))]
 mod random;
 

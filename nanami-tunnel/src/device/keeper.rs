@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use tracing::debug;
 
+use super::Running;
 use super::wait::readable;
-use super::{Running, log};
 use crate::engine::{Datagrams, Output, lock};
 
 /// Runs until the device stops.
@@ -34,7 +34,7 @@ fn drain(running: &Running, leaving: &mut Datagrams) -> Option<Instant> {
     loop {
         match control.poll_output() {
             Output::Transmit(datagram) => leaving.push_with_outer(datagram.outer(), datagram.contents()),
-            Output::Event(event) => log(&event),
+            Output::Event(event) => debug!(?event, "event"),
             Output::Wait(until) => return until,
         }
     }

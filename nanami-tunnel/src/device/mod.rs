@@ -15,7 +15,7 @@ use arc_swap::ArcSwapOption;
 use nanami_model::PrivateKey;
 use tracing::{debug, warn};
 
-use crate::engine::{ControlHalf, DEFAULT_MTU, Engine, Event, lock};
+use crate::engine::{ControlHalf, DEFAULT_MTU, Engine, lock};
 
 #[cfg(feature = "uapi")]
 mod configured;
@@ -260,10 +260,6 @@ impl Drop for Device {
             let _ = thread.join();
         }
     }
-}
-
-fn log(event: &Event) {
-    debug!(?event, "event");
 }
 
 impl std::fmt::Debug for Device {

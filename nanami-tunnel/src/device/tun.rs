@@ -9,9 +9,10 @@ use std::sync::Mutex;
 
 use tun_rs::{DeviceBuilder, IDEAL_BATCH_SIZE, SyncDevice, VIRTIO_NET_HDR_LEN};
 
-use super::error::{DeviceError, is_valid_name};
+use super::error::DeviceError;
 use super::join::Joiner;
 use crate::engine::{Packets, lock};
+use crate::interface_name::is_interface_name;
 
 /// A TUN interface that ends with this value.
 pub(super) struct Tun {
@@ -30,7 +31,7 @@ pub(super) struct Reader {
 impl Tun {
     /// Makes the interface. It is down.
     pub(super) fn create(name: &str, mtu: u16, offloads: bool) -> Result<Self, DeviceError> {
-        if !is_valid_name(name) {
+        if !is_interface_name(name) {
             return Err(DeviceError::Name { name: name.to_owned() });
         }
         match Self::open(name, mtu, offloads) {

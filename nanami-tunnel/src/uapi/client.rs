@@ -13,7 +13,7 @@ use tokio::net::UnixStream;
 use zeroize::Zeroizing;
 
 use super::errno::Errno;
-use super::path::{DIRECTORY, socket_path};
+use super::path::{DIRECTORY, socket_path_in};
 use super::state::PeerState;
 use crate::engine::Applied;
 
@@ -120,7 +120,7 @@ impl Client {
     /// Dropped before it completes, nothing has happened.
     pub async fn connect_in(directory: &Path, interface: &str) -> Result<Self, UapiError> {
         let interface = interface.to_owned();
-        let Some(path) = socket_path(directory, &interface) else { return Err(UapiError::NotServed { interface }) };
+        let Some(path) = socket_path_in(directory, &interface) else { return Err(UapiError::NotServed { interface }) };
         let client = Self { interface, path };
         client.open().await?;
         Ok(client)

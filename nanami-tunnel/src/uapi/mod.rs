@@ -25,6 +25,7 @@ pub use client::{Client, UapiError};
 pub use config::{Config, PeerConfig};
 pub use device::{Device, answer};
 pub use errno::Errno;
+pub use path::socket_path;
 pub use request::{AllowedIpChange, Changes, PeerChange, Request, RequestError, RequestReader};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use server::Watch;

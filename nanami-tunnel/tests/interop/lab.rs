@@ -28,15 +28,28 @@ impl Make {
 pub(crate) const PAIRS: [(Make, Make); 3] =
     [(Make::Ours, Make::WireGuardGo), (Make::WireGuardGo, Make::Ours), (Make::Ours, Make::Ours)];
 
-/// Runs `test` in a process of its own, in namespaces of its own.
-pub(crate) fn run(name: &str, test: impl FnOnce()) {
+/// Runs `test` in a process of its own, in namespaces of its own: nobody else's interfaces, mounts and control sockets.
+pub(crate) fn alone(name: &str, test: impl FnOnce()) {
     const INSIDE: &str = "NANAMI_LAB_INSIDE";
-    if std::env::var_os(INSIDE).is_none() {
-        let mut inner = Command::new("unshare");
-        inner.args(["--net", "--mount"]).arg(std::env::current_exe().unwrap());
-        inner.args(["--ignored", "--exact", "--nocapture", name]).env(INSIDE, "1");
-        return assert!(inner.status().unwrap().success());
+    if std::env::var_os(INSIDE).is_some() {
+        return test();
     }
+    let mut inner = Command::new("unshare");
+    inner.args(["--net", "--mount"]).arg(std::env::current_exe().unwrap());
+    inner.args(["--ignored", "--exact", "--nocapture", name]).env(INSIDE, "1");
+    assert!(inner.status().expect("`unshare` runs").success());
+}
+
+/// Runs `test` in the lab.
+pub(crate) fn run(name: &str, test: impl FnOnce()) {
+    alone(name, || {
+        wire();
+        test();
+    });
+}
+
+/// Makes both hosts and the cable.
+fn wire() {
     for directory in ["/run/netns", "/run/wireguard"] {
         std::fs::create_dir_all(directory).unwrap();
         sh(&format!("mount -t tmpfs tmpfs {directory}"));
@@ -52,7 +65,6 @@ pub(crate) fn run(name: &str, test: impl FnOnce()) {
              ip -n {host} link set cable-{host} up"
         ));
     }
-    test();
 }
 
 /// Runs a script of the shell, which must succeed, and gives what it printed.

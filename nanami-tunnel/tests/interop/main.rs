@@ -4,15 +4,12 @@
 //! inside a new namespace, where wireguard-go's interface and our UDP socket share a loopback that nobody else sees.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-#[path = "interop/client.rs"]
 mod client;
+#[path = "../common/mod.rs"]
 mod common;
 mod control;
-#[path = "interop/flood.rs"]
 mod flood;
-#[path = "interop/lab.rs"]
 mod lab;
-#[path = "interop/nanami_wg.rs"]
 mod nanami_wg;
 
 use std::io::Write;
@@ -22,9 +19,6 @@ use std::time::{Duration, Instant};
 use common::*;
 use nanami_tunnel::{Event, TcpStream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-
-/// Says to the inner process that it is inside.
-const INSIDE: &str = "NANAMI_INTEROP_INSIDE";
 
 #[test]
 #[ignore = "needs root, wireguard-go, wg, ip and unshare"]
@@ -49,17 +43,7 @@ fn wg_configures_an_interface_through_our_control_socket() {
 
 /// Runs `test` in a process of its own, in a network namespace of its own.
 fn in_a_namespace(name: &str, test: impl Future<Output = ()>) {
-    if std::env::var_os(INSIDE).is_some() {
-        return tokio::runtime::Runtime::new().unwrap().block_on(test);
-    }
-    let inner = Command::new("unshare")
-        .args(["--net", "--mount"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", name])
-        .env(INSIDE, "1")
-        .status()
-        .expect("`unshare` runs");
-    assert!(inner.success());
+    lab::alone(name, || tokio::runtime::Runtime::new().unwrap().block_on(test));
 }
 
 /// A wireguard-go with one interface, which it takes with itself.

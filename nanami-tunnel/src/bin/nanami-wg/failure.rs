@@ -21,6 +21,12 @@ pub(crate) enum Failure {
         #[source]
         source: std::io::Error,
     },
+    #[error("nobody serves an interface {name} here; `nanami-wg {name}` would")]
+    NotServed {
+        name: String,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("what serves {0} does not tell what happened; `wg show {0}` says what it knows")]
     Refused(String),
     /// The process in the background has said already why.

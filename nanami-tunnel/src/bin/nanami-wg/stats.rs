@@ -3,19 +3,18 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+
+use nanami_tunnel::uapi::socket_path;
 
 use crate::failure::Failure;
 
 /// Asks the process that serves this interface, and prints what it says.
 pub(crate) fn show(name: &str) -> Result<(), Failure> {
-    // A name cannot lead out of the directory.
-    if name.contains('/') {
+    let Some(path) = socket_path(name) else {
         return Err(Failure::Usage(format!("{name:?} cannot be the name of an interface")));
-    }
-    let path = Path::new("/var/run/wireguard").join(format!("{name}.sock"));
+    };
     let mut socket =
-        UnixStream::connect(&path).map_err(Failure::at("asking who serves the interface; is it there?"))?;
+        UnixStream::connect(&path).map_err(|source| Failure::NotServed { name: name.to_owned(), source })?;
     socket.write_all(b"stats=1\n\n").map_err(Failure::at("asking"))?;
     let mut told = Told::default();
     for line in BufReader::new(socket).lines() {

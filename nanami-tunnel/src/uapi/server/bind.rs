@@ -13,14 +13,16 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
 
-use crate::uapi::path::socket_path;
+use crate::uapi::path::socket_path_in;
 
 /// Why a control socket cannot be bound.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
     /// No interface can have this name.
-    #[error("{name:?} is no name of an interface: 1 to 15 visible characters, none of them a slash")]
+    #[error(
+        "{name:?} cannot be the name of an interface: 1 to 15 visible ASCII characters, none of them `/`, `:` or `%`"
+    )]
     Name {
         /// The name.
         name: String,
@@ -80,7 +82,7 @@ pub(super) struct Identity {
 }
 
 pub(super) fn bind(directory: &Path, interface: &str) -> Result<(UnixListener, SocketFile), BindError> {
-    let Some(path) = socket_path(directory, interface) else {
+    let Some(path) = socket_path_in(directory, interface) else {
         return Err(BindError::Name { name: interface.to_owned() });
     };
     let failed = |source: io::Error| match source.kind() {
