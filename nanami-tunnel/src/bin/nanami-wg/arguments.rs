@@ -60,7 +60,7 @@ Usage: nanami-wg [-f] INTERFACE
   -V, --version      the version
 
 Environment:
-  LOG_LEVEL              silent, error (default), info or verbose; to standard error
+  LOG_LEVEL              silent, error, warn (default), info or verbose; to standard error
   WG_PROCESS_FOREGROUND  1 is the same as -f
   NANAMI_WG_OFFLOADS     off: one packet in each system call, for kernels that get their offloads wrong
 

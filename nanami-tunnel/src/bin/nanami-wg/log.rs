@@ -8,6 +8,7 @@ use tracing_subscriber::prelude::*;
 pub(crate) fn start() {
     let level = match std::env::var("LOG_LEVEL").unwrap_or_default().as_str() {
         "silent" => LevelFilter::OFF,
+        "error" => LevelFilter::ERROR,
         "verbose" | "debug" => LevelFilter::DEBUG,
         "info" => LevelFilter::INFO,
         _ => LevelFilter::WARN,
