@@ -124,6 +124,7 @@ impl ControlHalf {
         for peer in &snapshot.peers {
             let mut state = peer.lock();
             state.endpoint.forget_local();
+            state.catch_up(now, &self.shared, peer.key, &mut self.out);
             state.seal(now, &self.shared, &[], &mut self.out);
         }
     }

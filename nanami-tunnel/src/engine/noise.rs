@@ -68,6 +68,10 @@ pub(crate) struct Noise {
     established: Option<Instant>,
     initiated: Option<Instant>,
     ticked: Instant,
+    /// The last moment at which boringtun's own clock was compared with ours.
+    compared: Instant,
+    /// How old boringtun said that its newest keypair was at the last look at its timers.
+    age: Duration,
 }
 
 /// Whether there is something to send with.
@@ -131,6 +135,8 @@ impl Noise {
             established: None,
             initiated: None,
             ticked: now,
+            compared: now,
+            age: Duration::ZERO,
         }
     }
 
@@ -208,7 +214,7 @@ impl Noise {
             }
             (Kind::Response { index }, TunnResult::WriteToNetwork(keepalive)) => {
                 self.confirm(now, index);
-                self.initiated = None;
+                (self.initiated, self.age) = (None, Duration::ZERO);
                 Ok(Opened::Response(keepalive))
             }
             (Kind::Cookie { .. }, TunnResult::Done) => Ok(Opened::Cookie),
@@ -250,7 +256,9 @@ impl Noise {
         self.ticked = now;
         let Some(tunn) = &mut self.tunn else { return Tick::Nothing };
         let result = tunn.update_timers(buffer);
-        if tunn.time_since_last_handshake().is_none() {
+        let age = tunn.time_since_last_handshake();
+        self.age = age.unwrap_or_default();
+        if age.is_none() {
             self.keypair = Keypair::None;
         }
         match result {
@@ -270,8 +278,16 @@ impl Noise {
     }
 
     /// Whether the timers have not been looked at for so long that they come before the next packet.
-    pub(crate) fn is_stale(&self, now: Instant) -> bool {
-        self.tunn.is_some() && now.saturating_duration_since(self.ticked) > STALE
+    pub(crate) fn is_stale(&mut self, now: Instant) -> bool {
+        let Some(tunn) = &self.tunn else { return false };
+        if now.saturating_duration_since(self.ticked) > STALE {
+            return true;
+        }
+        // On Linux the clock behind `now` stands still while the machine sleeps, and boringtun's does not. It counts a new
+        // keypair from the last look on; without one a look costs no more than the question. Once for each batch.
+        let age = || tunn.time_since_last_handshake();
+        std::mem::replace(&mut self.compared, now) != now
+            && age().is_none_or(|age| age.saturating_sub(self.age) > STALE)
     }
 
     /// When [`Noise::tick`] has something to look at again; `None` while nothing is under way.
@@ -309,7 +325,7 @@ impl Noise {
         let Some(index) = response.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes) else {
             return;
         };
-        self.offered = Some(index);
+        (self.offered, self.age) = (Some(index), Duration::ZERO);
         // boringtun keeps eight keypairs by index; the new one may have taken the place of the one in use.
         if matches!(self.keypair, Keypair::Confirmed { index: used, .. } if used % SLOTS == index % SLOTS) {
             self.keypair = Keypair::None;

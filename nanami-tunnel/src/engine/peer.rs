@@ -179,6 +179,8 @@ impl PeerState {
         if !self.endpoint.is_known() || shared.is_down() {
             return;
         }
+        // boringtun counts a handshake from its last look at the clock.
+        self.catch_up(now, shared, key, out);
         if let Some(initiation) = self.noise.initiate(now, &shared.identity.load(), forced, &mut buffer)
             && let Some(to) = self.endpoint.for_initiation()
         {

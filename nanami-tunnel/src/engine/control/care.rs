@@ -61,6 +61,7 @@ impl ControlHalf {
         if !self.must_stay_reachable(key) && state.queue.is_empty() {
             return;
         }
+        state.catch_up(now, &self.shared, *key, &mut self.out);
         let next = if state.noise.is_ready() {
             let quiet_until = |every: Duration| state.sent.map_or(now, |sent| sent + every);
             match keepalive {

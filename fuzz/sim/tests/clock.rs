@@ -1,0 +1,155 @@
+//! What the engine does about clocks that no test could set before: machines that sleep, and wall clocks that go back.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use nanami_model::{Cidr, Neighbor, NetworkMap, PrivateKey};
+use nanami_sim::clock::Machine;
+use nanami_sim::node::{Kind, Made, Node};
+
+/// Two nodes on a wire that loses nothing, each on a machine of its own.
+struct Pair {
+    nodes: [Node; 2],
+}
+
+fn private(n: usize) -> PrivateKey {
+    PrivateKey::from_bytes([n as u8 + 1; 32])
+}
+
+fn at(n: usize) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, n as u8 + 1], 51820))
+}
+
+fn map(n: usize) -> NetworkMap {
+    let host = |n: usize| format!("10.0.0.{}/32", n + 1).parse::<Cidr>().unwrap();
+    NetworkMap::new([host(n).address()]).with_neighbor(Neighbor::new(private(1 - n).public(), [host(1 - n)]))
+}
+
+fn start(n: usize, machine: Machine) -> Node {
+    let mut node = Node::start(machine, private(n), [n as u8; 32], Kind::Plain);
+    node.apply(&map(n));
+    node.control(|control, now| control.handle_hints(now, private(1 - n).public(), &[at(1 - n)]));
+    node
+}
+
+/// A packet from one node to the other.
+fn packet(from: usize) -> Vec<u8> {
+    let mut packet = vec![0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, from as u8 + 1, 10, 0, 0, 2 - from as u8];
+    packet.extend([0, 9, 0, 7, 0, 8, 0, 0]);
+    packet
+}
+
+impl Pair {
+    fn new() -> Self {
+        Self { nodes: [0, 1].map(|n| start(n, Machine::new(Duration::from_secs(1000), n as u64))) }
+    }
+
+    /// Time passes for both; whoever sleeps does nothing, and its clock behind `Instant` goes on by falling asleep alone.
+    fn pass(&mut self, time: Duration, sleeps: [bool; 2]) {
+        let step = Duration::from_secs(1);
+        self.nodes.iter_mut().for_each(|node| node.machine.monotonic += Duration::from_millis(1));
+        for _ in 0..time.as_secs() {
+            for (node, sleeps) in self.nodes.iter_mut().zip(sleeps) {
+                node.machine.boot += step;
+                node.machine.wall += step;
+                node.machine.monotonic += if sleeps { Duration::ZERO } else { step };
+            }
+            for n in (0..2).filter(|n| !sleeps[*n]) {
+                let made = self.nodes[n].tick();
+                self.carry(n, made);
+            }
+        }
+    }
+
+    /// Carries what a node made to the other one and back, until nothing moves. Returns the packets that arrived.
+    fn carry(&mut self, from: usize, made: Made) -> Vec<Vec<u8>> {
+        let (mut packets, to) = (vec![], 1 - from);
+        for (_, datagram) in made.datagrams {
+            let mut heard = self.nodes[to].hear(at(from), &datagram);
+            packets.append(&mut heard.packets);
+            packets.extend(self.carry(to, heard));
+        }
+        packets
+    }
+
+    fn send(&mut self, from: usize) -> Vec<Vec<u8>> {
+        let made = self.nodes[from].send(&packet(from));
+        self.carry(from, made)
+    }
+}
+
+#[test]
+fn clocks_and_randomness_are_the_machines_inside_and_libcs_outside() {
+    let (before, mut machine) = (Instant::now(), Machine::new(Duration::from_secs(7), 1));
+    let read = || (Instant::now(), SystemTime::now());
+    let (first, wall) = machine.run(read);
+    machine.monotonic += Duration::from_secs(3600);
+    machine.wall -= Duration::from_secs(10);
+    let (second, earlier) = machine.run(read);
+    assert_eq!(second - first, Duration::from_secs(3600));
+    assert_eq!(wall.duration_since(earlier).unwrap(), Duration::from_secs(10));
+    assert!(before.elapsed() < Duration::from_secs(60));
+    let wire = |seed| {
+        let mut node = start(0, Machine::new(Duration::from_secs(7), seed));
+        node.send(&packet(0)).datagrams
+    };
+    assert_eq!(wire(5).len(), 1);
+    assert_eq!(wire(5), wire(5), "the same seed, the same bytes of a handshake");
+    assert_ne!(wire(5), wire(6));
+}
+
+/// Fact 4 of docs/boringtun.md: on Linux the clock of `Instant` stands still while a machine sleeps.
+#[test]
+fn a_keypair_from_before_a_long_sleep_neither_seals_nor_opens() {
+    for (sleeper, other) in [(0, 1), (1, 0)] {
+        let mut pair = Pair::new();
+        assert_eq!(pair.send(0).len(), 1);
+        let early = pair.nodes[other].send(&packet(other)).datagrams;
+        assert!(early.len() == 1 && early[0].1[0] == 4, "a packet of the keypair, still under way");
+        let mut sleeps = [false; 2];
+        sleeps[sleeper] = true;
+        pair.pass(Duration::from_secs(3600), sleeps);
+        let heard = pair.nodes[sleeper].hear(at(other), &early[0].1);
+        assert_eq!(heard.packets.len(), 0, "an hour late");
+        let sent = pair.nodes[sleeper].send(&packet(sleeper));
+        let kinds: Vec<u8> = sent.datagrams.iter().map(|(_, datagram)| datagram[0]).collect();
+        assert_eq!(kinds, [1], "an initiation, and nothing under the old keypair");
+        assert_eq!(pair.carry(sleeper, sent).len(), 1, "what waited arrives");
+    }
+}
+
+/// Fact 13, SEC-49: behind boringtun's adapter a handshake has the wall clock's time, whatever was sent before.
+#[test]
+fn after_a_restart_with_an_earlier_wall_clock_handshakes_wait_until_it_has_caught_up() {
+    let mut pair = Pair::new();
+    assert_eq!(pair.send(0).len(), 1);
+    let mut machine = pair.nodes[0].machine;
+    machine.wall -= Duration::from_secs(100);
+    pair.nodes[0] = start(0, machine);
+    assert_eq!(pair.send(0).len(), 0);
+    pair.pass(Duration::from_secs(80), [false; 2]);
+    let refused = pair.nodes[1].asked().counters().old_handshake;
+    assert!(refused > 10, "node 1 counts what it refuses: {refused}");
+    assert_eq!(pair.nodes[0].link(&private(1).public()).unwrap().handshakes, 0);
+    pair.pass(Duration::from_secs(21), [false; 2]);
+    assert_eq!(pair.send(0).len(), 1, "its clock is past what it was when node 1 last heard it");
+}
+
+/// Facts 12 and 13: a wall clock that goes back while a neighbor's state stays does no harm, because boringtun counts on from
+/// when the state was made.
+#[test]
+fn a_wall_clock_that_goes_back_stops_no_rekey() {
+    let mut pair = Pair::new();
+    assert_eq!(pair.send(0).len(), 1);
+    pair.nodes[0].machine.wall -= Duration::from_secs(3600);
+    let mut arrived = 0;
+    for _ in 0..300 {
+        pair.pass(Duration::from_secs(1), [false; 2]);
+        arrived += pair.send(0).len();
+    }
+    let link = pair.nodes[0].link(&private(1).public()).unwrap();
+    assert!(link.handshakes >= 3, "{} handshakes", link.handshakes);
+    assert_eq!((arrived, pair.nodes[1].asked().counters().old_handshake), (300, 0));
+}
