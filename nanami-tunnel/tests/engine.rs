@@ -3,15 +3,16 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
 use std::time::Instant;
 
-use nanami_model::{Cidr, Filter, Neighbor, NetworkMap, PrivateKey, Service};
+use nanami_model::{Cidr, Filter, Neighbor, NetworkMap, PrivateKey, PublicKey, Service};
 use nanami_tunnel::engine::{ControlHalf, Datagrams, Engine, Inbound, Outbound, Output, Packets};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<i64> = const { Cell::new(0) };
 }
 
 /// Counts what the thread that asks allocates.
@@ -24,21 +25,27 @@ static COUNTING: Counting = Counting;
 #[allow(unsafe_code, reason = "an allocator that counts")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        count(layout.size() as i64);
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        BYTES.with(|bytes| bytes.set(bytes.get() - layout.size() as i64));
         // SAFETY: the caller's promise is passed on.
         unsafe { System.dealloc(at, layout) }
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        count(size as i64 - layout.size() as i64);
         // SAFETY: the caller's promise is passed on.
         unsafe { System.realloc(at, layout, size) }
     }
+}
+
+fn count(bytes: i64) {
+    ALLOCATIONS.with(|count| count.set(count.get() + 1));
+    BYTES.with(|all| all.set(all.get() + bytes));
 }
 
 fn allocations() -> u64 {
@@ -169,4 +176,26 @@ fn packet_halves_on_two_threads_give_the_same_result_as_in_turn() {
     });
     let all: Vec<u32> = (0..COUNT).collect();
     assert!(at_a == all && at_b == all, "{} and {} of {COUNT} arrived in order", at_a.len(), at_b.len());
+}
+
+#[test]
+fn a_neighbor_that_never_speaks_takes_little_memory_and_no_timer() {
+    const NEIGHBORS: u32 = 2000;
+    let (now, before) = (Instant::now(), BYTES.with(Cell::get));
+    let neighbors = (0..NEIGHBORS).map(|n| {
+        let mut key = [9; 32];
+        key[..4].copy_from_slice(&n.to_be_bytes());
+        Neighbor::new(PublicKey::from_bytes(key).unwrap(), [Cidr::host(Ipv4Addr::from_bits(0x0a00_0000 + n).into())])
+    });
+    let map = NetworkMap::default().with_neighbors(neighbors);
+    let (mut control, _outbound, _inbound) =
+        Engine::new(now, PrivateKey::from_bytes([1; 32]), [1; 32]).without_filter().split();
+    control.apply(now, &map).unwrap();
+    for neighbor in map.neighbors() {
+        control.handle_endpoint(now, neighbor.key(), at(1));
+    }
+    drop(map);
+    assert!(matches!(control.poll_output(), Output::Wait(None)));
+    let each = (BYTES.with(Cell::get) - before - i64::from(u16::MAX)) / i64::from(NEIGHBORS);
+    assert!(each < 512, "{each} bytes for each neighbor");
 }

@@ -108,5 +108,7 @@ pub(super) fn sorted(cidrs: impl IntoIterator<Item = Cidr>) -> Vec<Cidr> {
     let mut cidrs: Vec<_> = cidrs.into_iter().collect();
     cidrs.sort_unstable();
     cidrs.dedup();
+    // Most neighbors have one, and there are many neighbors.
+    cidrs.shrink_to_fit();
     cidrs
 }

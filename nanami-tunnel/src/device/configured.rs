@@ -76,7 +76,7 @@ impl Configured {
             let mut apply = |map: Option<NetworkMap>, preshared: Vec<_>| {
                 control.handle_preshared_keys(now, preshared);
                 if let Some(map) = map {
-                    control.apply(now, &map).expect("each map is newer than the one before");
+                    control.take_map(now, map).expect("each map is newer than the one before");
                 }
             };
             apply(between, Vec::new());

@@ -17,7 +17,7 @@ use super::event::Event;
 use super::failover::Failover;
 use super::link::Link;
 use super::map::{Applied, Held, MapError};
-use super::peer::{Peer, PeerIndex, endpoint_of};
+use super::peer::{Peer, PeerIndex};
 use super::random::Random;
 use super::shared::{Shared, Snapshot};
 use super::timers::{Timer, Timers};
@@ -75,16 +75,22 @@ impl ControlHalf {
     /// [`MapError::Older`] and [`MapError::Forked`] if the held map is newer or different at the same generation,
     /// [`MapError::Partial`] for a difference. What was enforced before still is.
     pub fn apply(&mut self, now: Instant, map: &NetworkMap) -> Result<Applied, MapError> {
-        let Some(held) = Held::replaced_by(self.held, map)? else {
-            return Ok(Applied::whole(map.generation(), 0));
+        self.take_map(now, map.clone())
+    }
+
+    /// The same, with a map that nobody else needs.
+    pub(crate) fn take_map(&mut self, now: Instant, map: NetworkMap) -> Result<Applied, MapError> {
+        let generation = map.generation();
+        let Some(held) = Held::replaced_by(self.held, &map)? else {
+            return Ok(Applied::whole(generation, 0));
         };
-        let changed = self.changed_neighbors(map);
-        self.swap_snapshot(now, map);
-        (self.map, self.held) = (map.clone(), Some(held));
-        self.preshared.retain(|key, _| map.neighbor(key).is_some());
+        let changed = self.changed_neighbors(&map);
+        self.swap_snapshot(&map);
+        (self.map, self.held) = (map, Some(held));
+        self.preshared.retain(|key, _| self.map.neighbor(key).is_some());
         self.recheck_flows();
         self.watch(now);
-        Ok(Applied::whole(map.generation(), changed))
+        Ok(Applied::whole(generation, changed))
     }
 
     /// Says where a neighbor may be reached, best first. An address from which something authentic came wins over these.
@@ -97,10 +103,19 @@ impl ControlHalf {
         let snapshot = self.shared.snapshot.load_full();
         let Some(peer) = snapshot.peer(&key) else { return };
         let wants = self.must_stay_reachable(&key);
-        let mut state = peer.lock();
-        if state.endpoint.hint(hints) && !state.noise.is_ready() && (wants || !state.queue.is_empty()) {
-            // Whatever was tried went elsewhere; the new address is tried at once.
-            state.initiate(now, &self.shared, key, true, &mut self.out);
+        if peer.with_endpoint(|endpoint| endpoint.hint(hints)) {
+            self.try_at_once(now, peer, wants);
+        }
+    }
+
+    /// There is another address to try: whatever was tried before went elsewhere.
+    fn try_at_once(&mut self, now: Instant, peer: &Peer, wants: bool) {
+        if !wants && peer.if_awake().is_none() {
+            return;
+        }
+        let mut state = peer.lock(now);
+        if !state.noise.is_ready() && (wants || !state.queue.is_empty()) {
+            state.initiate(now, &self.shared, peer.key, true, &mut self.out);
         }
     }
 
@@ -108,7 +123,7 @@ impl ControlHalf {
     pub fn handle_probe(&mut self, now: Instant, key: PublicKey) {
         let snapshot = self.shared.snapshot.load_full();
         let Some(peer) = snapshot.peer(&key) else { return };
-        let mut state = peer.lock();
+        let mut state = peer.lock(now);
         state.catch_up(now, &self.shared, key, &mut self.out);
         if state.noise.is_ready() {
             drop(state);
@@ -121,8 +136,7 @@ impl ControlHalf {
     /// The network under this host changed: every neighbor is told from its new address at once.
     pub fn handle_network_changed(&mut self, now: Instant) {
         let snapshot = self.shared.snapshot.load_full();
-        for peer in &snapshot.peers {
-            let mut state = peer.lock();
+        for (peer, mut state) in snapshot.peers.iter().filter_map(|peer| Some((peer, peer.if_awake()?))) {
             state.endpoint.forget_local();
             state.catch_up(now, &self.shared, peer.key, &mut self.out);
             state.seal(now, &self.shared, &[], &mut self.out);
@@ -191,9 +205,10 @@ impl ControlHalf {
     /// What policies carried, for each neighbor.
     pub fn usage(&self) -> Vec<Usage> {
         let (snapshot, open) = (self.shared.snapshot.load(), self.shared.flows.open_by_policy());
-        let usage = snapshot.peers.iter().flat_map(|peer| {
+        let awake = snapshot.peers.iter().filter_map(|peer| Some((peer, peer.if_awake()?)));
+        let usage = awake.flat_map(|(peer, state)| {
             let open = |policy| open.get(&(peer.index, policy)).copied().unwrap_or_default();
-            peer.lock().usage.usage(peer.key, open)
+            state.usage.usage(peer.key, open)
         });
         usage.collect()
     }
@@ -201,7 +216,8 @@ impl ControlHalf {
     /// What neighbors attempted and were refused.
     pub fn attempts(&self) -> Vec<Attempt> {
         let snapshot = self.shared.snapshot.load();
-        snapshot.peers.iter().flat_map(|peer| peer.lock().usage.attempts(peer.key)).collect()
+        let awake = snapshot.peers.iter().filter_map(|peer| Some((peer, peer.if_awake()?)));
+        awake.flat_map(|(peer, state)| state.usage.attempts(peer.key)).collect()
     }
 
     /// The map that is enforced.
@@ -221,32 +237,32 @@ impl ControlHalf {
         came_or_changed + went
     }
 
-    fn swap_snapshot(&mut self, now: Instant, map: &NetworkMap) {
+    fn swap_snapshot(&mut self, map: &NetworkMap) {
         let old = self.shared.snapshot.load_full();
-        let mut taken: BTreeSet<PeerIndex> = old.by_index.keys().copied().collect();
+        let mut taken: BTreeSet<PeerIndex> = old.indices().collect();
         let mut peers = Vec::with_capacity(map.neighbors().len());
         for neighbor in map.neighbors() {
             peers.push(match old.peer(&neighbor.key()) {
                 Some(peer) => peer.clone(),
-                None => Arc::new(self.new_peer(now, neighbor, &mut taken)),
+                None => Arc::new(self.new_peer(neighbor, &mut taken)),
             });
         }
         let new = Snapshot::new(map, peers);
         keep_carriers(&old, &new);
         self.shared.snapshot.store(Arc::new(new));
         for gone in old.peers.iter().filter(|peer| map.neighbor(&peer.key).is_none()) {
-            gone.forget(now, &self.shared);
+            gone.forget(&self.shared);
             for timer in [Timer::Noise(gone.key), Timer::Reach(gone.key), Timer::Probe(gone.key)] {
                 self.timers.disarm(timer);
             }
         }
     }
 
-    fn new_peer(&mut self, now: Instant, neighbor: &Neighbor, taken: &mut BTreeSet<PeerIndex>) -> Peer {
+    fn new_peer(&mut self, neighbor: &Neighbor, taken: &mut BTreeSet<PeerIndex>) -> Peer {
         let index = self.new_index(taken);
-        let peer = Peer::new(now, neighbor.key(), index, self.preshared.get(&neighbor.key()).cloned());
+        let peer = Peer::new(neighbor.key(), index, self.preshared.get(&neighbor.key()).cloned());
         if let Some(hints) = self.hints.get(&neighbor.key()) {
-            peer.lock().endpoint.hint(hints);
+            peer.with_endpoint(|endpoint| endpoint.hint(hints));
         }
         peer
     }
@@ -265,8 +281,7 @@ impl ControlHalf {
         let snapshot = self.shared.snapshot.load();
         self.shared.flows.recheck(
             |key, admitted| {
-                let carried =
-                    snapshot.by_index.contains_key(&admitted.hop) || snapshot.table.egress(key.other.0).is_some();
+                let carried = snapshot.by_index(admitted.hop).is_some() || snapshot.table.egress(key.other.0).is_some();
                 let allowed = snapshot.filter.accepts_flow(key).filter(|_| carried && snapshot.is_own(key.own.0));
                 allowed.map(|allowed| allowed.policy)
             },
@@ -282,8 +297,7 @@ impl ControlHalf {
         }
         let snapshot = self.shared.snapshot.load_full();
         for key in touched {
-            let Some(peer) = snapshot.peer(&key) else { continue };
-            let state = peer.lock();
+            let Some(state) = snapshot.peer(&key).and_then(|peer| peer.if_awake()) else { continue };
             if let Some(at) = state.noise.next_tick() {
                 self.timers.arm_by(Timer::Noise(key), at);
             }
@@ -312,11 +326,10 @@ fn keep_carriers(old: &Snapshot, new: &Snapshot) {
 }
 
 fn link_of(peer: &Peer) -> Link {
-    let state = peer.lock();
+    let endpoint = peer.with_endpoint(|endpoint| endpoint.for_data()).map(|outer| outer.remote());
+    let Some(state) = peer.if_awake() else { return Link::untouched(peer.key, endpoint) };
     let (probes, answered) = state.probes.counts();
     Link {
-        peer: peer.key,
-        endpoint: endpoint_of(&state),
         handshake: state.noise.established(),
         last_handshake: state.last_handshake,
         handshakes: state.handshakes,
@@ -328,6 +341,7 @@ fn link_of(peer: &Peer) -> Link {
         tx_bytes: state.tx_bytes,
         rx_datagram_bytes: state.datagram_bytes.received,
         tx_datagram_bytes: state.datagram_bytes.sent,
+        ..Link::untouched(peer.key, endpoint)
     }
 }
 

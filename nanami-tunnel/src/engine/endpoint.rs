@@ -14,9 +14,9 @@ use super::outer::Outer;
 #[derive(Debug, Default)]
 pub(crate) struct Endpoint {
     heard_from: Option<Heard>,
-    hints: Vec<SocketAddr>,
+    hints: Box<[SocketAddr]>,
     /// Initiations since something authentic came.
-    attempts: usize,
+    attempts: u32,
 }
 
 /// Both ends of what was heard.
@@ -36,9 +36,9 @@ impl Endpoint {
     /// Replaces the hints. Returns whether they changed.
     pub(crate) fn hint(&mut self, hints: &[SocketAddr]) -> bool {
         let hints = &hints[..hints.len().min(MAX_HINTS)];
-        let changed = self.hints != hints;
+        let changed = *self.hints != *hints;
         if changed {
-            self.hints = hints.to_vec();
+            self.hints = hints.into();
         }
         changed
     }
@@ -69,8 +69,8 @@ impl Endpoint {
 
     /// Where the next initiation goes.
     pub(crate) fn for_initiation(&mut self) -> Option<Outer> {
-        let attempt = self.attempts;
-        self.attempts += 1;
+        let attempt = self.attempts as usize;
+        self.attempts = self.attempts.saturating_add(1);
         let Some(heard) = self.heard_from else {
             return self.hints.get(attempt % self.hints.len().max(1)).copied().map(Outer::new);
         };
@@ -84,7 +84,7 @@ impl Endpoint {
     }
 
     /// Initiations since something authentic came.
-    pub(crate) fn attempts(&self) -> usize {
+    pub(crate) fn attempts(&self) -> u32 {
         self.attempts
     }
 

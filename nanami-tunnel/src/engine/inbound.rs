@@ -64,7 +64,7 @@ impl Inbound {
         let Some((kind, slot)) = self.sender_of(now, snapshot, datagram, answers) else { return };
         let shared = &*self.shared;
         let peer = &snapshot.peers[slot];
-        let mut state = peer.lock();
+        let mut state = peer.lock(now);
         state.catch_up(now, shared, peer.key, answers);
         let established = state.noise.established();
         let asked = state.noise.initiated().filter(|_| state.endpoint.attempts() <= 1);
@@ -151,21 +151,21 @@ impl Inbound {
                     shared.tally.unauthentic.count();
                     return None;
                 };
-                let slot = snapshot.by_key.get(&key);
+                let slot = snapshot.slot(&key);
                 if slot.is_none() {
                     shared.tally.unknown_key.count();
                 }
                 slot
             }
             Kind::Response { index } | Kind::Cookie { index } | Kind::Data { index, .. } => {
-                let slot = snapshot.by_index.get(&PeerIndex::of_receiver(index));
+                let slot = snapshot.by_index(PeerIndex::of_receiver(index));
                 if slot.is_none() {
                     shared.tally.unauthentic.count();
                 }
                 slot
             }
         };
-        slot.map(|slot| (kind, *slot))
+        slot.map(|slot| (kind, slot))
     }
 }
 
@@ -312,7 +312,7 @@ fn refuse(
 fn forward(now: Instant, shared: &Shared, snapshot: &Snapshot, packet: &Inner<'_>, to: Slot, answers: &mut Datagrams) {
     let Some(onward) = one_hop_further(packet) else { return shared.tally.malformed.count() };
     let peer = &snapshot.peers[to];
-    peer.lock().send(now, shared, peer.key, &onward, answers);
+    peer.lock(now).send(now, shared, peer.key, &onward, answers);
 }
 
 /// The packet with its hop limit lowered; `None` when that was the last hop.

@@ -38,6 +38,25 @@ pub struct Link {
 }
 
 impl Link {
+    /// To a neighbor with which nothing was ever begun.
+    pub(crate) fn untouched(peer: PublicKey, endpoint: Option<SocketAddr>) -> Self {
+        Self {
+            peer,
+            endpoint,
+            handshake: None,
+            last_handshake: None,
+            handshakes: 0,
+            heard: None,
+            rtt: None,
+            probes: 0,
+            answered: 0,
+            rx_bytes: 0,
+            tx_bytes: 0,
+            rx_datagram_bytes: 0,
+            tx_datagram_bytes: 0,
+        }
+    }
+
     /// How old the keypair in use is.
     pub fn handshake_age(&self, now: Instant) -> Option<Duration> {
         self.handshake.map(|at| now.saturating_duration_since(at))

@@ -71,7 +71,7 @@ impl Outbound {
         match way {
             Way::Table => Route::To(egress, None),
             Way::Follow(admitted) => {
-                let hop = snapshot.by_index.get(&admitted.hop).copied();
+                let hop = snapshot.by_index(admitted.hop);
                 let hop = hop.filter(|hop| snapshot.table.accepts(packet.destination, *hop));
                 Route::To(hop.unwrap_or(egress), Some(admitted))
             }
@@ -118,7 +118,7 @@ impl Outbound {
         datagrams: &mut Datagrams,
     ) {
         let peer = &snapshot.peers[slot];
-        let mut state = peer.lock();
+        let mut state = peer.lock(now);
         if let Some(admitted) = admitted
             && !state.usage.record(now, admitted.policy, packet.bytes.len(), Passed::More)
         {

@@ -2,9 +2,9 @@
 //!
 //! **Invariants**: one lock guards all of it and is never held over I/O (TUNNEL.md fact 20); a packet is sealed only with
 //! a keypair, else it waits in a bounded queue of ours (SEC-47); the endpoint changes only on what was authenticated
-//! (SEC-44).
+//! (SEC-44). A neighbor with which nothing was ever begun is a few words in memory.
 
-use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -46,10 +46,28 @@ impl PeerIndex {
 pub(crate) struct Peer {
     pub(crate) key: PublicKey,
     pub(crate) index: PeerIndex,
-    state: Mutex<PeerState>,
+    state: Mutex<Stored>,
 }
 
-/// What one lock guards.
+/// What the lock of a neighbor guards.
+enum Stored {
+    /// Nothing was begun with it yet.
+    Asleep(Asleep),
+    Awake(Box<PeerState>),
+}
+
+/// What is known about a neighbor before anything is begun.
+#[derive(Default)]
+struct Asleep {
+    preshared: Option<Arc<PresharedKey>>,
+    endpoint: Endpoint,
+    gone: bool,
+}
+
+/// A neighbor that is awake, while it is locked.
+pub(crate) struct Locked<'a>(MutexGuard<'a, Stored>);
+
+/// A neighbor with which something was begun.
 pub(crate) struct PeerState {
     pub(crate) noise: Noise,
     pub(crate) endpoint: Endpoint,
@@ -83,31 +101,80 @@ pub(crate) struct Exchanged {
 }
 
 impl Peer {
-    pub(crate) fn new(now: Instant, key: PublicKey, index: PeerIndex, preshared: Option<Arc<PresharedKey>>) -> Self {
-        let noise = Noise::new(now, key, index.bits(), preshared);
-        Self { key, index, state: Mutex::new(PeerState::new(now, noise)) }
+    pub(crate) fn new(key: PublicKey, index: PeerIndex, preshared: Option<Arc<PresharedKey>>) -> Self {
+        Self::stored(key, index, Stored::Asleep(Asleep { preshared, ..Asleep::default() }))
+    }
+
+    fn stored(key: PublicKey, index: PeerIndex, state: Stored) -> Self {
+        Self { key, index, state: Mutex::new(state) }
     }
 
     /// The same neighbor with another secret: keypairs end, everything else goes on, under a new index (TUNNEL.md facts 12
     /// and 16).
     pub(crate) fn renewed(&self, now: Instant, index: PeerIndex, preshared: Option<Arc<PresharedKey>>) -> Self {
-        let mut old = self.lock();
-        let noise = old.noise.renewed(now, index.bits(), preshared);
-        let empty = PeerState { gone: true, ..PeerState::new(now, Noise::new(now, self.key, self.index.bits(), None)) };
-        let state = PeerState { noise, ..std::mem::replace(&mut *old, empty) };
-        Self { key: self.key, index, state: Mutex::new(state) }
+        let gone = Stored::Asleep(Asleep { gone: true, ..Asleep::default() });
+        let state = match std::mem::replace(&mut *lock(&self.state), gone) {
+            Stored::Asleep(asleep) => Stored::Asleep(Asleep { preshared, ..asleep }),
+            Stored::Awake(mut state) => {
+                state.noise = state.noise.renewed(now, index.bits(), preshared);
+                Stored::Awake(state)
+            }
+        };
+        Self::stored(self.key, index, state)
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, PeerState> {
-        lock(&self.state)
+    /// Locks it, to begin something with it.
+    pub(crate) fn lock(&self, now: Instant) -> Locked<'_> {
+        let mut stored = lock(&self.state);
+        if let Stored::Asleep(asleep) = &mut *stored {
+            let Asleep { preshared, endpoint, gone } = std::mem::take(asleep);
+            let noise = Noise::new(now, self.key, self.index.bits(), preshared);
+            *stored = Stored::Awake(Box::new(PeerState { endpoint, gone, ..PeerState::new(now, noise) }));
+        }
+        Locked(stored)
+    }
+
+    /// Locks it if anything was ever begun with it.
+    pub(crate) fn if_awake(&self) -> Option<Locked<'_>> {
+        let stored = lock(&self.state);
+        matches!(*stored, Stored::Awake(_)).then_some(Locked(stored))
+    }
+
+    /// Looks at where it is, or says so.
+    pub(crate) fn with_endpoint<T>(&self, look: impl FnOnce(&mut Endpoint) -> T) -> T {
+        match &mut *lock(&self.state) {
+            Stored::Asleep(asleep) => look(&mut asleep.endpoint),
+            Stored::Awake(state) => look(&mut state.endpoint),
+        }
     }
 
     /// Drops keys and waiting packets at once (SEC-50).
-    pub(crate) fn forget(&self, now: Instant, shared: &Shared) {
-        let mut state = self.lock();
-        state.queue.clear(shared);
-        let noise = Noise::new(now, self.key, self.index.bits(), None);
-        *state = PeerState { gone: true, ..PeerState::new(now, noise) };
+    pub(crate) fn forget(&self, shared: &Shared) {
+        let mut stored = lock(&self.state);
+        if let Stored::Awake(state) = &mut *stored {
+            state.queue.clear(shared);
+        }
+        *stored = Stored::Asleep(Asleep { gone: true, ..Asleep::default() });
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = PeerState;
+
+    fn deref(&self) -> &PeerState {
+        match &*self.0 {
+            Stored::Awake(state) => state,
+            Stored::Asleep(_) => unreachable!("made only of those that are awake"),
+        }
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut PeerState {
+        match &mut *self.0 {
+            Stored::Awake(state) => state,
+            Stored::Asleep(_) => unreachable!("made only of those that are awake"),
+        }
     }
 }
 
@@ -223,8 +290,3 @@ impl PeerState {
 /// How fast the packets of one neighbor are refused. Chosen: enough for a person and a port scan to be told at once,
 /// little enough that refusing costs less than being asked.
 const REFUSALS: Rate = Rate { every: Duration::from_millis(20), burst: 50 };
-
-/// Where a neighbor's datagrams come from, as a link shows it.
-pub(crate) fn endpoint_of(state: &PeerState) -> Option<SocketAddr> {
-    state.endpoint.for_data().map(|outer| outer.remote())
-}

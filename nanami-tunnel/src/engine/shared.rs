@@ -3,7 +3,7 @@
 //! **Invariant**: packet calls take no lock that all of them take, but for handshakes and events, which are rare; lock
 //! order is one neighbor, then one shard of flows, then a note here.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -53,20 +53,21 @@ pub(crate) enum Enforcement {
 pub(crate) struct Snapshot {
     /// Our own overlay addresses.
     pub(crate) addresses: Vec<IpAddr>,
-    /// The neighbors, in the map's order.
+    /// The neighbors, in the map's order, which is that of their keys.
     pub(crate) peers: Vec<Arc<Peer>>,
-    pub(crate) by_key: BTreeMap<PublicKey, Slot>,
-    pub(crate) by_index: BTreeMap<PeerIndex, Slot>,
+    /// Where they are, in the order of their indices.
+    by_index: Box<[(PeerIndex, u32)]>,
     pub(crate) table: Table,
     pub(crate) filter: PacketFilter,
 }
 
 impl Snapshot {
     pub(crate) fn new(map: &NetworkMap, peers: Vec<Arc<Peer>>) -> Self {
+        let mut by_index: Box<[_]> = (0..).zip(&peers).map(|(slot, peer)| (peer.index, slot)).collect();
+        by_index.sort_unstable();
         Self {
             addresses: map.addresses().to_vec(),
-            by_key: peers.iter().enumerate().map(|(slot, peer)| (peer.key, slot)).collect(),
-            by_index: peers.iter().enumerate().map(|(slot, peer)| (peer.index, slot)).collect(),
+            by_index,
             table: Table::of(map),
             filter: PacketFilter::of(map),
             peers,
@@ -82,8 +83,22 @@ impl Snapshot {
         self.addresses.iter().find(|address| address.is_ipv4() == like.is_ipv4()).copied()
     }
 
+    pub(crate) fn slot(&self, key: &PublicKey) -> Option<Slot> {
+        self.peers.binary_search_by_key(key, |peer| peer.key).ok()
+    }
+
+    pub(crate) fn by_index(&self, index: PeerIndex) -> Option<Slot> {
+        let at = self.by_index.binary_search_by_key(&index, |(index, _)| *index).ok()?;
+        Some(self.by_index[at].1 as Slot)
+    }
+
+    /// The indices that are in use.
+    pub(crate) fn indices(&self) -> impl Iterator<Item = PeerIndex> {
+        self.by_index.iter().map(|(index, _)| *index)
+    }
+
     pub(crate) fn peer(&self, key: &PublicKey) -> Option<&Arc<Peer>> {
-        self.by_key.get(key).map(|slot| &self.peers[*slot])
+        self.slot(key).map(|slot| &self.peers[slot])
     }
 }
 

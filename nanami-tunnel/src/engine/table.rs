@@ -24,7 +24,17 @@ pub(crate) struct Table {
 
 /// What is known about one prefix.
 #[derive(Debug, Default)]
-pub(crate) struct Entry {
+enum Entry {
+    #[default]
+    Nobody,
+    /// One neighbor carries it, and only from that one sources in it are taken: nearly every prefix, so it costs no list.
+    Sole(Slot),
+    Several(Box<Several>),
+}
+
+/// What is known about a prefix that concerns more than one neighbor.
+#[derive(Debug, Default)]
+struct Several {
     /// Who may carry it, the egress owner first, then standbys by rank.
     carriers: Vec<Slot>,
     /// Which of them does, by place.
@@ -40,9 +50,7 @@ impl Table {
         let mut standbys = Vec::new();
         for (slot, neighbor) in map.neighbors().iter().enumerate() {
             for prefix in neighbor.allowed_ips() {
-                let entry = table.entries.entry(*prefix);
-                entry.carriers.push(slot);
-                entry.accept(slot);
+                table.entries.entry(*prefix).carry(slot);
             }
             for standby in neighbor.standby() {
                 standbys.push((standby.prefix, standby.rank, slot));
@@ -54,7 +62,7 @@ impl Table {
         }
         standbys.sort_unstable();
         for (prefix, _, slot) in standbys {
-            table.entries.entry(prefix).carriers.push(slot);
+            table.entries.entry(prefix).carry(slot);
         }
         let prefixes =
             map.neighbors().iter().flat_map(|neighbor| neighbor.standby().iter().map(|standby| standby.prefix));
@@ -78,7 +86,7 @@ impl Table {
 
     /// Whether packets from this address are taken from this neighbor.
     pub(crate) fn accepts(&self, source: IpAddr, from: Slot) -> bool {
-        self.entries.longest(source).is_some_and(|entry| entry.accepted.contains(&from))
+        self.entries.longest(source).is_some_and(|entry| entry.accepts(from))
     }
 
     /// The prefixes that have standbys.
@@ -88,31 +96,81 @@ impl Table {
 
     /// Who may carry exactly this prefix, by rank.
     pub(crate) fn carriers(&self, prefix: Cidr) -> &[Slot] {
-        self.entries.get(prefix).map_or(&[], |entry| &entry.carriers)
+        self.entries.get(prefix).map_or(&[], Entry::carriers)
     }
 
     /// Which of the carriers of exactly this prefix carries it, by place.
     pub(crate) fn carrying(&self, prefix: Cidr) -> usize {
-        self.entries.get(prefix).map_or(0, |entry| entry.carrying.load(Ordering::Relaxed))
+        match self.entries.get(prefix) {
+            Some(Entry::Several(several)) => several.carrying.load(Ordering::Relaxed),
+            _ => 0,
+        }
     }
 
     /// Lets another carrier of exactly this prefix carry it from now on, in one atomic step.
     pub(crate) fn switch(&self, prefix: Cidr, place: usize) {
-        if let Some(entry) = self.entries.get(prefix) {
-            entry.carrying.store(place, Ordering::Relaxed);
+        if let Some(Entry::Several(several)) = self.entries.get(prefix) {
+            several.carrying.store(place, Ordering::Relaxed);
         }
     }
 }
 
 impl Entry {
+    fn carry(&mut self, slot: Slot) {
+        match self {
+            Self::Nobody => *self = Self::Sole(slot),
+            _ => self.several().carriers.push(slot),
+        }
+        self.accept(slot);
+    }
+
     fn accept(&mut self, slot: Slot) {
-        if !self.accepted.contains(&slot) {
-            self.accepted.push(slot);
+        if !self.accepts(slot) {
+            self.several().accepted.push(slot);
+        }
+    }
+
+    /// Room for more than one.
+    fn several(&mut self) -> &mut Several {
+        match self {
+            Self::Several(several) => return several,
+            Self::Nobody => *self = Self::Several(Box::default()),
+            Self::Sole(slot) => {
+                *self = Self::Several(Box::new(Several {
+                    carriers: vec![*slot],
+                    accepted: vec![*slot],
+                    ..Several::default()
+                }));
+            }
+        }
+        self.several()
+    }
+
+    fn accepts(&self, slot: Slot) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Sole(sole) => *sole == slot,
+            Self::Several(several) => several.accepted.contains(&slot),
+        }
+    }
+
+    fn carriers(&self) -> &[Slot] {
+        match self {
+            Self::Nobody => &[],
+            Self::Sole(slot) => std::slice::from_ref(slot),
+            Self::Several(several) => &several.carriers,
         }
     }
 
     fn carrier(&self) -> Option<Slot> {
-        self.carriers.get(self.carrying.load(Ordering::Relaxed)).or(self.carriers.first()).copied()
+        match self {
+            Self::Nobody => None,
+            Self::Sole(slot) => Some(*slot),
+            Self::Several(several) => {
+                let carriers = &several.carriers;
+                carriers.get(several.carrying.load(Ordering::Relaxed)).or(carriers.first()).copied()
+            }
+        }
     }
 }
 

@@ -45,7 +45,7 @@ impl ControlHalf {
     pub(super) fn tick(&mut self, now: Instant, key: &PublicKey) {
         let snapshot = self.shared.snapshot.load_full();
         let Some(peer) = snapshot.peer(key) else { return };
-        let mut state = peer.lock();
+        let mut state = peer.lock(now);
         state.tick(now, &self.shared, *key, &mut self.out);
         if let Some(at) = state.noise.next_tick() {
             self.timers.arm(Timer::Noise(*key), at);
@@ -57,7 +57,7 @@ impl ControlHalf {
         let snapshot = self.shared.snapshot.load_full();
         let Some(peer) = snapshot.peer(key) else { return };
         let keepalive = self.map.neighbor(key).and_then(Neighbor::keepalive);
-        let mut state = peer.lock();
+        let mut state = peer.lock(now);
         if !self.must_stay_reachable(key) && state.queue.is_empty() {
             return;
         }
@@ -74,7 +74,7 @@ impl ControlHalf {
             }
         } else {
             // Two ends seldom get their maps at one moment: one that was never heard is tried soon again, then ever later.
-            let tries = state.endpoint.attempts().min(16) as u32;
+            let tries = state.endpoint.attempts().min(16);
             let soon = (FIRST_RETRY * 2u32.pow(tries)).min(RETRY);
             let is_new = state.heard.is_none() && soon < RETRY;
             state.initiate(now, &self.shared, *key, is_new, &mut self.out);
@@ -91,7 +91,7 @@ impl ControlHalf {
         let snapshot = self.shared.snapshot.load_full();
         let Some(peer) = snapshot.peer(key) else { return };
         let (heard, is_ready) = {
-            let mut state = peer.lock();
+            let mut state = peer.lock(now);
             state.catch_up(now, &self.shared, *key, &mut self.out);
             (state.heard, state.noise.is_ready())
         };
@@ -109,9 +109,9 @@ impl ControlHalf {
 
     pub(super) fn probe(&mut self, now: Instant, key: &PublicKey) {
         let snapshot = self.shared.snapshot.load_full();
-        let (Some(slot), Some(neighbor)) = (snapshot.by_key.get(key), self.map.neighbor(key)) else { return };
-        let Some((from, to)) = probe_addresses(&snapshot, *slot, neighbor) else { return };
-        let mut state = snapshot.peers[*slot].lock();
+        let (Some(slot), Some(neighbor)) = (snapshot.slot(key), self.map.neighbor(key)) else { return };
+        let Some((from, to)) = probe_addresses(&snapshot, slot, neighbor) else { return };
+        let mut state = snapshot.peers[slot].lock(now);
         let question = state.probes.ask(now, from, to, self.random.next_u64());
         state.seal(now, &self.shared, &question, &mut self.out);
     }

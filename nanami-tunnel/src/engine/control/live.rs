@@ -51,11 +51,8 @@ impl ControlHalf {
         let snapshot = self.shared.snapshot.load_full();
         let Some(peer) = snapshot.peer(&key) else { return };
         let wants = self.must_stay_reachable(&key) && !self.shared.is_down();
-        let mut state = peer.lock();
-        state.endpoint.set(at);
-        if !state.noise.is_ready() && (wants || !state.queue.is_empty()) {
-            state.initiate(now, &self.shared, key, true, &mut self.out);
-        }
+        peer.with_endpoint(|endpoint| endpoint.set(at));
+        self.try_at_once(now, peer, wants);
     }
 
     /// Sets the longest inner packet, in bytes; IPv4 needs 68.
@@ -69,8 +66,8 @@ impl ControlHalf {
         self.shared.set_down(true);
         self.renew(now, |_| true);
         self.timers.clear();
-        for peer in &self.shared.snapshot.load_full().peers {
-            peer.lock().queue.clear(&self.shared);
+        for mut state in self.shared.snapshot.load_full().peers.iter().filter_map(|peer| peer.if_awake()) {
+            state.queue.clear(&self.shared);
         }
     }
 
@@ -86,13 +83,14 @@ impl ControlHalf {
         if !old.peers.iter().any(|peer| which(&peer.key)) {
             return;
         }
-        let mut taken: BTreeSet<PeerIndex> = old.by_index.keys().copied().collect();
+        let mut taken: BTreeSet<PeerIndex> = old.indices().collect();
         let mut peers = old.peers.clone();
         for peer in peers.iter_mut().filter(|peer| which(&peer.key)) {
             let index = self.new_index(&mut taken);
             *peer = Arc::new(peer.renewed(now, index, self.preshared.get(&peer.key).cloned()));
             self.timers.disarm(Timer::Noise(peer.key));
-            if !self.shared.is_down() && (self.must_stay_reachable(&peer.key) || !peer.lock().queue.is_empty()) {
+            let waits = || peer.if_awake().is_some_and(|state| !state.queue.is_empty());
+            if !self.shared.is_down() && (self.must_stay_reachable(&peer.key) || waits()) {
                 self.timers.arm(Timer::Reach(peer.key), now);
             }
         }
