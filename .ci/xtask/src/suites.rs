@@ -51,6 +51,7 @@ const INTEROP: &[Tool] = &[
     Tool { program: "wg-quick", package: "wireguard-tools" },
     Tool { program: "ip", package: "iproute2" },
     Tool { program: "ping", package: "iputils-ping" },
+    Tool { program: "nft", package: "nftables" },
     Tool { program: "unshare", package: "util-linux" },
 ];
 

@@ -9,7 +9,8 @@ use std::time::Instant;
 use super::batch::{Datagrams, Packets};
 use super::flows::{Admitted, Way};
 use super::icmp::{Unreachable, unreachable};
-use super::packet::Inner;
+use super::packet::{Inner, Transport};
+use super::peer::PeerState;
 use super::shared::{Shared, Snapshot};
 use super::table::Slot;
 use super::usage::Passed;
@@ -119,6 +120,9 @@ impl Outbound {
     ) {
         let peer = &snapshot.peers[slot];
         let mut state = peer.lock(now);
+        if is_own_datagram(packet, &state) {
+            return self.shared.tally.looped.count();
+        }
         if let Some(admitted) = admitted
             && !state.usage.record(now, admitted.policy, packet.bytes.len(), Passed::More)
         {
@@ -127,6 +131,22 @@ impl Outbound {
         state.send(now, &self.shared, peer.key, packet.bytes, datagrams);
     }
 }
+
+/// Whether this packet carries a message of WireGuard to the end where this neighbor is reached: a route leads its datagrams
+/// into its own tunnel. Sealed, it would come back once more, for ever, and longer each time. The kernel's WireGuard drops
+/// these as well (`ROUTING_LOOP`).
+fn is_own_datagram(packet: &Inner<'_>, state: &PeerState) -> bool {
+    let Transport::Udp { destination, .. } = packet.transport else { return false };
+    let Some([1..=4, 0, 0, 0]) = packet.bytes.get(packet.payload_at + UDP_HEADER..).and_then(<[u8]>::first_chunk)
+    else {
+        return false;
+    };
+    state.endpoint.for_data().map(|to| (to.remote().ip(), to.remote().port()))
+        == Some((packet.destination, destination))
+}
+
+/// Bytes of a UDP header: RFC 768.
+const UDP_HEADER: usize = 8;
 
 impl Outbound {
     /// Bytes of the longest packet that is sealed now.

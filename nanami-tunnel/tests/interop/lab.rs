@@ -1,5 +1,5 @@
 //! A lab of two hosts: network namespaces `a` and `b` with a cable between them, in a mount namespace of their own, so that
-//! names, control sockets and interfaces are nobody else's.
+//! names, control sockets and interfaces are nobody else's. A test may add hosts and cables.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -54,17 +54,32 @@ fn wire() {
         std::fs::create_dir_all(directory).unwrap();
         sh(&format!("mount -t tmpfs tmpfs {directory}"));
     }
-    for host in ["a", "b"] {
+    cable(["a", "b"]);
+}
+
+/// Two hosts and a cable between them: 10.77.0.N and fd77::N, where N is 1 for `a`.
+pub(crate) fn cable(hosts: [&str; 2]) {
+    for host in hosts {
         sh(&format!("ip netns add {host} && ip -n {host} link set lo up"));
     }
-    sh("ip link add cable-a netns a type veth peer name cable-b netns b");
-    for (host, n) in [("a", 1), ("b", 2)] {
+    let [x, y] = hosts;
+    sh(&format!("ip link add cable-{x} netns {x} type veth peer name cable-{y} netns {y}"));
+    for host in hosts {
+        let n = n(host);
         sh(&format!(
             "ip -n {host} address add 10.77.0.{n}/24 dev cable-{host}
              ip -n {host} address add fd77::{n}/64 dev cable-{host} nodad
              ip -n {host} link set cable-{host} up"
         ));
     }
+}
+
+/// A third host, `c`, at another end of `a`.
+pub(crate) fn third() {
+    sh("ip netns add c && ip -n c link set lo up
+        ip link add cable-c netns c type veth peer name cable-ac netns a
+        ip -n c address add 10.77.0.3/24 dev cable-c && ip -n c link set cable-c up
+        ip -n a link set cable-ac up && ip -n a route add 10.77.0.3 dev cable-ac");
 }
 
 /// Runs a script of the shell, which must succeed, and gives what it printed.
@@ -110,22 +125,23 @@ impl Wg {
     /// An interface `wg-HOST` with a key, listening on port 51820, down.
     pub(crate) fn start(make: Make, host: &'static str) -> Self {
         let name = format!("wg-{host}");
-        let process = Command::new("ip")
-            .args(["netns", "exec", host, make.program(), "-f", &name])
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut wg = Self { host, name, public: String::new(), process };
-        until("the interface answers", || {
-            assert_eq!(wg.process.try_wait().unwrap(), None, "{make:?} does not start");
-            // Not by `wg`, which removes a socket that nobody serves yet.
-            let served = std::os::unix::net::UnixStream::connect(wg.socket()).is_ok();
-            served && try_sh(&format!("ip -n {host} link show {}", wg.name)).status.success()
-        });
+        let process = spawn(make, host, &name);
         let key = sh("wg genkey");
-        wg.public = sh(&format!("wg pubkey <<< {key}"));
+        let wg = Self { host, name, public: sh(&format!("wg pubkey <<< {key}")), process };
         wg.set(&format!("private-key <(echo {key}) listen-port 51820"));
         wg
+    }
+
+    /// The process is killed; another one, with the same configuration, takes its place.
+    pub(crate) fn restart(&mut self, make: Make) {
+        let configuration = self.sh(&format!("wg showconf {}", self.name));
+        self.kill();
+        until("the kernel took the interface away", || {
+            !try_sh(&format!("ip -n {} link show {}", self.host, self.name)).status.success()
+        });
+        self.process = spawn(make, self.host, &self.name);
+        self.sh(&format!("wg setconf {} <(echo '{configuration}')", self.name));
+        self.up();
     }
 
     /// `wg set` with these arguments.
@@ -157,10 +173,6 @@ impl Wg {
         format!("peer {} allowed-ips 10.78.0.{n}/32,fd78::{n}/128 endpoint 10.77.0.{n}:51820", other.public)
     }
 
-    fn socket(&self) -> String {
-        format!("/run/wireguard/{}.sock", self.name)
-    }
-
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
@@ -182,17 +194,40 @@ impl Drop for Wg {
         let _ = self.process.kill();
         let _ = self.process.wait();
         // The next one finds no socket that is about to be removed by somebody else.
-        let _ = std::fs::remove_file(self.socket());
+        let _ = std::fs::remove_file(socket_of(&self.name));
     }
 }
 
+/// Starts a process, and waits until its interface and its socket are there.
+fn spawn(make: Make, host: &str, name: &str) -> Child {
+    let process =
+        Command::new("ip").args(["netns", "exec", host, make.program(), "-f", name]).stdin(Stdio::null()).spawn();
+    let mut process = process.unwrap();
+    until("the interface answers", || {
+        assert_eq!(process.try_wait().unwrap(), None, "{make:?} does not start");
+        // Not by `wg`, which removes a socket that nobody serves yet.
+        let served = std::os::unix::net::UnixStream::connect(socket_of(name)).is_ok();
+        served && try_sh(&format!("ip -n {host} link show {name}")).status.success()
+    });
+    process
+}
+
+fn socket_of(name: &str) -> String {
+    format!("/run/wireguard/{name}.sock")
+}
+
 fn n(host: &str) -> u8 {
-    if host == "a" { 1 } else { 2 }
+    host.as_bytes()[0] - b'a' + 1
 }
 
 /// Two interfaces that know each other and are up.
 pub(crate) fn pair(makes: (Make, Make)) -> (Wg, Wg) {
-    let (a, b) = (Wg::start(makes.0, "a"), Wg::start(makes.1, "b"));
+    pair_on(["a", "b"], makes)
+}
+
+/// The same on other hosts.
+pub(crate) fn pair_on(hosts: [&'static str; 2], makes: (Make, Make)) -> (Wg, Wg) {
+    let (a, b) = (Wg::start(makes.0, hosts[0]), Wg::start(makes.1, hosts[1]));
     a.set(&Wg::peer(&b));
     b.set(&Wg::peer(&a));
     a.up();

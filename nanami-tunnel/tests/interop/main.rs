@@ -4,13 +4,22 @@
 //! inside a new namespace, where wireguard-go's interface and our UDP socket share a loopback that nobody else sees.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "../rogue/attacks.rs"]
+mod attacks;
+mod changes;
 mod client;
 #[path = "../common/mod.rs"]
 mod common;
 mod control;
+mod datagrams;
 mod flood;
 mod lab;
+mod load;
 mod nanami_wg;
+mod nat;
+#[path = "../rogue/noise.rs"]
+mod noise;
+mod rogue;
 
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
