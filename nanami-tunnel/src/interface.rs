@@ -8,8 +8,10 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use nanami_model::Cidr;
+use nanami_model::{Cidr, NetworkMap};
 use tokio::sync::{mpsc, watch};
+
+use crate::engine::MapError;
 
 /// One end of a pair: what a [`Tunnel`](crate::Tunnel) needs to exchange inner packets with whatever stands at the other end.
 pub struct Interface {
@@ -18,21 +20,27 @@ pub struct Interface {
     pub(crate) run: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// What is told at once, not through a queue.
     pub(crate) inside: Arc<dyn Inside>,
+    /// The mark of the tunnel's datagrams; 0 for none.
+    pub(crate) mark: u32,
 }
 
 /// The other end, as far as it must not lag behind.
 pub(crate) trait Inside: Send + Sync {
-    /// The tunnel has these addresses from now on, and carries packets of at most `mtu` bytes.
-    fn configure(&self, addresses: &[IpAddr], mtu: u16);
+    /// The tunnel enforces this map from now on, and carries packets of at most `mtu` bytes.
+    fn configure(&self, map: &NetworkMap, mtu: u16) -> Result<(), MapError>;
     /// Another neighbor carries this prefix from now on: what was in flight is lost.
     fn rerouted(&self, prefix: Cidr);
+    /// The tunnel has ended in order.
+    fn ended(&self) {}
 }
 
 /// Nobody stands there who must be told.
 pub(crate) struct Silent;
 
 impl Inside for Silent {
-    fn configure(&self, _: &[IpAddr], _: u16) {}
+    fn configure(&self, _: &NetworkMap, _: u16) -> Result<(), MapError> {
+        Ok(())
+    }
 
     fn rerouted(&self, _: Cidr) {}
 }

@@ -48,6 +48,8 @@ mod fd;
 mod interface;
 #[cfg(feature = "netstack")]
 mod netstack;
+#[cfg(all(feature = "os", target_os = "linux"))]
+pub mod os;
 #[cfg(feature = "tokio")]
 mod packet_port;
 #[cfg(feature = "netstack")]

@@ -71,7 +71,7 @@ impl PacketPort {
         let (HostPipe { receive, send, .. }, pipe) = pipe();
         let received = Received { packets: receive, held: None };
         let port = Self { send, receive: Arc::new(Mutex::new(received)) };
-        (port, Interface { pipe, run: None, inside: Arc::new(Silent) })
+        (port, Interface { pipe, run: None, inside: Arc::new(Silent), mark: 0 })
     }
 
     /// Sends the packets of a batch. Returns how many of its bytes were taken, all but when the tunnel is behind: send the

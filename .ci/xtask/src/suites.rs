@@ -50,6 +50,8 @@ const INTEROP: &[Tool] = &[
     Tool { program: "wg", package: "wireguard-tools" },
     Tool { program: "wg-quick", package: "wireguard-tools" },
     Tool { program: "ip", package: "iproute2" },
+    Tool { program: "nft", package: "nftables" },
+    Tool { program: "sysctl", package: "procps" },
     Tool { program: "ping", package: "iputils-ping" },
     Tool { program: "nft", package: "nftables" },
     Tool { program: "unshare", package: "util-linux" },

@@ -24,7 +24,7 @@ mod inward;
 mod join;
 mod keeper;
 mod monitor;
-mod namespace;
+pub(crate) mod namespace;
 mod outward;
 #[cfg(feature = "uapi")]
 mod stats;
@@ -37,7 +37,7 @@ mod wake;
 pub use configured::Configured;
 pub use error::DeviceError;
 
-use tun::Tun;
+pub(crate) use tun::Tun;
 use udp::Sockets;
 use wake::Wake;
 

@@ -16,7 +16,7 @@ pub(super) fn of(tun: &impl AsFd) -> io::Result<OwnedFd> {
 }
 
 /// The network namespace of the thread that asks.
-pub(super) fn of_this_thread() -> io::Result<OwnedFd> {
+pub(crate) fn of_this_thread() -> io::Result<OwnedFd> {
     Ok(File::open("/proc/thread-self/ns/net")?.into())
 }
 
@@ -28,6 +28,15 @@ pub(super) fn visit<T>(home: &OwnedFd, there: Option<&OwnedFd>, visit: impl FnOn
     let seen = visit();
     enter(home)?;
     Ok(seen)
+}
+
+/// Does something in this network namespace, wherever the thread is.
+#[cfg(feature = "os")]
+pub(crate) fn inside<T>(there: &OwnedFd, work: impl FnOnce() -> T) -> io::Result<T> {
+    let here = of_this_thread()?;
+    let is = |one: &OwnedFd| rustix::fs::fstat(one).map(|stat| (stat.st_dev, stat.st_ino));
+    let is_here = is(&here)? == is(there)?;
+    visit(&here, (!is_here).then_some(there), work)
 }
 
 struct TunGetDevNetNs;

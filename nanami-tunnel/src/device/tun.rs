@@ -15,7 +15,7 @@ use crate::engine::{Packets, lock};
 use crate::interface_name::is_interface_name;
 
 /// A TUN interface that ends with this value.
-pub(super) struct Tun {
+pub(crate) struct Tun {
     device: SyncDevice,
     has_offloads: bool,
     joiner: Mutex<Joiner>,
@@ -30,7 +30,7 @@ pub(super) struct Reader {
 
 impl Tun {
     /// Makes the interface. It is down.
-    pub(super) fn create(name: &str, mtu: u16, offloads: bool) -> Result<Self, DeviceError> {
+    pub(crate) fn create(name: &str, mtu: u16, offloads: bool) -> Result<Self, DeviceError> {
         if !is_interface_name(name) {
             return Err(DeviceError::Name { name: name.to_owned() });
         }

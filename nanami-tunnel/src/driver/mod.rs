@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use nanami_model::{Cidr, NetworkMap, PrivateKey, PublicKey};
 use tokio::sync::{Notify, broadcast, watch};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::engine::{Applied, Attempt, ControlHalf, Counters, Engine, Event, Link, MapError, Usage, lock};
 use crate::interface::{Inside, Interface};
@@ -93,14 +93,14 @@ impl Tunnel {
         map: &NetworkMap,
         options: TunnelOptions,
     ) -> Result<Self, StartError> {
-        let socket = socket::bind(options.listen)?;
+        let Interface { pipe, run: host, inside, mark } = interface;
+        let socket = socket::bind(options.listen, mark)?;
         let local = socket.local_addr().map_err(StartError::Unavailable)?;
         let (now, public) = (Instant::now(), key.public());
         let engine = Engine::new(now, key, random::bytes().map_err(|error| StartError::Randomness(error.to_string()))?)
             .with_mtu(options.mtu);
         let (mut control, outbound, inbound) = engine.split();
         control.apply(now, map).map_err(StartError::Map)?;
-        let Interface { pipe, run: host, inside } = interface;
         let (stop, stopping) = watch::channel(false);
         let (end, ended) = watch::channel(false);
         let core = Arc::new(Core {
@@ -114,11 +114,16 @@ impl Tunnel {
             local,
             mtu: options.mtu,
         });
-        core.configure(map);
+        core.configure(map).map_err(StartError::Map)?;
+        let ending = core.clone();
         let task = run::Loop::new(core.clone(), socket, pipe, outbound, inbound);
         let task = tokio::spawn(async move {
-            let _host = host.map(|host| AbortOnDrop(tokio::spawn(host).abort_handle()));
+            let host = host.map(|host| AbortOnDrop(tokio::spawn(host)));
             task.run(stopping).await;
+            if let Some(host) = host {
+                host.ended().await;
+            }
+            ending.inside.ended();
             // Only a task that ends in order says so; `stop` on an aborted one finds the sender gone.
             end.send_replace(true);
         });
@@ -138,8 +143,8 @@ impl Tunnel {
             return Err(MapError::Stopped);
         }
         let applied = lock(&core.control).apply(Instant::now(), map)?;
-        core.configure(map);
         core.wake.notify_one();
+        core.configure(map)?;
         Ok(applied)
     }
 
@@ -225,9 +230,9 @@ impl Tunnel {
 }
 
 impl Core {
-    fn configure(&self, map: &NetworkMap) {
-        self.inside.configure(map.addresses(), self.mtu);
+    fn configure(&self, map: &NetworkMap) -> Result<(), MapError> {
         self.addresses.send_replace(map.addresses().to_vec());
+        self.inside.configure(map, self.mtu)
     }
 }
 
@@ -239,7 +244,16 @@ impl Drop for Handle {
 }
 
 /// Ends what runs at the other end of the interface, however the tunnel's task ends.
-struct AbortOnDrop(AbortHandle);
+struct AbortOnDrop(JoinHandle<()>);
+
+impl AbortOnDrop {
+    /// Ends it, and returns when what it had is gone.
+    async fn ended(mut self) {
+        self.0.abort();
+        // An error says that it was aborted, or that it panicked and said so.
+        let _ = (&mut self.0).await;
+    }
+}
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {

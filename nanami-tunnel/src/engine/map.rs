@@ -41,7 +41,7 @@ impl Applied {
     }
 }
 
-/// Why a map is not applied. What was enforced before still is.
+/// Why a map is not applied. But for [`MapError::Host`], what was enforced before still is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MapError {
@@ -71,6 +71,12 @@ pub enum MapError {
         /// The generation that it differs from.
         base: Generation,
     },
+    /// The tunnel enforces the map, but the host around it is not as the map says; it is as it was before.
+    #[error("the host does not follow the map: {why}")]
+    Host {
+        /// What stands in the way, and what to do.
+        why: String,
+    },
     /// The tunnel has been stopped.
     #[error("the tunnel has been stopped; start another one")]
     Stopped,
@@ -83,6 +89,7 @@ impl MapError {
             Self::Older { .. } => "map.older",
             Self::Forked { .. } => "map.forked",
             Self::Partial { .. } => "map.partial",
+            Self::Host { .. } => "host.map",
             Self::Stopped => "tunnel.stopped",
         }
     }

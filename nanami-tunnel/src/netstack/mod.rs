@@ -6,10 +6,10 @@
 //! TCP itself is smoltcp's. One task per stack moves packets; streams and listeners share the stack behind a lock that is
 //! held for no longer than one poll.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nanami_model::Cidr;
+use nanami_model::{Cidr, NetworkMap};
 use smoltcp::wire::IpCidr;
 use tokio::sync::Notify;
 
@@ -27,6 +27,7 @@ pub use stream::{StreamStats, TcpStream};
 pub(crate) use device::Medium;
 pub(crate) use run::on_pipe;
 
+use crate::engine::MapError;
 use crate::interface::{Inside, Interface};
 use stack::Stack;
 
@@ -57,9 +58,10 @@ impl Shared {
 }
 
 impl Inside for Shared {
-    fn configure(&self, addresses: &[IpAddr], mtu: u16) {
-        self.lock().configure(addresses, mtu);
+    fn configure(&self, map: &NetworkMap, mtu: u16) -> Result<(), MapError> {
+        self.lock().configure(map.addresses(), mtu);
         self.ring();
+        Ok(())
     }
 
     fn rerouted(&self, prefix: Cidr) {
@@ -112,7 +114,7 @@ impl Netstack {
         let (host, pipe) = crate::interface::pipe();
         let (netstack, run) = on_pipe(Medium::Ip, host);
         let inside = netstack.inside();
-        (netstack, Interface { pipe, run: Some(Box::pin(run)), inside })
+        (netstack, Interface { pipe, run: Some(Box::pin(run)), inside, mark: 0 })
     }
 
     /// Stands on a segment instead of a tunnel.

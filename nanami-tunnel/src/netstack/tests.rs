@@ -35,7 +35,8 @@ enum Way {
 
 fn started(interface: Interface, addresses: &[IpAddr]) -> Pipe {
     tokio::spawn(interface.run.expect("a netstack runs"));
-    interface.inside.configure(addresses, crate::engine::DEFAULT_MTU);
+    let map = NetworkMap::new(addresses.iter().copied());
+    interface.inside.configure(&map, crate::engine::DEFAULT_MTU).unwrap();
     interface.pipe.addresses.send_replace(addresses.to_vec());
     interface.pipe
 }

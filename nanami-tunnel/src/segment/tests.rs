@@ -11,7 +11,8 @@ fn client(gateways: [Interface; 2], chosen: Arc<std::sync::atomic::AtomicUsize>)
     let (host, mut client): (HostPipe, Pipe) = pipe();
     let (netstack, run) = on_pipe(Medium::Ip, host);
     tokio::spawn(run);
-    netstack.inside().configure(&[IpAddr::from([10, 43, 0, 1])], crate::engine::DEFAULT_MTU);
+    let map = nanami_model::NetworkMap::new([IpAddr::from([10, 43, 0, 1])]);
+    netstack.inside().configure(&map, crate::engine::DEFAULT_MTU).unwrap();
     let mut pipes = gateways.map(|mut gateway| {
         tokio::spawn(gateway.run.take().expect("a gateway runs"));
         gateway.pipe.addresses.send_replace(vec![IpAddr::from([10, 42, 0, 2])]);

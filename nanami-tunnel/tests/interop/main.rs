@@ -19,6 +19,7 @@ mod nanami_wg;
 mod nat;
 #[path = "../rogue/noise.rs"]
 mod noise;
+mod os;
 mod rogue;
 
 use std::io::Write;

@@ -1,0 +1,156 @@
+//! An interface of this host and what belongs to it.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Mutex;
+
+use nanami_model::{Cidr, NetworkMap};
+use tracing::{debug, warn};
+
+use super::look::{look, reading};
+use super::netlink::Netlink;
+use super::perform::perform;
+use super::step::HostStep;
+use super::{HostDesired, HostError, HostOptions, HostPlan, MARK};
+use crate::device::{DeviceError, Tun, namespace};
+use crate::engine::{DEFAULT_MTU, lock};
+
+/// An interface of this host and what belongs to it. Dropping it takes all of it away.
+///
+/// What it does, it does at once, in the network namespace of the thread that opened it: some ten exchanges with the kernel,
+/// and where nft is needed two or three processes, of some milliseconds each.
+pub struct Host {
+    options: HostOptions,
+    tun: Tun,
+    /// Where it was opened.
+    namespace: OwnedFd,
+    state: Mutex<State>,
+}
+
+struct State {
+    netlink: Netlink,
+    /// The interface's number.
+    index: u32,
+}
+
+impl Host {
+    /// What [`Host::open`] and a first map would do to this host. Changes nothing, and needs no privilege but what nft asks for.
+    ///
+    /// # Errors
+    /// [`HostError`] when something stands in the way, or the host cannot be looked at.
+    pub fn preview(map: &NetworkMap, mtu: u16, options: &HostOptions) -> Result<HostPlan, HostError> {
+        let (found, _) = look(&mut open_netlink()?, options)?;
+        Ok(HostPlan::between(&found, &HostDesired::of(map, mtu, options, &found)?, options))
+    }
+
+    /// The ranges that this host is attached to without a tunnel of this name.
+    ///
+    /// # Errors
+    /// The host cannot be looked at.
+    pub fn attached(options: &HostOptions) -> Result<Vec<Cidr>, HostError> {
+        let (found, _) = look(&mut open_netlink()?, options)?;
+        Ok(found.attached().collect())
+    }
+
+    /// Makes the interface, which is down. What a process that was killed has left under its name stays until the first map
+    /// says what of it is still meant.
+    ///
+    /// # Errors
+    /// [`HostError::Interface`], when it cannot be made, or the host cannot be looked at.
+    pub fn open(options: HostOptions) -> Result<Self, HostError> {
+        let mut netlink = open_netlink()?;
+        // The kernel would let us have a TUN interface that somebody made to last, which would outlive us.
+        if look(&mut netlink, &options)?.1.is_some() {
+            return Err(DeviceError::InUse { name: options.name }.into());
+        }
+        let tun = Tun::create(&options.name, DEFAULT_MTU, false)?;
+        let (_, index) = look(&mut netlink, &options)?;
+        let gone = || reading("the new interface")(std::io::ErrorKind::NotFound.into());
+        let state = State { netlink, index: index.ok_or_else(gone)? };
+        let namespace = namespace::of_this_thread().map_err(reading("the network namespace"))?;
+        Ok(Self { options, tun, namespace, state: Mutex::new(state) })
+    }
+
+    /// Brings the host to what the map says. Called again with the same map it repairs what somebody changed of ours, and looks
+    /// anew at what the host is attached to.
+    ///
+    /// # Errors
+    /// [`HostError`]: what was done before the step that is refused is taken back.
+    pub fn apply(&self, map: &NetworkMap, mtu: u16) -> Result<HostPlan, HostError> {
+        self.at_home(|state| {
+            let (found, _) = look(&mut state.netlink, &self.options)?;
+            let desired = HostDesired::of(map, mtu, &self.options, &found)?;
+            let plan = HostPlan::between(&found, &desired, &self.options);
+            all_or_nothing(plan.steps(), |step| state.perform(step))?;
+            Ok(plan)
+        })
+    }
+
+    /// The mark that keeps a socket's datagrams out of the tunnel.
+    pub(crate) fn mark(&self) -> u32 {
+        MARK
+    }
+
+    /// The interface, for whoever carries its packets.
+    pub(crate) fn descriptor(&self) -> std::io::Result<OwnedFd> {
+        self.tun.as_fd().try_clone_to_owned()
+    }
+
+    /// Takes everything away but the interface, which goes with its last descriptor.
+    fn clear(&self) -> Result<(), HostError> {
+        self.at_home(|state| {
+            let (found, _) = look(&mut state.netlink, &self.options)?;
+            let plan = HostPlan::between(&found, &HostDesired::nothing(), &self.options);
+            // One that is refused does not keep the others.
+            let failed: Vec<_> = plan.steps().iter().filter_map(|step| state.perform(step).err()).collect();
+            failed.into_iter().next().map_or(Ok(()), Err)
+        })
+    }
+
+    /// Works in the network namespace in which the host was opened: nft and the kernel's settings follow the thread.
+    fn at_home<T>(&self, work: impl FnOnce(&mut State) -> Result<T, HostError>) -> Result<T, HostError> {
+        let mut state = lock(&self.state);
+        namespace::inside(&self.namespace, || work(&mut state)).map_err(reading("the network namespace"))?
+    }
+}
+
+impl State {
+    fn perform(&mut self, step: &HostStep) -> Result<(), HostError> {
+        debug!(%step, "host");
+        perform(&mut self.netlink, self.index, step)
+    }
+}
+
+/// Performs the steps in order; when one is refused, those before it are taken back, the last one first.
+pub(super) fn all_or_nothing(
+    steps: &[HostStep],
+    mut perform: impl FnMut(&HostStep) -> Result<(), HostError>,
+) -> Result<(), HostError> {
+    for (at, step) in steps.iter().enumerate() {
+        let Err(refused) = perform(step) else { continue };
+        for step in steps[..at].iter().rev().map(HostStep::inverse) {
+            if let Err(error) = perform(&step) {
+                warn!(%step, %error, "cannot be taken back");
+            }
+        }
+        return Err(refused);
+    }
+    Ok(())
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if let Err(error) = self.clear() {
+            warn!(interface = self.options.name, %error, "something is left on the host; the next start finds it");
+        }
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+fn open_netlink() -> Result<Netlink, HostError> {
+    Netlink::open().map_err(reading("the network"))
+}

@@ -1,0 +1,52 @@
+//! A host at the inner end of a tunnel.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use nanami_model::{Cidr, NetworkMap};
+
+use super::{Host, HostError};
+use crate::Interface;
+use crate::engine::{MapError, lock};
+use crate::interface::Inside;
+
+impl Interface {
+    /// An interface of this host; each map that the tunnel enforces is brought to the host as well. What belongs to it goes
+    /// when the tunnel ends.
+    ///
+    /// The tunnel's datagrams are marked, so that they go past the tunnel whatever its routes cover.
+    ///
+    /// # Errors
+    /// There is no descriptor left for the interface.
+    pub fn host(host: Host) -> io::Result<Self> {
+        let (descriptor, mark) = (host.descriptor()?, host.mark());
+        Self::packets_of(descriptor, Arc::new(AtHome(Mutex::new(Some(host)))), mark)
+    }
+}
+
+/// The host, until the tunnel ends.
+struct AtHome(Mutex<Option<Host>>);
+
+impl Inside for AtHome {
+    fn configure(&self, map: &NetworkMap, mtu: u16) -> Result<(), MapError> {
+        let applied = lock(&self.0).as_ref().map_or(Ok(()), |host| host.apply(map, mtu).map(drop));
+        applied.map_err(|error| MapError::Host { why: chain(&error) })
+    }
+
+    fn rerouted(&self, _: Cidr) {}
+
+    fn ended(&self) {
+        lock(&self.0).take();
+    }
+}
+
+/// The error with its causes.
+fn chain(error: &HostError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
