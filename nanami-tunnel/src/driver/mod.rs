@@ -153,6 +153,12 @@ impl Tunnel {
         self.change(|control, now| control.handle_hints(now, key, &hints));
     }
 
+    /// Pins a neighbor to an address, where everything goes that is sent to it, whatever is heard from elsewhere; `None` follows
+    /// it again.
+    pub fn pin(&self, key: PublicKey, at: Option<SocketAddr>) {
+        self.change(|control, now| control.handle_pin(now, key, at));
+    }
+
     /// Measures the link to a neighbor at once; [`Tunnel::links`] shows the result when it is there.
     pub fn probe_now(&self, key: PublicKey) {
         self.change(|control, now| control.handle_probe(now, key));

@@ -35,6 +35,7 @@ pub struct ControlHalf {
     map: NetworkMap,
     held: Option<Held>,
     hints: BTreeMap<PublicKey, Vec<SocketAddr>>,
+    pins: BTreeMap<PublicKey, SocketAddr>,
     preshared: BTreeMap<PublicKey, Arc<PresharedKey>>,
     out: Datagrams,
     /// How many of `out` were handed out.
@@ -62,6 +63,7 @@ impl ControlHalf {
             map: NetworkMap::default(),
             held: None,
             hints: BTreeMap::new(),
+            pins: BTreeMap::new(),
             preshared: BTreeMap::new(),
             out: Datagrams::new(),
             sent: 0,
@@ -263,6 +265,9 @@ impl ControlHalf {
         let peer = Peer::new(neighbor.key(), index, self.preshared.get(&neighbor.key()).cloned());
         if let Some(hints) = self.hints.get(&neighbor.key()) {
             peer.with_endpoint(|endpoint| endpoint.hint(hints));
+        }
+        if let Some(at) = self.pins.get(&neighbor.key()) {
+            peer.with_endpoint(|endpoint| endpoint.pin(Some(*at)));
         }
         peer
     }

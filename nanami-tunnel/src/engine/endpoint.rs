@@ -14,6 +14,8 @@ use super::outer::Outer;
 #[derive(Debug, Default)]
 pub(crate) struct Endpoint {
     heard_from: Option<Heard>,
+    /// What is heard does not move it.
+    is_pinned: bool,
     hints: Box<[SocketAddr]>,
     /// Initiations since something authentic came.
     attempts: u32,
@@ -46,6 +48,9 @@ impl Endpoint {
     /// Something authentic came from here. Returns whether that is a new address of the neighbor.
     pub(crate) fn heard_from(&mut self, outer: Outer) -> bool {
         self.attempts = 0;
+        if self.is_pinned && self.heard_from.is_some_and(|pinned| pinned.remote != outer.remote()) {
+            return false;
+        }
         let heard = Heard { remote: outer.remote(), local: outer.local() };
         self.heard_from.replace(heard).map(|before| before.remote) != Some(heard.remote)
     }
@@ -53,6 +58,12 @@ impl Endpoint {
     /// Somebody who may decide says where the neighbor is from now on.
     pub(crate) fn set(&mut self, remote: SocketAddr) {
         self.heard_from = Some(Heard { remote, local: None });
+    }
+
+    /// As [`Endpoint::set`], and there it stays, whatever is heard from elsewhere; `None` follows it again.
+    pub(crate) fn pin(&mut self, remote: Option<SocketAddr>) {
+        self.is_pinned = remote.is_some();
+        remote.into_iter().for_each(|remote| self.set(remote));
     }
 
     /// This host may have other addresses now: the operating system picks again.
@@ -74,7 +85,7 @@ impl Endpoint {
         let Some(heard) = self.heard_from else {
             return self.hints.get(attempt % self.hints.len().max(1)).copied().map(Outer::new);
         };
-        match attempt.checked_sub(PATIENCE) {
+        match attempt.checked_sub(PATIENCE).filter(|_| !self.is_pinned) {
             None => Some(heard.outer()),
             Some(further) => match further % (self.hints.len() + 1) {
                 0 => Some(heard.outer()),

@@ -203,10 +203,8 @@ fn verdict(
     if shared.is_plain() {
         return Verdict::Deliver;
     }
-    if !snapshot.is_own(packet.destination) {
-        return forward_verdict(now, shared, snapshot, slot, state, packet, answers);
-    }
     match recognize(packet) {
+        // Whatever address was asked: the question is about the way to this end of it, not about somebody behind.
         Some(Seen::Question) if state.probes.may_answer(now) => {
             state.seal(now, shared, &icmp::echo_reply(packet), answers);
             return Verdict::Done;
@@ -215,11 +213,14 @@ fn verdict(
             shared.tally.probes_withheld.count();
             return Verdict::Done;
         }
-        Some(Seen::Answer { nonce }) => {
+        Some(Seen::Answer { nonce }) if snapshot.is_own(packet.destination) => {
             state.probes.answered(now, nonce);
             return Verdict::Done;
         }
-        None => {}
+        _ => {}
+    }
+    if !snapshot.is_own(packet.destination) {
+        return forward_verdict(now, shared, snapshot, slot, state, packet, answers);
     }
     let by = snapshot.peers[slot].index;
     match shared.flows.inbound(now, packet, by) {

@@ -97,7 +97,7 @@ impl Engine {
         let identity = noise::Identity::new(&self.key);
         let shared = Arc::new(shared::Shared::new(self.now, identity, self.mtu, self.enforcement));
         let control = ControlHalf::new(shared.clone(), random::Random::new(self.seed));
-        (control, Outbound::new(shared.clone()), Inbound::new(shared))
+        (control, Outbound::new(self.now, shared.clone()), Inbound::new(shared))
     }
 }
 

@@ -397,3 +397,24 @@ const SLOTS: u32 = 8;
 const STALE: Duration = Duration::from_millis(250);
 /// How often the timers of a busy neighbor are looked at. Chosen: boringtun's shortest timer is 5 s.
 const TICK: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sec_43_sending_stops_and_asks_for_another_keypair_long_before_the_counter_ends() {
+        let [ours, theirs] = [[1; 32], [2; 32]].map(PrivateKey::from_bytes);
+        let (now, identity) = (Instant::now(), Identity::new(&ours));
+        let mut noise = Noise::new(now, theirs.public(), 7, None);
+        let mut buffer = vec![0; LONGEST];
+        assert!(noise.initiate(now, &identity, false, &mut buffer).is_some());
+        noise.keypair = Keypair::Confirmed { index: 0, sealed: REKEY_AFTER_MESSAGES - 1 };
+        assert!(noise.is_ready());
+        noise.keypair = Keypair::Confirmed { index: 0, sealed: REKEY_AFTER_MESSAGES };
+        assert!(!noise.is_ready());
+        assert_eq!(noise.seal(&[0x45; 20], 1420, &mut Vec::new(), &mut buffer), None);
+        assert!(noise.initiate(now, &identity, true, &mut buffer).is_some(), "it asks for another one");
+        const { assert!(REKEY_AFTER_MESSAGES < REJECT_AFTER_MESSAGES) };
+    }
+}

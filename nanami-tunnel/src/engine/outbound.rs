@@ -4,9 +4,10 @@
 //! is refused at once, to its sender (PLANNING.md section 6).
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::batch::{Datagrams, Packets};
+use super::bucket::{Bucket, Rate};
 use super::flows::{Admitted, Way};
 use super::icmp::{Unreachable, unreachable};
 use super::packet::{Inner, Transport};
@@ -18,6 +19,8 @@ use super::usage::Passed;
 /// The packet half that seals.
 pub struct Outbound {
     shared: Arc<Shared>,
+    /// How fast senders on this host, or behind it, are refused.
+    refusals: Bucket,
 }
 
 /// Why a packet goes nowhere, or where it goes.
@@ -27,12 +30,12 @@ enum Route {
 }
 
 impl Outbound {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(crate) fn new(now: Instant, shared: Arc<Shared>) -> Self {
+        Self { shared, refusals: Bucket::new(now, REFUSALS) }
     }
 
     /// Seals each packet for the neighbor that carries its destination. A packet without a keypair waits and a handshake
-    /// starts. For each packet that goes nowhere an ICMP error for its sender is added to `refusals`.
+    /// starts. For a packet that goes nowhere an ICMP error for its sender is added to `refusals`, unless there are too many.
     pub fn seal(&mut self, now: Instant, packets: &Packets, datagrams: &mut Datagrams, refusals: &mut Packets) {
         let snapshot = self.shared.snapshot.load();
         for bytes in packets.iter() {
@@ -42,6 +45,10 @@ impl Outbound {
             };
             match self.route(now, &snapshot, &packet) {
                 Route::To(slot, admitted) => self.send(now, &snapshot, &packet, slot, admitted, datagrams),
+                // How long a packet may be is said as often as it is asked: a sender that is not told loses all of them.
+                Route::Refused(why) if !matches!(why, Unreachable::TooBig { .. }) && !self.refusals.take(now) => {
+                    self.shared.tally.refusals_withheld.count();
+                }
                 Route::Refused(why) => {
                     let from = snapshot.own_address(packet.source).unwrap_or(packet.destination);
                     unreachable(from, &packet, why).into_iter().for_each(|refusal| refusals.push(&refusal));
@@ -145,6 +152,8 @@ fn is_own_datagram(packet: &Inner<'_>, state: &PeerState) -> bool {
         == Some((packet.destination, destination))
 }
 
+/// How fast packets of this host are refused. As Linux does for all of a host (`icmp_msgs_per_sec`, `icmp_msgs_burst`).
+const REFUSALS: Rate = Rate { every: Duration::from_millis(1), burst: 50 };
 /// Bytes of a UDP header: RFC 768.
 const UDP_HEADER: usize = 8;
 

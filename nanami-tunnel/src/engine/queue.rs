@@ -55,3 +55,32 @@ const MAX_PACKETS: usize = 32;
 const MAX_BYTES: usize = 64 * 1024;
 /// Bytes of all neighbors together. Chosen: 64 neighbors with full queues.
 const MAX_BYTES_OF_ALL: usize = 4 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::super::noise::Identity;
+    use super::super::shared::Enforcement;
+    use super::*;
+
+    #[test]
+    fn sec_47_a_queue_holds_32_packets_and_64_kib_and_all_together_hold_4_mib() {
+        let identity = Identity::new(&nanami_model::PrivateKey::from_bytes([1; 32]));
+        let shared = Shared::new(Instant::now(), identity, 1420, Enforcement::Plain);
+        let held = || shared.queued_bytes.load(Ordering::Relaxed);
+        let mut queue = Queue::default();
+        (0..100u8).for_each(|n| queue.push(&shared, &[n; 10]));
+        assert_eq!((queue.packets.len(), queue.packets[0][0], held()), (32, 68, 320), "the oldest went");
+        (0..100).for_each(|_| queue.push(&shared, &[1; 9000]));
+        assert_eq!((queue.packets.len(), held()), (7, 63_000));
+        queue.clear(&shared);
+        let mut queues: Vec<_> = (0..200).map(|_| Queue::default()).collect();
+        for queue in &mut queues {
+            (0..50).for_each(|_| queue.push(&shared, &[1; 2000]));
+        }
+        assert!(held() <= MAX_BYTES_OF_ALL && held() + 2000 > MAX_BYTES_OF_ALL, "{}", held());
+        queues.iter_mut().for_each(|queue| queue.clear(&shared));
+        assert_eq!(held(), 0);
+    }
+}

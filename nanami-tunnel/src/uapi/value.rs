@@ -5,6 +5,8 @@
 
 use std::fmt;
 use std::io::{self, Write};
+#[cfg(target_os = "linux")]
+use std::net::SocketAddrV6;
 use std::net::{IpAddr, SocketAddr};
 
 use nanami_model::{Cidr, ParseCidrError, PresharedKey, PrivateKey, PublicKey};
@@ -54,13 +56,32 @@ pub(super) fn truth(text: &str) -> Result<bool, Errno> {
     if text == "true" { Ok(true) } else { Err(Errno::INVALID) }
 }
 
-/// `ADDRESS:PORT`, with brackets around an IPv6 address, which may have a numeric zone.
+/// `ADDRESS:PORT`, with brackets around an IPv6 address, which may have a zone: a number, or on Linux an interface of the
+/// network namespace that this process is in.
 pub(super) fn endpoint(text: &str) -> Result<SocketAddr, Errno> {
-    let mut endpoint: SocketAddr = text.parse().map_err(|_| Errno::INVALID)?;
+    let mut endpoint: SocketAddr = text.parse().or_else(|_| endpoint_in_a_zone(text))?;
     if let IpAddr::V4(plain) = endpoint.ip().to_canonical() {
         endpoint.set_ip(plain.into());
     }
     Ok(endpoint)
+}
+
+/// `[ADDRESS%INTERFACE]:PORT`.
+#[cfg(target_os = "linux")]
+fn endpoint_in_a_zone(text: &str) -> Result<SocketAddr, Errno> {
+    use rustix::net::{AddressFamily, SocketType, netdevice::name_to_index, socket};
+
+    let (address, rest) = text.strip_prefix('[').and_then(|text| text.split_once('%')).ok_or(Errno::INVALID)?;
+    let (zone, port) = rest.split_once("]:").ok_or(Errno::INVALID)?;
+    let (address, port) = (address.parse().map_err(|_| Errno::INVALID)?, number(port)?);
+    let asked = socket(AddressFamily::INET, SocketType::DGRAM, None);
+    let zone = asked.and_then(|asked| name_to_index(&asked, zone)).map_err(|_| Errno::INVALID)?;
+    Ok(SocketAddrV6::new(address, port, 0, zone).into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn endpoint_in_a_zone(_: &str) -> Result<SocketAddr, Errno> {
+    Err(Errno::INVALID)
 }
 
 /// `ADDRESS/LENGTH`, whose host bits do not count.
@@ -87,4 +108,28 @@ pub(super) fn write_key(to: &mut dyn Write, name: &str, key: &[u8; 32]) -> io::R
 /// Writes `name=value`.
 pub(super) fn write_line(to: &mut dyn Write, name: &str, value: impl fmt::Display) -> io::Result<()> {
     writeln!(to, "{name}={value}")
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_is_a_number_or_an_interface_that_is_there() {
+        let loopback = endpoint("[fe80::1%lo]:51820").unwrap();
+        assert_eq!(loopback, endpoint("[fe80::1%1]:51820").unwrap());
+        assert!(matches!(loopback, SocketAddr::V6(v6) if v6.scope_id() == 1));
+        for wrong in [
+            "[fe80::1%no-such-one]:51820",
+            "[fe80::1%]:51820",
+            "[fe80::1%lo]",
+            "[fe80::1%lo]:65536",
+            "fe80::1%lo:51820",
+            "[192.0.2.1%lo]:51820",
+            "[fe80::1%a-name-that-is-much-too-long-for-one]:51820",
+            "[fe80::1%l\0o]:1",
+        ] {
+            assert_eq!(endpoint(wrong), Err(Errno::INVALID), "{wrong:?}");
+        }
+    }
 }

@@ -263,6 +263,24 @@ pub(crate) fn carry(from: &'static str, to: &'static str, at: IpAddr, bytes: usi
     echo.join().unwrap();
 }
 
+/// How many bytes a stream that is never idle brings to an address of another host in this time.
+pub(crate) fn received(from: &'static str, to: &'static str, at: IpAddr, time: Duration) -> u64 {
+    let listener = on(to, || TcpListener::bind(SocketAddr::new(at, 0)).unwrap());
+    let at = listener.local_addr().unwrap();
+    let mut stream = on(from, || TcpStream::connect_timeout(&at, PATIENCE)).expect("a connection through the tunnel");
+    let sending = std::thread::spawn(move || while stream.write_all(&[7; 65_536]).is_ok() {});
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (start, mut bytes, mut buffer) = (Instant::now(), 0, vec![0; 65_536]);
+    while start.elapsed() < time {
+        bytes += stream.read(&mut buffer).unwrap() as u64;
+    }
+    // Closed with bytes unread, it is reset, and the other end stops.
+    drop((stream, listener));
+    sending.join().unwrap();
+    bytes
+}
+
 /// Whether one host reaches this address with a ping.
 pub(crate) fn pings(from: &str, to: IpAddr) -> bool {
     on(from, || try_sh(&format!("ping -c 1 -W 2 {to}")).status.success())

@@ -64,6 +64,21 @@ fn answers_leave_from_the_address_that_was_written_to() {
 
 #[test]
 #[ignore = "needs root, wireguard-go, wg, ip and unshare"]
+fn an_endpoint_may_be_a_link_local_address_with_its_interface() {
+    run("nanami_wg::an_endpoint_may_be_a_link_local_address_with_its_interface", || {
+        let (a, b) = pair((Make::Ours, Make::WireGuardGo));
+        a.sh("ip address add fe80::a/64 dev cable-a nodad");
+        b.sh("ip address add fe80::b/64 dev cable-b nodad");
+        a.set(&format!("peer {} endpoint '[fe80::b%cable-a]:51820'", b.public));
+        assert!(pings("a", overlay("b")[0]));
+        assert!(a.show("endpoints").contains("[fe80::b%cable-a]:51820"), "{}", a.show("endpoints"));
+        let refused = on("a", || try_sh(&format!("wg set wg-a peer {} endpoint '[fe80::b%wg-b]:1'", b.public)));
+        assert!(!refused.status.success(), "`wg` itself knows no such interface");
+    });
+}
+
+#[test]
+#[ignore = "needs root, wireguard-go, wg, ip and unshare"]
 fn keys_change_while_it_runs() {
     run("nanami_wg::keys_change_while_it_runs", || {
         for makes in PAIRS {

@@ -131,7 +131,9 @@ impl ControlHalf {
     }
 }
 
-/// Our address and the neighbor's own, of one family: a host prefix that goes to it and to nobody before it.
+/// Our address and one that the neighbor carries, of one family: a host prefix that goes to it and to nobody before it. Where
+/// it is that of somebody behind a gateway, the gateway itself answers: an engine answers every question of a neighbor. An
+/// implementation that knows no probes hands the question on, and is measured together with who is behind it.
 fn probe_addresses(snapshot: &Snapshot, slot: usize, neighbor: &Neighbor) -> Option<(IpAddr, IpAddr)> {
     let hosts = neighbor.allowed_ips().iter().filter(|prefix| prefix.is_host()).map(Cidr::address);
     let mut hosts = hosts.filter(|host| snapshot.table.accepts(*host, slot));

@@ -14,7 +14,7 @@ use super::super::noise::Identity;
 use super::super::peer::PeerIndex;
 use super::super::shared::Snapshot;
 use super::super::timers::Timer;
-use super::{ControlHalf, keep_carriers};
+use super::{ControlHalf, MAX_HINTED, keep_carriers};
 
 impl ControlHalf {
     /// Gives this end another private key. Keypairs made under the old one end at once; what waits or is kept alive starts
@@ -52,6 +52,22 @@ impl ControlHalf {
         let Some(peer) = snapshot.peer(&key) else { return };
         let wants = self.must_stay_reachable(&key) && !self.shared.is_down();
         peer.with_endpoint(|endpoint| endpoint.set(at));
+        self.try_at_once(now, peer, wants);
+    }
+
+    /// Pins a neighbor to an address: what is sent to it goes there and nowhere else, whatever is heard from elsewhere, until
+    /// it is pinned to another one or, with `None`, followed again (SEC-44). An answer to a handshake still goes to where that
+    /// came from. A pin for a key that no map names yet is kept, as hints are.
+    pub fn handle_pin(&mut self, now: Instant, key: PublicKey, at: Option<SocketAddr>) {
+        match at {
+            Some(_) if self.pins.len() >= MAX_HINTED && !self.pins.contains_key(&key) => return,
+            Some(at) => _ = self.pins.insert(key, at),
+            None => _ = self.pins.remove(&key),
+        }
+        let snapshot = self.shared.snapshot.load_full();
+        let Some(peer) = snapshot.peer(&key) else { return };
+        let wants = at.is_some() && self.must_stay_reachable(&key) && !self.shared.is_down();
+        peer.with_endpoint(|endpoint| endpoint.pin(at));
         self.try_at_once(now, peer, wants);
     }
 

@@ -58,6 +58,22 @@ fn what_nobody_carries_is_refused_here() {
 }
 
 #[test]
+fn what_this_host_may_not_send_is_refused_so_many_times_a_second() {
+    let mut world = World::pair();
+    let strange = udp("10.0.0.77:1", "10.0.0.2:9", b"from an address that is not ours");
+    (0..500).for_each(|_| world.send(0, &strange));
+    assert_eq!((world.nodes[0].refused.len(), world.counters(0).refusals_withheld), (50, 450));
+    assert!(is_prohibited(&world.nodes[0].refused[49]));
+    world.now += Duration::from_millis(20);
+    (0..500).for_each(|_| world.send(0, &strange));
+    assert_eq!(world.nodes[0].refused.len(), 70);
+    // How long a packet may be is said each time.
+    let long = udp("10.0.0.1:1", "10.0.0.2:9", &[0; 1500]);
+    (0..100).for_each(|_| world.send(0, &long));
+    assert_eq!(world.nodes[0].refused.len(), 170);
+}
+
+#[test]
 fn a_packet_longer_than_the_mtu_is_refused_with_the_mtu() {
     let mut world = World::pair();
     world.send(0, &udp("10.0.0.1:1", "10.0.0.2:2", &[0; 1500]));

@@ -62,6 +62,21 @@ fn a_dead_owner_is_noticed_within_a_second_and_the_standby_carries_on() {
 }
 
 #[test]
+fn a_gateway_is_measured_itself_and_not_who_is_behind_it() {
+    // 9.0.0.9 is behind the gateway, comes first, and is dead.
+    let behind = Neighbor::new(key(1), [cidr("9.0.0.9/32"), cidr("10.0.0.2/32"), cidr(VPC)]);
+    let [_, gateway, standby] = maps();
+    let client = map_of(0).with_neighbor(behind).with_neighbor(neighbor(2).with_standby(cidr(VPC), 1));
+    let mut world = World::new([client, gateway, standby]);
+    world.nodes[0].control.handle_probe(world.now, key(1));
+    world.pass(Duration::from_secs(5));
+    let link = world.link(0, 1);
+    assert!(link.answered > 10 && link.answered == link.probes, "{link:?}");
+    assert!(world.nodes[0].control.owners().is_empty(), "it is alive");
+    assert_eq!(world.counters(1).denied_forward, 0);
+}
+
+#[test]
 fn without_a_living_standby_nothing_changes() {
     let mut world = World::new(maps());
     world.pass(Duration::from_secs(2));

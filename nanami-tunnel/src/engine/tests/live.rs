@@ -147,6 +147,27 @@ fn an_operators_endpoint_wins_until_the_neighbor_is_heard_from_elsewhere() {
 }
 
 #[test]
+fn sec_44_a_pinned_neighbor_stays_where_it_is_whatever_is_heard_from_elsewhere() {
+    let mut world = World::plain(3);
+    let now = world.now;
+    world.nodes[0].control.handle_pin(now, key(1), Some(at(2)));
+    assert!(world.carries(1, 0), "what it sends is taken, from anywhere");
+    assert_eq!(world.link(0, 1).endpoint, Some(at(2)));
+    assert!(!world.carries(0, 1), "and what it is sent goes where the pin is");
+    let (epoch, one) = (NetworkMap::default().epoch(), NetworkMap::default().generation().next());
+    let other = NetworkMap::default().with_generation(epoch, one);
+    world.nodes[0].control.apply(now, &other).unwrap();
+    let again = NetworkMap::default().with_neighbor(neighbor(1)).with_generation(epoch, one.next());
+    world.nodes[0].control.apply(now, &again).unwrap();
+    assert_eq!(world.link(0, 1).endpoint, Some(at(2)), "it outlives its map");
+    world.nodes[0].control.handle_pin(now, key(1), None);
+    world.nodes[1].control.handle_down(now);
+    world.nodes[1].control.handle_up(now);
+    assert!(world.carries(1, 0));
+    assert_eq!(world.link(0, 1).endpoint, Some(at(1)));
+}
+
+#[test]
 fn an_interface_that_is_down_is_silent_and_has_no_deadline() {
     let mut world = World::plain(2);
     assert!(world.carries(0, 1));
