@@ -107,8 +107,12 @@ impl Bare {
         let (mut from, mut to) = (end(1, 2), end(2, 1));
         let [mut a, mut b] = [[0; 65_536], [0; 65_536]];
         let TunnResult::WriteToNetwork(initiation) = from.encapsulate(&[], &mut a) else { panic!("no initiation") };
-        let TunnResult::WriteToNetwork(response) = to.decapsulate(None, initiation, &mut b) else { panic!("no response") };
-        let TunnResult::WriteToNetwork(keepalive) = from.decapsulate(None, response, &mut a) else { panic!("no keypair") };
+        let TunnResult::WriteToNetwork(response) = to.decapsulate(None, initiation, &mut b) else {
+            panic!("no response")
+        };
+        let TunnResult::WriteToNetwork(keepalive) = from.decapsulate(None, response, &mut a) else {
+            panic!("no keypair")
+        };
         to.decapsulate(None, keepalive, &mut b);
         Self { from, to, packet: packet(size), sealed: vec![0; 65_536], opened: vec![0; 65_536] }
     }

@@ -5,8 +5,53 @@
 //! copied: a joined one is written as its header and the payloads where they lie.
 
 use std::io::IoSlice;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::io::Errno;
 
 use crate::engine::{Packets, checksum_of};
+
+/// What is joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Joins {
+    pub(super) tcp: bool,
+    pub(super) udp: bool,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Written {
+    /// Packets that were not taken.
+    pub(super) lost: usize,
+    /// Joined frames that were taken.
+    pub(super) joined: u32,
+    /// Joined frames that the kernel called invalid, whose packets then went one by one.
+    pub(super) refused: u32,
+}
+
+/// Whether the kernel takes joined frames. Some call all of them invalid, some those that end with a shorter packet
+/// (tailscale/tailscale#13041); a neighbor's odd packet may be refused anywhere, so one refusal says little.
+#[derive(Debug, Default)]
+pub(super) struct Trust {
+    refused_in_a_row: AtomicU32,
+}
+
+impl Trust {
+    /// Whether joining is still worth a try.
+    pub(super) fn holds(&self) -> bool {
+        self.refused_in_a_row.load(Ordering::Relaxed) < REFUSALS
+    }
+
+    /// Learns from a batch. `true` if that was one refusal too many.
+    pub(super) fn learn(&self, written: Written) -> bool {
+        if written.joined > 0 {
+            self.refused_in_a_row.store(0, Ordering::Relaxed);
+            return false;
+        }
+        let before = self.refused_in_a_row.fetch_add(written.refused, Ordering::Relaxed);
+        before < REFUSALS && before + written.refused >= REFUSALS
+    }
+}
 
 /// Memory for joining, kept from batch to batch.
 #[derive(Default)]
@@ -56,37 +101,49 @@ enum Transport {
 
 impl Joiner {
     /// Hands every packet to `write`, joined where that can be: slices that are one frame, beginning with the header that
-    /// TUN interfaces with offloads ask for. `udp` says whether the interface takes joined UDP.
-    pub(super) fn frames(&mut self, packets: &Packets, udp: bool, mut write: impl FnMut(&[IoSlice<'_>])) {
-        self.group(packets, udp);
-        let packet = |at: usize| packets.get(at).unwrap_or_default();
+    /// TUN interfaces with offloads ask for. What is refused joined is handed over packet by packet.
+    pub(super) fn frames(
+        &mut self,
+        packets: &Packets,
+        joins: Joins,
+        mut write: impl FnMut(&[IoSlice<'_>]) -> Result<(), Errno>,
+    ) -> Written {
+        self.group(packets, joins);
+        let (mut written, packet) = (Written::default(), |at: usize| packets.get(at).unwrap_or_default());
         for group in &self.groups {
-            if group.count == 1 {
-                write(&[IoSlice::new(&[0; FRAME_HEADER]), IoSlice::new(packet(group.first))]);
+            let mut alone = |at: usize| write(&[IoSlice::new(&[0; FRAME_HEADER]), IoSlice::new(packet(at))]);
+            let Some(first) = Segment::of(packet(group.first), joins).filter(|_| group.count > 1) else {
+                written.lost += usize::from(alone(group.first).is_err());
                 continue;
-            }
-            let Some(first) = Segment::of(packet(group.first), udp) else { continue };
+            };
             first.joined_header(group, &mut self.header);
             let mut slices = [IoSlice::new(&[]); 1 + MAX_COUNT];
             slices[0] = IoSlice::new(&self.header);
-            let (mut at, mut count) = (Some(group.first), 1);
-            while let Some(member) = at.filter(|_| count <= MAX_COUNT) {
-                slices[count] = IoSlice::new(packet(member).get(first.payload_at..).unwrap_or_default());
-                (at, count) = (self.next[member], count + 1);
+            for (slice, member) in slices[1..].iter_mut().zip(members(&self.next, group.first)) {
+                *slice = IoSlice::new(packet(member).get(first.payload_at..).unwrap_or_default());
             }
-            write(&slices[..count]);
+            match write(&slices[..=group.count]) {
+                Ok(()) => written.joined += 1,
+                Err(Errno::INVAL) => {
+                    written.refused += 1;
+                    let mut alone = |at: usize| write(&[IoSlice::new(&[0; FRAME_HEADER]), IoSlice::new(packet(at))]);
+                    written.lost += members(&self.next, group.first).filter(|at| alone(*at).is_err()).count();
+                }
+                Err(_) => written.lost += group.count,
+            }
         }
+        written
     }
 
-    fn group(&mut self, packets: &Packets, udp: bool) {
+    fn group(&mut self, packets: &Packets, joins: Joins) {
         self.groups.clear();
         self.next.clear();
         self.next.resize(packets.len(), None);
         for (at, bytes) in packets.iter().enumerate() {
-            let segment = Segment::of(bytes, udp);
+            let segment = Segment::of(bytes, joins);
             if let Some(segment) = segment
-                && let Some(group) = self.group_of(packets, &segment, udp)
-                && self.groups[group].takes(packets, &segment, udp)
+                && let Some(group) = self.group_of(packets, &segment, joins)
+                && self.groups[group].takes(packets, &segment, joins)
             {
                 let group = &mut self.groups[group];
                 self.next[group.last] = Some(at);
@@ -98,10 +155,10 @@ impl Joiner {
     }
 
     /// The latest group of the same flow; an earlier one would be overtaken.
-    fn group_of(&self, packets: &Packets, segment: &Segment<'_>, udp: bool) -> Option<usize> {
+    fn group_of(&self, packets: &Packets, segment: &Segment<'_>, joins: Joins) -> Option<usize> {
         let latest = self.groups.len().saturating_sub(LOOKED_BACK);
         (latest..self.groups.len()).rev().find(|group| {
-            let first = packets.get(self.groups[*group].first).and_then(|bytes| Segment::of(bytes, udp));
+            let first = packets.get(self.groups[*group].first).and_then(|bytes| Segment::of(bytes, joins));
             match first {
                 Some(first) => first.is_of_flow_of(segment),
                 // It may be of the same flow.
@@ -109,6 +166,11 @@ impl Joiner {
             }
         })
     }
+}
+
+/// The places of a group's packets, from its first one.
+fn members(next: &[Option<usize>], first: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(first), |at| next[*at])
 }
 
 impl Group {
@@ -123,9 +185,9 @@ impl Group {
 
     /// Whether this segment carries on with the group; both must then be as the checksums say, because the kernel makes new
     /// ones.
-    fn takes(&self, packets: &Packets, segment: &Segment<'_>, udp: bool) -> bool {
+    fn takes(&self, packets: &Packets, segment: &Segment<'_>, joins: Joins) -> bool {
         let Some(expected) = self.expects else { return false };
-        let Some(first) = packets.get(self.first).and_then(|bytes| Segment::of(bytes, udp)) else { return false };
+        let Some(first) = packets.get(self.first).and_then(|bytes| Segment::of(bytes, joins)) else { return false };
         let follows = match segment.transport {
             Transport::Tcp { sequence, .. } => sequence == expected.sequence,
             Transport::Udp => true,
@@ -159,7 +221,7 @@ impl Transport {
 
 impl<'a> Segment<'a> {
     /// `None` for fragments, IP options, extension headers, other protocols and what is cut short.
-    fn of(bytes: &'a [u8], udp: bool) -> Option<Self> {
+    fn of(bytes: &'a [u8], joins: Joins) -> Option<Self> {
         let (protocol, transport_at) = match bytes.first()? {
             // No options, and no fragment.
             0x45 if bytes.get(6)? & 0x3f == 0 && *bytes.get(7)? == 0 => (*bytes.get(9)?, 20),
@@ -172,10 +234,10 @@ impl<'a> Segment<'a> {
                 let (flags, words) = (*header.get(13)?, header.get(12)? >> 4);
                 let sequence = u32::from_be_bytes(header.get(4..8)?.try_into().ok()?);
                 let transport = Transport::Tcp { sequence, pushes: flags & PSH != 0 };
-                (transport, usize::from(words).max(5) * 4, flags & !PSH == ACK && words >= 5)
+                (transport, usize::from(words).max(5) * 4, joins.tcp && flags & !PSH == ACK && words >= 5)
             }
             // A UDP datagram without a checksum has none to be made anew.
-            17 => (Transport::Udp, 8, udp && header.get(6..8)? != [0, 0]),
+            17 => (Transport::Udp, 8, joins.udp && header.get(6..8)? != [0, 0]),
             _ => return None,
         };
         let payload_at = transport_at + length;
@@ -300,6 +362,9 @@ const MAX_COUNT: usize = 64;
 const MAX_LENGTH: usize = 65_535;
 /// Groups that are looked at for the one of a packet's flow. Chosen: more than flows usually share a batch.
 const LOOKED_BACK: usize = 16;
+/// Refusals without a frame that was taken between them, after which joining ends. Chosen: one neighbor's odd packets are
+/// seldom all that goes by.
+const REFUSALS: u32 = 16;
 
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,7 @@ mod join;
 mod keeper;
 mod monitor;
 pub(crate) mod namespace;
+mod offloads;
 mod outward;
 #[cfg(feature = "uapi")]
 mod stats;
@@ -36,6 +37,7 @@ mod wake;
 #[cfg(feature = "uapi")]
 pub use configured::Configured;
 pub use error::DeviceError;
+pub use offloads::{Offload, Offloads, ParseOffloadsError};
 
 pub(crate) use tun::Tun;
 use udp::Sockets;
@@ -51,12 +53,13 @@ pub struct Device {
 #[derive(Debug, Clone)]
 pub struct DeviceOptions {
     mtu: u16,
-    offloads: bool,
+    offloads: Offloads,
 }
 
 /// What the threads share.
 struct Running {
     tun: Tun,
+    offloads: Offloads,
     sockets: ArcSwapOption<Sockets>,
     control: Mutex<ControlHalf>,
     link: Mutex<Link>,
@@ -81,7 +84,7 @@ struct Link {
 
 impl Default for DeviceOptions {
     fn default() -> Self {
-        Self { mtu: DEFAULT_MTU, offloads: true }
+        Self { mtu: DEFAULT_MTU, offloads: Offloads::default() }
     }
 }
 
@@ -91,9 +94,9 @@ impl DeviceOptions {
         Self { mtu, ..self }
     }
 
-    /// Switches the interface's offloads off: each system call carries one packet. For kernels that get them wrong.
-    pub fn without_offloads(self) -> Self {
-        Self { offloads: false, ..self }
+    /// Sets which of the kernel's offloads are used; if nothing is said, those that this kernel gets right.
+    pub fn with_offloads(self, offloads: Offloads) -> Self {
+        Self { offloads, ..self }
     }
 }
 
@@ -113,6 +116,7 @@ impl Device {
         control.handle_down(now);
         let running = Arc::new(Running {
             tun,
+            offloads: options.offloads,
             sockets: ArcSwapOption::empty(),
             control: Mutex::new(control),
             link: Mutex::new(Link { is_up: false, has_key: false, port: 0, mark: 0 }),
@@ -219,7 +223,7 @@ impl Running {
     }
 
     fn bind(&self, port: u16, mark: u32) -> io::Result<()> {
-        let sockets = Sockets::bind(port, mark)?;
+        let sockets = Sockets::bind(port, mark, self.offloads)?;
         debug!(port = sockets.port(), "listening");
         self.sockets.store(Some(Arc::new(sockets)));
         self.inward.ring();

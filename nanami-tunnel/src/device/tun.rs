@@ -4,21 +4,25 @@
 //! of one flow at once and takes as much, without them one packet each. Reading never blocks.
 
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Mutex;
 
+use nix::libc;
+use tracing::warn;
 use tun_rs::{DeviceBuilder, IDEAL_BATCH_SIZE, SyncDevice, VIRTIO_NET_HDR_LEN};
 
 use super::error::DeviceError;
-use super::join::Joiner;
+use super::join::{Joiner, Joins, Trust};
+use super::offloads::{Offload, Offloads};
 use crate::engine::{Packets, lock};
 use crate::interface_name::is_interface_name;
 
 /// A TUN interface that ends with this value.
 pub(crate) struct Tun {
     device: SyncDevice,
-    has_offloads: bool,
+    offloads: Offloads,
     joiner: Mutex<Joiner>,
+    trust: Trust,
 }
 
 /// What reading needs: one for the thread that reads.
@@ -30,26 +34,41 @@ pub(super) struct Reader {
 
 impl Tun {
     /// Makes the interface. It is down.
-    pub(crate) fn create(name: &str, mtu: u16, offloads: bool) -> Result<Self, DeviceError> {
+    pub(crate) fn create(name: &str, mtu: u16, offloads: Offloads) -> Result<Self, DeviceError> {
         if !is_interface_name(name) {
             return Err(DeviceError::Name { name: name.to_owned() });
         }
         match Self::open(name, mtu, offloads) {
             // A kernel without some offload: the plain way.
-            Err(error) if offloads && error.kind() == ErrorKind::InvalidInput => Self::open(name, mtu, false),
+            Err(error) if offloads.has(Offload::Tun) && error.kind() == ErrorKind::InvalidInput => {
+                Self::open(name, mtu, offloads.without(Offload::Tun))
+            }
             result => result,
         }
         .map_err(|error| DeviceError::of(name, error))
     }
 
-    fn open(name: &str, mtu: u16, offloads: bool) -> io::Result<Self> {
+    fn open(name: &str, mtu: u16, offloads: Offloads) -> io::Result<Self> {
         let builder = DeviceBuilder::new().name(name).mtu(mtu).enable(false);
         let device = builder.with(|builder| {
-            builder.offload(offloads).tx_queue_len(QUEUE);
+            builder.offload(offloads.has(Offload::Tun)).tx_queue_len(QUEUE);
         });
         let device = device.build_sync()?;
         device.set_nonblocking(true)?;
-        Ok(Self { device, has_offloads: offloads, joiner: Mutex::default() })
+        let tun = Self { device, offloads, joiner: Mutex::default(), trust: Trust::default() };
+        if offloads.has(Offload::Tun) && !offloads.has(Offload::TunUdp) {
+            tun.leave_udp_alone()?;
+        }
+        Ok(tun)
+    }
+
+    /// Lets the kernel cut what it joined of UDP before it hands it over; tun-rs asks for all that there is.
+    #[allow(unsafe_code, reason = "tun-rs has no call for it, and rustix knows no such request")]
+    fn leave_udp_alone(&self) -> io::Result<()> {
+        const TCP: libc::c_ulong = (libc::TUN_F_CSUM | libc::TUN_F_TSO4 | libc::TUN_F_TSO6) as libc::c_ulong;
+        // SAFETY: the descriptor is a TUN interface's and open as long as `device`; the request takes its argument by value.
+        nix::errno::Errno::result(unsafe { libc::ioctl(self.device.as_raw_fd(), libc::TUNSETOFFLOAD, TCP) })?;
+        Ok(())
     }
 
     pub(super) fn name(&self) -> io::Result<String> {
@@ -66,7 +85,8 @@ impl Tun {
     }
 
     pub(super) fn reader(&self) -> Reader {
-        let (superpacket, segments) = if self.has_offloads { (SUPERPACKET, IDEAL_BATCH_SIZE) } else { (0, 1) };
+        let (superpacket, segments) =
+            if self.offloads.has(Offload::Tun) { (SUPERPACKET, IDEAL_BATCH_SIZE) } else { (0, 1) };
         Reader { superpacket: vec![0; superpacket], segments: vec![Vec::new(); segments], sizes: vec![0; segments] }
     }
 
@@ -91,7 +111,7 @@ impl Tun {
 
     /// Hands packets to this host. Returns how many it did not take; an interface that is down takes none.
     pub(super) fn write(&self, packets: &Packets) -> usize {
-        if self.has_offloads { self.write_together(packets) } else { self.write_each(packets) }
+        if self.offloads.has(Offload::Tun) { self.write_together(packets) } else { self.write_each(packets) }
     }
 
     fn write_each(&self, packets: &Packets) -> usize {
@@ -99,12 +119,14 @@ impl Tun {
     }
 
     fn write_together(&self, packets: &Packets) -> usize {
-        let mut lost = 0;
-        lock(&self.joiner).frames(packets, self.device.udp_gso(), |frame| {
-            // One more than its packets, or two for one.
-            lost += rustix::io::writev(&self.device, frame).map_or_else(|_| frame.len() - 1, |_| 0);
-        });
-        lost
+        let tcp = self.trust.holds();
+        let joins = Joins { tcp, udp: tcp && self.offloads.has(Offload::TunUdp) && self.device.udp_gso() };
+        let written = lock(&self.joiner)
+            .frames(packets, joins, |frame| rustix::io::writev(&self.device, frame).map(|_written| ()));
+        if self.trust.learn(written) {
+            warn!("this kernel refuses joined packets at its TUN interfaces: each one goes alone from now on");
+        }
+        written.lost
     }
 }
 

@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -17,6 +18,7 @@ use rustix::net::sockopt::{set_ip_mtu_discover, set_ipv6_mtu_discover};
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::debug;
 
+use super::offloads::{Offload, Offloads};
 use super::wait::writable;
 use crate::engine::{Datagrams, Ecn, Outer};
 
@@ -32,6 +34,9 @@ struct Udp {
     socket: UdpSocket,
     /// What quinn-udp learned about the kernel from its refusals.
     state: ArcSwap<UdpSocketState>,
+    offloads: Offloads,
+    /// Runs that go one by one before many at once are tried again.
+    distrust: AtomicU32,
 }
 
 /// Buffers for datagrams that arrive.
@@ -41,12 +46,12 @@ pub(super) struct Receiver {
 
 impl Sockets {
     /// Listens on a port, or on any that is free in both families if it is 0; `mark` is the firewall mark, 0 for none.
-    pub(super) fn bind(port: u16, mark: u32) -> io::Result<Self> {
+    pub(super) fn bind(port: u16, mark: u32, offloads: Offloads) -> io::Result<Self> {
         let mut tries = 0;
         loop {
-            let v4 = optional(Udp::bind(Ipv4Addr::UNSPECIFIED.into(), port, mark))?;
+            let v4 = optional(Udp::bind(Ipv4Addr::UNSPECIFIED.into(), port, mark, offloads))?;
             let chosen = v4.as_ref().map(Udp::port).transpose()?.unwrap_or(port);
-            match optional(Udp::bind(Ipv6Addr::UNSPECIFIED.into(), chosen, mark)) {
+            match optional(Udp::bind(Ipv6Addr::UNSPECIFIED.into(), chosen, mark, offloads)) {
                 // Somebody has that port in the other family only: another one.
                 Err(error) if port == 0 && error.kind() == ErrorKind::AddrInUse && tries < TRIES => tries += 1,
                 Err(error) => return Err(error),
@@ -100,7 +105,7 @@ impl Sockets {
 }
 
 impl Udp {
-    fn bind(ip: IpAddr, port: u16, mark: u32) -> io::Result<Self> {
+    fn bind(ip: IpAddr, port: u16, mark: u32, offloads: Offloads) -> io::Result<Self> {
         let at = SocketAddr::new(ip, port);
         let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
         if ip.is_ipv6() {
@@ -114,8 +119,8 @@ impl Udp {
         }
         socket.bind(&at.into())?;
         let socket = UdpSocket::from(socket);
-        let state = ArcSwap::from_pointee(state_of(&socket, ip.is_ipv4())?);
-        Ok(Self { socket, state })
+        let state = ArcSwap::from_pointee(state_of(&socket, ip.is_ipv4(), offloads)?);
+        Ok(Self { socket, state, offloads, distrust: AtomicU32::new(0) })
     }
 
     fn port(&self) -> io::Result<u16> {
@@ -148,14 +153,13 @@ impl Udp {
 
     /// Sends datagrams of `length` bytes, of which the last may be shorter: together, or else one by one.
     fn send_run(&self, outer: Outer, contents: &[u8], length: usize) {
-        if contents.len() > length && self.state.load().max_gso_segments() > 1 {
+        if contents.len() > length && self.takes_many() {
             match self.send(outer, contents, Some(length)) {
                 Ok(()) => return,
                 Err(error) if self.lost_its_address(outer, &error) => {
                     return self.send_run(anywhere(outer), contents, length);
                 }
-                // A kernel that does not take many at once after all, which quinn-udp knows by now.
-                Err(_) => {}
+                Err(error) => self.learn(outer, &error),
             }
         }
         for contents in contents.chunks(length.max(1)) {
@@ -169,6 +173,33 @@ impl Udp {
         }
     }
 
+    fn takes_many(&self) -> bool {
+        if !self.offloads.has(Offload::UdpGso) || self.state.load().max_gso_segments() <= 1 {
+            return false;
+        }
+        let distrust = self.distrust.load(Ordering::Relaxed);
+        self.distrust.store(distrust.saturating_sub(1), Ordering::Relaxed);
+        distrust == 0
+    }
+
+    /// Many at once were refused: because of one narrow way, such as one of whose MTU a single datagram does not fit, or of a
+    /// card without checksums, or by all. quinn-udp would never try again, nor mark anything; here the next runs go one by
+    /// one, and then it is tried again.
+    fn learn(&self, outer: Outer, error: &io::Error) {
+        let errno = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+        if let Some(rustix::io::Errno::INVAL | rustix::io::Errno::IO | rustix::io::Errno::MSGSIZE) = errno {
+            self.distrust.store(DISTRUST, Ordering::Relaxed);
+            self.start_anew(outer);
+        }
+    }
+
+    /// Forgets what quinn-udp learned.
+    fn start_anew(&self, outer: Outer) {
+        if let Ok(state) = state_of(&self.socket, outer.remote().is_ipv4(), self.offloads) {
+            self.state.store(Arc::new(state));
+        }
+    }
+
     /// Whether a datagram was refused because this host has not the address any more that it should leave from. quinn-udp
     /// takes that for a kernel that knows neither marks nor many datagrams at once, and would never try either again.
     fn lost_its_address(&self, outer: Outer, error: &io::Error) -> bool {
@@ -178,8 +209,8 @@ impl Udp {
                 errno,
                 Some(rustix::io::Errno::INVAL | rustix::io::Errno::NETUNREACH | rustix::io::Errno::ADDRNOTAVAIL)
             );
-        if is_lost && let Ok(state) = state_of(&self.socket, outer.remote().is_ipv4()) {
-            self.state.store(Arc::new(state));
+        if is_lost {
+            self.start_anew(outer);
         }
         is_lost
     }
@@ -219,8 +250,11 @@ fn anywhere(outer: Outer) -> Outer {
 /// Sets a socket up for marks, addresses and many datagrams at once; and lets datagrams be fragmented, which quinn-udp forbids.
 /// The time of arrival, for which it asks as well, is switched off: beside it there is no room for the mark of datagrams that
 /// the kernel joined.
-fn state_of(socket: &UdpSocket, is_ipv4: bool) -> io::Result<UdpSocketState> {
+fn state_of(socket: &UdpSocket, is_ipv4: bool, offloads: Offloads) -> io::Result<UdpSocketState> {
     let state = UdpSocketState::new(UdpSockRef::from(socket))?;
+    if !offloads.has(Offload::UdpGro) && state.gro_segments() > 1 {
+        nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::UdpGroSegment, &false)?;
+    }
     nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::ReceiveTimestampns, &false)?;
     if is_ipv4 {
         set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::DONT)?;
@@ -266,11 +300,19 @@ const MAX_RUN: usize = 65_535 - 40 - 8;
 const TRIES: u32 = 16;
 /// How long a full buffer is waited for. Chosen: longer than any queue of a network card drains.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// Runs that go one by one after a refusal. Chosen: a try that fails costs one system call more than 64.
+const DISTRUST: u32 = 64;
 
 #[cfg(test)]
 mod tests {
+    use nix::sys::socket::sockopt::UdpGroSegment;
+
     use super::super::wait::readable;
     use super::*;
+
+    fn bound(offloads: Offloads) -> Sockets {
+        Sockets::bind(0, 0, offloads).unwrap()
+    }
 
     /// What arrives, so many datagrams at least.
     fn received(by: &Sockets, count: usize) -> Vec<(Outer, Vec<u8>)> {
@@ -285,7 +327,7 @@ mod tests {
 
     #[test]
     fn an_address_that_is_gone_costs_neither_datagrams_nor_marks_nor_offloads() {
-        let (from, to) = (Sockets::bind(0, 0).unwrap(), Sockets::bind(0, 0).unwrap());
+        let (from, to) = (bound(Offloads::ALL), bound(Offloads::ALL));
         let segments = || from.v4.as_ref().unwrap().state.load().max_gso_segments();
         let outer = Outer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, to.port()))).with_ecn(Ecn::Ect0);
         let (could, gone) = (segments(), IpAddr::from([192, 0, 2, 1]));
@@ -301,7 +343,7 @@ mod tests {
 
     #[test]
     fn joined_datagrams_arrive_with_their_mark_and_the_address_that_they_were_sent_to() {
-        let (from, to) = (Sockets::bind(0, 0).unwrap(), Sockets::bind(0, 0).unwrap());
+        let (from, to) = (bound(Offloads::ALL), bound(Offloads::ALL));
         for ip in [IpAddr::from([127, 0, 0, 9]), Ipv6Addr::LOCALHOST.into()] {
             let (mut datagrams, at) = (Datagrams::new(), SocketAddr::new(ip, to.port()));
             (0..3).for_each(|_| datagrams.push_with_outer(Outer::new(at).with_ecn(Ecn::Ect1), b"joined"));
@@ -309,6 +351,42 @@ mod tests {
             for (outer, _) in received(&to, 3) {
                 assert_eq!((outer.ecn(), outer.local(), outer.remote().port()), (Ecn::Ect1, Some(ip), from.port()));
             }
+        }
+    }
+
+    #[test]
+    fn what_a_kernel_refuses_as_many_it_gets_one_by_one_and_is_asked_again_later() {
+        let (from, to) = (bound(Offloads::ALL), bound(Offloads::ALL));
+        let udp = from.v4.as_ref().unwrap();
+        let outer = Outer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, to.port()))).with_ecn(Ecn::Ect0);
+        let arrive = |count: usize| {
+            let arrived = received(&to, count);
+            assert_eq!(arrived.len(), count);
+            assert!(arrived.iter().all(|(outer, contents)| outer.ecn() == Ecn::Ect0 && contents[..] == [7; 100]));
+        };
+        // More than any kernel takes at once, which it calls invalid.
+        udp.send_run(outer, &[7; 200 * 100], 100);
+        arrive(200);
+        assert_eq!(udp.distrust.load(Ordering::Relaxed), DISTRUST, "they were refused together");
+        for _ in 0..=DISTRUST {
+            udp.send_run(outer, &[7; 5 * 100], 100);
+            arrive(5);
+        }
+        assert!(udp.takes_many(), "and are taken together again");
+    }
+
+    #[test]
+    fn each_half_is_switched_off_by_itself() {
+        for offload in [Offload::UdpGso, Offload::UdpGro] {
+            let (from, to) = (bound(Offloads::ALL.without(offload)), bound(Offloads::ALL.without(offload)));
+            let outer = Outer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, to.port())));
+            let mut datagrams = Datagrams::new();
+            (0..5).for_each(|_| datagrams.push_with_outer(outer, &[7; 100]));
+            from.send(&mut datagrams);
+            assert_eq!(from.v4.as_ref().unwrap().takes_many(), offload != Offload::UdpGso);
+            assert_eq!(received(&to, 5).len(), 5);
+            let joins = nix::sys::socket::getsockopt(&to.v4.as_ref().unwrap().socket, UdpGroSegment).unwrap();
+            assert_eq!(joins, offload != Offload::UdpGro);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::netlink::Netlink;
 use super::perform::perform;
 use super::step::HostStep;
 use super::{HostDesired, HostError, HostOptions, HostPlan, MARK};
-use crate::device::{DeviceError, Tun, namespace};
+use crate::device::{DeviceError, Offloads, Tun, namespace};
 use crate::engine::{DEFAULT_MTU, lock};
 
 /// An interface of this host and what belongs to it. Dropping it takes all of it away.
@@ -62,7 +62,7 @@ impl Host {
         if look(&mut netlink, &options)?.1.is_some() {
             return Err(DeviceError::InUse { name: options.name }.into());
         }
-        let tun = Tun::create(&options.name, DEFAULT_MTU, false)?;
+        let tun = Tun::create(&options.name, DEFAULT_MTU, Offloads::NONE)?;
         let (_, index) = look(&mut netlink, &options)?;
         let gone = || reading("the new interface")(std::io::ErrorKind::NotFound.into());
         let state = State { netlink, index: index.ok_or_else(gone)? };

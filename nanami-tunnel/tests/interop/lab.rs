@@ -12,13 +12,15 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Make {
     Ours,
+    /// Ours, with `NANAMI_WG_OFFLOADS` set to this.
+    OursWith(&'static str),
     WireGuardGo,
 }
 
 impl Make {
     fn program(self) -> &'static str {
         match self {
-            Self::Ours => env!("CARGO_BIN_EXE_nanami-wg"),
+            Self::Ours | Self::OursWith(_) => env!("CARGO_BIN_EXE_nanami-wg"),
             Self::WireGuardGo => "wireguard-go",
         }
     }
@@ -200,9 +202,12 @@ impl Drop for Wg {
 
 /// Starts a process, and waits until its interface and its socket are there.
 fn spawn(make: Make, host: &str, name: &str) -> Child {
-    let process =
-        Command::new("ip").args(["netns", "exec", host, make.program(), "-f", name]).stdin(Stdio::null()).spawn();
-    let mut process = process.unwrap();
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", host, make.program(), "-f", name]).stdin(Stdio::null());
+    if let Make::OursWith(offloads) = make {
+        command.env("NANAMI_WG_OFFLOADS", offloads);
+    }
+    let mut process = command.spawn().unwrap();
     until("the interface answers", || {
         assert_eq!(process.try_wait().unwrap(), None, "{make:?} does not start");
         // Not by `wg`, which removes a socket that nobody serves yet.

@@ -19,6 +19,7 @@ mod nanami_wg;
 mod nat;
 #[path = "../rogue/noise.rs"]
 mod noise;
+mod offloads;
 mod os;
 mod rogue;
 

@@ -62,7 +62,8 @@ Usage: nanami-wg [-f] INTERFACE
 Environment:
   LOG_LEVEL              silent, error, warn (default), info or verbose; to standard error
   WG_PROCESS_FOREGROUND  1 is the same as -f
-  NANAMI_WG_OFFLOADS     off: one packet in each system call, for kernels that get their offloads wrong
+  NANAMI_WG_OFFLOADS     off: one packet in each system call; or some of no-tun, no-tun-udp, no-udp-gso and no-udp-gro,
+                         with commas, for a kernel or a network card that gets one wrong
 
 It ends on SIGTERM and SIGINT, and when its interface or /var/run/wireguard/INTERFACE.sock is removed.
 With wg-quick: WG_QUICK_USERSPACE_IMPLEMENTATION=nanami-wg wg-quick up wg0

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use nanami_tunnel::device::{Configured, Device, DeviceOptions};
+use nanami_tunnel::device::{Configured, Device, DeviceOptions, Offloads};
 use nanami_tunnel::uapi::Server;
 use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -18,11 +18,12 @@ use crate::{detached, log};
 pub(crate) fn run(name: &str) -> Result<(), Failure> {
     detached::leave_session();
     log::start();
+    let options = options()?;
     // Before anything is there that a signal could leave behind.
     let signals = signals().map_err(Failure::at("listening for signals"))?;
     let server = Server::bind(name)?;
     let watch = server.watch().map_err(Failure::at("watching the socket"))?;
-    let device = Arc::new(Configured::new(Device::open(name, &options())?));
+    let device = Arc::new(Configured::new(Device::open(name, &options)?));
     let _serving = server.serve(device.clone()).map_err(Failure::at("serving the socket"))?;
     detached::say_ready().map_err(Failure::at("going on in the background"))?;
     info!(interface = name, "ready");
@@ -35,10 +36,13 @@ pub(crate) fn run(name: &str) -> Result<(), Failure> {
     }
 }
 
-fn options() -> DeviceOptions {
-    let off = std::env::var_os("NANAMI_WG_OFFLOADS").is_some_and(|value| value == "off");
+fn options() -> Result<DeviceOptions, Failure> {
     let options = DeviceOptions::default();
-    if off { options.without_offloads() } else { options }
+    let Some(text) = std::env::var_os("NANAMI_WG_OFFLOADS") else { return Ok(options) };
+    let offloads = text.to_string_lossy().parse();
+    let offloads: Offloads = offloads.map_err(|error| Failure::Usage(format!("NANAMI_WG_OFFLOADS: {error}")))?;
+    info!(%offloads, "offloads that are used");
+    Ok(options.with_offloads(offloads))
 }
 
 /// Becomes readable when this process is told to end.

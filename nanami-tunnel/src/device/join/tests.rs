@@ -80,10 +80,16 @@ impl Made {
 fn frames(packets: &[Vec<u8>], udp: bool) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     let batch = Packets::from_iter(packets);
-    Joiner::default().frames(&batch, udp, |slices| {
-        frames.push(slices.iter().flat_map(|slice| slice.iter().copied()).collect());
+    let written = Joiner::default().frames(&batch, Joins { tcp: true, udp }, |slices| {
+        frames.push(bytes(slices));
+        Ok(())
     });
+    assert_eq!((written.lost, written.refused), (0, 0));
     frames
+}
+
+fn bytes(slices: &[IoSlice<'_>]) -> Vec<u8> {
+    slices.iter().flat_map(|slice| slice.iter().copied()).collect()
 }
 
 /// The packets of a frame, as the kernel would cut it.
@@ -211,4 +217,45 @@ fn the_last_one_may_be_short_and_push() {
     assert_eq!(frames.len(), 1);
     let out = cut(&frames[0]);
     assert_eq!(out.iter().map(|packet| packet[33] & PSH != 0).collect::<Vec<_>>(), [false, false, false, true]);
+}
+
+/// A kernel that calls every joined frame invalid: nothing is lost or out of order, and after a while nothing is tried.
+#[test]
+fn what_a_kernel_refuses_joined_it_gets_one_by_one() {
+    let packets: Vec<_> = (0..8).map(|n| Made::tcp(1, n * 100, 100).packet()).collect();
+    let (batch, trust, mut joiner) = (Packets::from_iter(&packets), Trust::default(), Joiner::default());
+    let mut tried = 0;
+    for round in 0..40 {
+        let joins = Joins { tcp: trust.holds(), udp: trust.holds() };
+        let mut taken = Vec::new();
+        let written = joiner.frames(&batch, joins, |slices| {
+            let frame = bytes(slices);
+            if frame[1] != 0 {
+                tried += 1;
+                return Err(Errno::INVAL);
+            }
+            taken.push(frame[FRAME_HEADER..].to_vec());
+            Ok(())
+        });
+        assert_eq!((taken, written.lost), (packets.clone(), 0));
+        assert_eq!(trust.learn(written), round + 1 == REFUSALS, "it is said once");
+    }
+    assert_eq!(tried, REFUSALS);
+}
+
+#[test]
+fn a_refusal_between_frames_that_are_taken_changes_nothing() {
+    let trust = Trust::default();
+    for _ in 0..100 {
+        assert!(!trust.learn(Written { refused: REFUSALS - 1, ..Written::default() }));
+        assert!(!trust.learn(Written { joined: 1, refused: 5, lost: 0 }) && trust.holds());
+    }
+}
+
+#[test]
+fn an_interface_that_is_down_takes_nothing_and_refuses_nothing() {
+    let packets: Vec<_> = (0..8).map(|n| Made::tcp(1, n * 100, 100).packet()).collect();
+    let all = Joins { tcp: true, udp: true };
+    let written = Joiner::default().frames(&Packets::from_iter(&packets), all, |_| Err(Errno::IO));
+    assert_eq!(written, Written { lost: 8, joined: 0, refused: 0 });
 }
