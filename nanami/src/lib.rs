@@ -2,7 +2,8 @@
 //!
 //! One dependency gives the model, the planner, the tunnel and the control plane under short names; features choose which.
 //! With the feature `node`, [`Node`] is a peer in the process: it joins a workspace with a join string, and dials and listens
-//! through its tunnels without root, VPN permission or anything that the rest of the machine sees.
+//! through its tunnels without root, VPN permission or anything that the rest of the machine sees. With the feature `os` it may
+//! have an interface of a Linux host instead, and be a gateway for what stands behind it.
 //!
 //! ```no_run
 //! # #[cfg(feature = "node")]

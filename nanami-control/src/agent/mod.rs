@@ -52,6 +52,7 @@ pub struct Agent {
 struct Shared {
     key: PrivateKey,
     peer: PeerId,
+    control: String,
     view: watch::Receiver<AgentView>,
     reports: watch::Sender<Option<Report>>,
     stop: watch::Sender<bool>,
@@ -172,6 +173,12 @@ impl Agent {
     #[must_use]
     pub fn peer(&self) -> PeerId {
         self.shared.peer
+    }
+
+    /// Where control listens, `HOST:PORT`, as the join string spelled it.
+    #[must_use]
+    pub fn control(&self) -> &str {
+        &self.shared.control
     }
 
     /// What the agent holds, now and whenever it changes.

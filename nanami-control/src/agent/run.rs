@@ -107,9 +107,9 @@ impl Shell {
         let (view, viewer) = watch::channel(first);
         let (reports, reported) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
-        let (key, peer) = (self.key.clone(), self.saved.peer);
+        let (key, peer, control) = (self.key.clone(), self.saved.peer, self.saved.control.clone());
         let task = tokio::spawn(self.run(view, reported, stopped)).abort_handle();
-        Agent { shared: Arc::new(Shared { key, peer, view: viewer, reports, stop, task }) }
+        Agent { shared: Arc::new(Shared { key, peer, control, view: viewer, reports, stop, task }) }
     }
 
     async fn run(

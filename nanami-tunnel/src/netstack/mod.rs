@@ -89,6 +89,9 @@ pub enum DialError {
     /// Something listens on the port already, or every port is in use.
     #[error("the port is in use")]
     AddressInUse,
+    /// There are no sockets inside: packets enter and leave at an interface of the host.
+    #[error("this tunnel is an interface of the host: connect and listen with the host's own sockets")]
+    AtHost,
     /// The tunnel has ended.
     #[error("the tunnel has stopped")]
     Stopped,
@@ -103,6 +106,7 @@ impl DialError {
             Self::TimedOut => "dial.timed_out",
             Self::Reset => "dial.reset",
             Self::AddressInUse => "dial.address_in_use",
+            Self::AtHost => "dial.at_host",
             Self::Stopped => "tunnel.stopped",
         }
     }

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use nanami_control::agent::{Agent, AgentOptions, AgentView, JoinError};
 use nanami_model::{Cidr, JoinString, NetworkMap, PeerId};
+#[cfg(all(feature = "os", target_os = "linux"))]
+use nanami_tunnel::os::{Host, HostError, HostOptions};
 use nanami_tunnel::{
     DialError, Event, EventStream, Interface, Link, Netstack, StartError, TcpListener, TcpStream, Tunnel, TunnelOptions,
 };
@@ -31,7 +33,8 @@ pub struct Node {
 struct Handle {
     agent: Agent,
     tunnel: Tunnel,
-    netstack: Netstack,
+    /// `None` when packets enter somewhere else.
+    netstack: Option<Netstack>,
     task: AbortHandle,
     applied: watch::Receiver<Applied>,
     on_link: watch::Sender<Vec<Cidr>>,
@@ -54,6 +57,10 @@ pub enum NodeError {
     /// The tunnel cannot be started.
     #[error("starting the tunnel")]
     Start(#[source] StartError),
+    /// The host cannot have the node's interface.
+    #[cfg(all(feature = "os", target_os = "linux"))]
+    #[error("making the interface of the node")]
+    Host(#[source] HostError),
     /// Control welcomed the node and went away before it sent a map.
     #[error("control sent no map within {} s", FIRST_MAP.as_secs())]
     NoMap,
@@ -65,6 +72,8 @@ impl NodeError {
         match self {
             Self::Join(error) => error.code(),
             Self::Start(error) => error.code(),
+            #[cfg(all(feature = "os", target_os = "linux"))]
+            Self::Host(error) => error.code(),
             Self::NoMap => "join.no_map",
         }
     }
@@ -78,15 +87,26 @@ const FIRST_MAP: Duration = Duration::from_secs(20);
 pub struct NodeOptions {
     agent: AgentOptions,
     tunnel: TunnelOptions,
-    interface: Option<(Netstack, Interface)>,
+    inside: Inside,
     on_link: Vec<Cidr>,
+}
+
+/// Where inner packets enter and leave.
+#[derive(Debug)]
+enum Inside {
+    /// At sockets of the process, which the node makes.
+    Sockets,
+    Netstack(Netstack, Interface),
+    Interface(Interface),
+    #[cfg(all(feature = "os", target_os = "linux"))]
+    Host(HostOptions),
 }
 
 impl NodeOptions {
     /// Key and state in this directory (0700, files 0600), sockets inside the process.
     pub fn in_dir(state: impl Into<PathBuf>) -> Self {
         let (agent, tunnel) = (AgentOptions::in_dir(state), TunnelOptions::default());
-        Self { agent, tunnel, interface: None, on_link: Vec::new() }
+        Self { agent, tunnel, inside: Inside::Sockets, on_link: Vec::new() }
     }
 
     /// Sets where and how the tunnel listens.
@@ -96,7 +116,20 @@ impl NodeOptions {
 
     /// Inner packets go to this netstack; a gateway's comes from [`Segment::gateway`](nanami_tunnel::Segment::gateway).
     pub fn with_netstack(self, (netstack, interface): (Netstack, Interface)) -> Self {
-        Self { interface: Some((netstack, interface)), ..self }
+        Self { inside: Inside::Netstack(netstack, interface), ..self }
+    }
+
+    /// Inner packets enter and leave at this interface; [`Node::dial`] and [`Node::listen`] are for nodes with sockets inside.
+    pub fn with_interface(self, interface: Interface) -> Self {
+        Self { inside: Inside::Interface(interface), ..self }
+    }
+
+    /// Inner packets enter and leave at an interface of this host, which the node makes, and the host follows the node's map:
+    /// see [`Host`]. The node's connections to control never enter the tunnel. Unless [`NodeOptions::with_on_link`] said them,
+    /// the ranges that the host is attached to at the start are told to control.
+    #[cfg(all(feature = "os", target_os = "linux"))]
+    pub fn with_host(self, options: HostOptions) -> Self {
+        Self { inside: Inside::Host(options), ..self }
     }
 }
 
@@ -105,6 +138,39 @@ impl NodeOptions {
     pub fn with_on_link(self, ranges: impl IntoIterator<Item = Cidr>) -> Self {
         Self { on_link: ranges.into_iter().collect(), ..self }
     }
+}
+
+impl Inside {
+    /// The interface to start the tunnel with, with the sockets behind it, if there are any; and what the host is attached to.
+    async fn open(
+        self,
+        agent: &Agent,
+        on_link: Vec<Cidr>,
+    ) -> Result<((Option<Netstack>, Interface), Vec<Cidr>), NodeError> {
+        let with_sockets = |(netstack, interface)| (Some(netstack), interface);
+        Ok(match self {
+            Self::Sockets => (with_sockets(Netstack::new()), on_link),
+            Self::Netstack(netstack, interface) => (with_sockets((netstack, interface)), on_link),
+            Self::Interface(interface) => ((None, interface), on_link),
+            #[cfg(all(feature = "os", target_os = "linux"))]
+            Self::Host(options) => {
+                let (interface, attached) = at_host(agent, options).await?;
+                ((None, interface), if on_link.is_empty() { attached } else { on_link })
+            }
+        })
+    }
+}
+
+/// An interface of the host, and what the host is attached to.
+#[cfg(all(feature = "os", target_os = "linux"))]
+async fn at_host(agent: &Agent, options: HostOptions) -> Result<(Interface, Vec<Cidr>), NodeError> {
+    // A name that cannot be resolved now is tried again by the agent, then by way of the tunnel.
+    let control = tokio::net::lookup_host(agent.control()).await.into_iter().flatten();
+    let options = options.with_direct(control);
+    let attached = Host::attached(&options).map_err(NodeError::Host)?;
+    let host = Host::open(options).map_err(NodeError::Host)?;
+    let unavailable = |error| NodeError::Start(StartError::Unavailable(error));
+    Ok((Interface::host(host).map_err(unavailable)?, attached))
 }
 
 /// Where a dial goes: a neighbor's name with a port, or an address.
@@ -174,11 +240,12 @@ impl Node {
         let has_map = |view: &AgentView| view.map.is_some();
         let first = tokio::time::timeout(FIRST_MAP, views.wait_for(has_map)).await;
         let map = first.ok().and_then(|view| view.ok()?.map.clone()).ok_or(NodeError::NoMap)?;
-        let (netstack, interface) = options.interface.unwrap_or_else(Netstack::new);
+        let (inside, on_link) = (options.inside, options.on_link);
+        let ((netstack, interface), on_link) = inside.open(&agent, on_link).await?;
         let tunnel =
             Tunnel::start(agent.key().clone(), interface, &map, options.tunnel).await.map_err(NodeError::Start)?;
         let (applied, watched) = watch::channel(Applied { map, refused: None });
-        let (on_link, attached) = watch::channel(options.on_link);
+        let (on_link, attached) = watch::channel(on_link);
         let task = tokio::spawn(run::run(agent.clone(), tunnel.clone(), applied, attached)).abort_handle();
         Ok(Self { handle: Arc::new(Handle { agent, tunnel, netstack, task, applied: watched, on_link }) })
     }
@@ -201,7 +268,8 @@ impl Node {
     ///
     /// # Errors
     /// [`DialError::Denied`] if a filter refuses; [`DialError::NoRoute`] if no neighbor bears the name or carries the address;
-    /// and the others of [`Netstack::dial`].
+    /// [`DialError::AtHost`] if the node has an interface of the host, where everybody's sockets reach; and the others of
+    /// [`Netstack::dial`].
     ///
     /// # Cancel safety
     /// Dropping the future gives the connection up.
@@ -210,7 +278,11 @@ impl Node {
             DialTarget::Address(address) => address,
             DialTarget::Name(name, port) => SocketAddr::new(self.address_of(&name).ok_or(DialError::NoRoute)?, port),
         };
-        self.handle.netstack.dial(address).await
+        self.netstack()?.dial(address).await
+    }
+
+    fn netstack(&self) -> Result<&Netstack, DialError> {
+        self.handle.netstack.as_ref().ok_or(DialError::AtHost)
     }
 
     /// The first overlay address of the neighbor that bears this name.
@@ -223,9 +295,9 @@ impl Node {
     /// Listens on a TCP port of this node's overlay addresses; who may connect is the map's to say.
     ///
     /// # Errors
-    /// [`DialError`] if the port is in use or the node has stopped.
+    /// [`DialError`] if the port is in use, the node has stopped or has an interface of the host.
     pub fn listen(&self, port: u16) -> Result<TcpListener, DialError> {
-        self.handle.netstack.listen(port)
+        self.netstack()?.listen(port)
     }
 
     /// What the tunnel notices, from now on.
