@@ -61,7 +61,7 @@ pub(crate) struct HostPipe {
 }
 
 /// Packets that wait in one direction at most: 1024 of 1420 bytes are 1.4 MiB (chosen: two windows of a netstack socket).
-const CAPACITY: usize = 1024;
+pub(crate) const CAPACITY: usize = 1024;
 
 pub(crate) fn pipe() -> (HostPipe, Pipe) {
     let (to_host, receive) = mpsc::channel(CAPACITY);

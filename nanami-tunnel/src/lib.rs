@@ -58,7 +58,7 @@ mod segment;
 pub mod uapi;
 
 #[cfg(feature = "tokio")]
-pub use driver::{EventStream, StartError, Tunnel, TunnelOptions, generate_key};
+pub use driver::{EventStream, Sockets, StartError, Tunnel, TunnelOptions, generate_key};
 pub use engine::{Applied, Attempt, Counters, Event, Link, MapError, Usage};
 #[cfg(feature = "tokio")]
 pub use interface::Interface;

@@ -227,7 +227,7 @@ impl Running {
         debug!(port = sockets.port(), "listening");
         self.sockets.store(Some(Arc::new(sockets)));
         self.inward.ring();
-        lock(&self.control).handle_network_changed(Instant::now());
+        lock(&self.control).handle_port_changed(Instant::now());
         self.keeper.ring();
         Ok(())
     }

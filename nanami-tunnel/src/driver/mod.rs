@@ -4,6 +4,7 @@
 //! dropped, the socket closes and the task ends, without a word to anybody.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -15,13 +16,14 @@ use crate::engine::{Applied, Attempt, ControlHalf, Counters, Engine, Event, Link
 use crate::interface::{Inside, Interface};
 use crate::random;
 
+mod buffers;
 mod events;
 mod options;
 mod run;
 mod socket;
 
 pub use events::EventStream;
-pub use options::{StartError, TunnelOptions};
+pub use options::{Sockets, StartError, TunnelOptions};
 
 /// A tunnel that runs until it is stopped, or until its last handle is dropped.
 ///
@@ -75,8 +77,11 @@ struct Core {
     addresses: watch::Sender<Vec<IpAddr>>,
     events: broadcast::Sender<Event>,
     public: PublicKey,
-    local: SocketAddr,
-    mtu: u16,
+    local: Mutex<SocketAddr>,
+    /// The loop makes another socket.
+    network_changed: AtomicBool,
+    mark: u32,
+    options: TunnelOptions,
 }
 
 impl Tunnel {
@@ -94,7 +99,7 @@ impl Tunnel {
         options: TunnelOptions,
     ) -> Result<Self, StartError> {
         let Interface { pipe, run: host, inside, mark } = interface;
-        let socket = socket::bind(options.listen, mark)?;
+        let socket = socket::bind(&options, options.listen, mark)?;
         let local = socket.local_addr().map_err(StartError::Unavailable)?;
         let (now, public) = (Instant::now(), key.public());
         let engine = Engine::new(now, key, random::bytes().map_err(|error| StartError::Randomness(error.to_string()))?)
@@ -109,10 +114,12 @@ impl Tunnel {
             stop,
             inside,
             addresses: pipe.addresses.clone(),
-            events: broadcast::Sender::new(EVENTS),
+            events: broadcast::Sender::new(options.buffers.events),
             public,
-            local,
-            mtu: options.mtu,
+            local: Mutex::new(local),
+            network_changed: AtomicBool::new(false),
+            mark,
+            options,
         });
         core.configure(map).map_err(StartError::Map)?;
         let ending = core.clone();
@@ -164,9 +171,19 @@ impl Tunnel {
         self.change(|control, now| control.handle_probe(now, key));
     }
 
-    /// The network under this host changed: neighbors are told at once.
+    /// The network under this host changed, for example from Wi-Fi to a mobile network: the tunnel has another socket from now
+    /// on, and every neighbor that it speaks to is told at once, with a handshake, so that either end knows the way. A port that
+    /// was asked for is kept if it can be.
     pub fn network_changed(&self) {
-        self.change(ControlHalf::handle_network_changed);
+        self.handle.core.network_changed.store(true, Ordering::Release);
+        self.handle.core.wake.notify_one();
+    }
+
+    /// Nobody looks at this host, or somebody does again. Idle, links are not measured, so that no standby takes over; a neighbor
+    /// that should be reachable and is not is tried once a minute. Traffic passes and keepalives go on as always: without
+    /// keypairs and neighbors with a keepalive nothing wakes an idle tunnel.
+    pub fn set_idle(&self, idle: bool) {
+        self.change(|control, now| control.handle_idle(now, idle));
     }
 
     /// What happens from now on.
@@ -211,7 +228,7 @@ impl Tunnel {
 
     /// Where the socket listens.
     pub fn local_addr(&self) -> SocketAddr {
-        self.handle.core.local
+        *lock(&self.handle.core.local)
     }
 
     /// Ends in order: open sockets inside fail with `Stopped`, the UDP socket is closed when this returns. Again is harmless.
@@ -238,7 +255,7 @@ impl Tunnel {
 impl Core {
     fn configure(&self, map: &NetworkMap) -> Result<(), MapError> {
         self.addresses.send_replace(map.addresses().to_vec());
-        self.inside.configure(map, self.mtu)
+        self.inside.configure(map, self.options.mtu)
     }
 }
 
@@ -269,7 +286,7 @@ impl Drop for AbortOnDrop {
 
 impl std::fmt::Debug for Tunnel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tunnel").field("key", &self.handle.core.public).field("local", &self.handle.core.local).finish()
+        f.debug_struct("Tunnel").field("key", &self.handle.core.public).field("local", &self.local_addr()).finish()
     }
 }
 
@@ -280,6 +297,3 @@ impl std::fmt::Debug for Tunnel {
 pub fn generate_key() -> std::io::Result<PrivateKey> {
     random::bytes().map(PrivateKey::from_bytes)
 }
-
-/// Events that a slow listener may be behind. Chosen: more than a burst of handshakes at a start.
-const EVENTS: usize = 1024;

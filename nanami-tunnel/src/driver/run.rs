@@ -5,13 +5,15 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
-use tracing::debug;
+use tracing::{debug, warn};
 
-use super::Core;
+use super::buffers::{Buffers, LONGEST_DATAGRAM};
+use super::{Core, socket};
 use crate::engine::{Datagrams, Event, Inbound, Outbound, Output, Packets, lock};
 use crate::interface::Pipe;
 
@@ -52,6 +54,9 @@ impl Loop {
     pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>) {
         while !*stopping.borrow() {
             let now = Instant::now();
+            if self.core.network_changed.swap(false, Ordering::Acquire) {
+                self.rebind(now);
+            }
             let received = self.receive(now);
             self.tick(now);
             let more = self.collect(now);
@@ -63,7 +68,13 @@ impl Loop {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let until = self.deadline.unwrap_or_else(|| now + IDLE);
+            let deadline = self.deadline;
+            let due = async {
+                match deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 _ = self.socket.readable() => {}
                 packet = self.pipe.from_host.recv(), if !self.host_is_gone => match packet {
@@ -72,17 +83,39 @@ impl Loop {
                     None => self.host_is_gone = true,
                 },
                 () = self.core.wake.notified() => {}
-                () = tokio::time::sleep_until(until.into()) => {}
+                () = due => {}
                 _ = stopping.changed() => {}
             }
         }
     }
 
+    /// Takes another socket. The old one is closed before a port that was asked for is asked for again; where that is not to be
+    /// had, any port is better than none.
+    fn rebind(&mut self, now: Instant) {
+        let (options, mark) = (&self.core.options, self.core.mark);
+        let any = SocketAddr::new(options.listen.ip(), 0);
+        for at in [any, options.listen].into_iter().take(if options.listen.port() == 0 { 1 } else { 2 }) {
+            match socket::bind(options, at, mark) {
+                Ok(socket) => self.socket = socket,
+                Err(error) => warn!(%at, %error, "no other socket"),
+            }
+        }
+        if let Ok(local) = self.socket.local_addr() {
+            *lock(&self.core.local) = local;
+        }
+        lock(&self.core.control).handle_network_changed(now);
+    }
+
     /// Opens what has arrived, a batch at most. Returns whether anything had.
     fn receive(&mut self, now: Instant) -> bool {
-        while self.arrived.len() < BATCH {
+        let Buffers { batch, batch_bytes, .. } = self.core.options.buffers;
+        let mut bytes = 0;
+        while self.arrived.len() < batch && bytes < batch_bytes {
             match self.socket.try_recv_from(&mut self.buffer) {
-                Ok((length, from)) => self.arrived.push(from, &self.buffer[..length]),
+                Ok((length, from)) => {
+                    bytes += length;
+                    self.arrived.push(from, &self.buffer[..length]);
+                }
                 // An ICMP error about an earlier datagram; there may be more behind it.
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {}
                 Err(_) => break,
@@ -103,8 +136,11 @@ impl Loop {
 
     /// Seals what wants to leave. Returns whether there may be more.
     fn collect(&mut self, now: Instant) -> bool {
-        while self.packets.len() < BATCH {
+        let Buffers { batch, batch_bytes, .. } = self.core.options.buffers;
+        let mut bytes = 0;
+        while self.packets.len() < batch && bytes < batch_bytes {
             let Ok(packet) = self.pipe.from_host.try_recv() else { break };
+            bytes += packet.len();
             self.packets.push(&packet);
         }
         if self.packets.is_empty() {
@@ -163,10 +199,3 @@ async fn send_one(socket: &UdpSocket, to: SocketAddr, contents: &[u8]) {
         Ok(_) => {}
     }
 }
-
-/// Bytes. The longest UDP payload there is, and one more, so that nothing is cut silently.
-const LONGEST_DATAGRAM: usize = 65_536;
-/// Datagrams that are opened at once. Chosen: as many as one batch of packets makes.
-const BATCH: usize = 64;
-/// How long the loop waits when nothing is due. Chosen: any long time; an input wakes it.
-const IDLE: std::time::Duration = std::time::Duration::from_secs(3600);

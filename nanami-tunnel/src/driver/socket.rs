@@ -6,32 +6,34 @@ use std::net::SocketAddr;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
-use super::StartError;
+use super::{StartError, TunnelOptions};
 
 /// A socket with buffers for bursts, registered with the caller's runtime.
-pub(super) fn bind(at: SocketAddr, mark: u32) -> Result<UdpSocket, StartError> {
-    open(at, mark).map_err(|error| match error.kind() {
+pub(super) fn bind(options: &TunnelOptions, at: SocketAddr, mark: u32) -> Result<UdpSocket, StartError> {
+    open(options, at, mark).map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => StartError::AddressInUse { at },
         ErrorKind::PermissionDenied => StartError::NotPermitted { at },
         _ => StartError::Unavailable(error),
     })
 }
 
-fn open(at: SocketAddr, mark: u32) -> std::io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
+fn open(options: &TunnelOptions, at: SocketAddr, mark: u32) -> std::io::Result<UdpSocket> {
+    let socket = match &options.sockets {
+        Some(sockets) => sockets.udp(at)?.into(),
+        None => Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?,
+    };
     socket.set_nonblocking(true)?;
     // The kernel gives what its limit allows; a smaller buffer only drops more of a burst.
-    let _ = socket.set_recv_buffer_size(BUFFER);
-    let _ = socket.set_send_buffer_size(BUFFER);
+    let _ = socket.set_recv_buffer_size(options.buffers.socket);
+    let _ = socket.set_send_buffer_size(options.buffers.socket);
     #[cfg(all(feature = "os", target_os = "linux"))]
     if mark != 0 {
         socket.set_mark(mark)?;
     }
     #[cfg(not(all(feature = "os", target_os = "linux")))]
     debug_assert_eq!(mark, 0, "only a host's interface has a mark");
-    socket.bind(&at.into())?;
+    if options.sockets.is_none() {
+        socket.bind(&at.into())?;
+    }
     UdpSocket::from_std(socket.into())
 }
-
-/// Bytes. TUNNEL.md, "How to get there" 7.
-const BUFFER: usize = 7 * 1024 * 1024;

@@ -36,6 +36,8 @@ pub struct ControlHalf {
     held: Option<Held>,
     hints: BTreeMap<PublicKey, Vec<SocketAddr>>,
     pins: BTreeMap<PublicKey, SocketAddr>,
+    /// Nobody looks: nothing is measured.
+    idle: bool,
     preshared: BTreeMap<PublicKey, Arc<PresharedKey>>,
     out: Datagrams,
     /// How many of `out` were handed out.
@@ -64,6 +66,7 @@ impl ControlHalf {
             held: None,
             hints: BTreeMap::new(),
             pins: BTreeMap::new(),
+            idle: false,
             preshared: BTreeMap::new(),
             out: Datagrams::new(),
             sent: 0,
@@ -135,8 +138,22 @@ impl ControlHalf {
         state.initiate(now, &self.shared, key, waited.is_some_and(|waited| waited >= ASKED_RETRY), &mut self.out);
     }
 
-    /// The network under this host changed: every neighbor is told from its new address at once.
+    /// The network under this host changed: every neighbor that this host speaks to is told from its new address at once,
+    /// with a handshake, because the old way back may be gone.
     pub fn handle_network_changed(&mut self, now: Instant) {
+        self.handle_port_changed(now);
+        let snapshot = self.shared.snapshot.load_full();
+        for peer in &snapshot.peers {
+            let wants = self.must_stay_reachable(&peer.key);
+            let Some(mut state) = peer.if_awake() else { continue };
+            if wants || state.noise.is_ready() || !state.queue.is_empty() {
+                state.initiate(now, &self.shared, peer.key, true, &mut self.out);
+            }
+        }
+    }
+
+    /// This host has other sockets: every neighbor with a keypair hears from them at once.
+    pub(crate) fn handle_port_changed(&mut self, now: Instant) {
         let snapshot = self.shared.snapshot.load_full();
         for (peer, mut state) in snapshot.peers.iter().filter_map(|peer| Some((peer, peer.if_awake()?))) {
             state.endpoint.forget_local();
@@ -303,17 +320,20 @@ impl ControlHalf {
         let snapshot = self.shared.snapshot.load_full();
         for key in touched {
             let Some(state) = snapshot.peer(&key).and_then(|peer| peer.if_awake()) else { continue };
-            if let Some(at) = state.noise.next_tick() {
+            if let Some(at) = state.next_tick().filter(|_| !self.leaves_alone(&state)) {
                 self.timers.arm_by(Timer::Noise(key), at);
             }
-            if let Some(initiated) = state.noise.initiated().filter(|_| state.heard.is_none()) {
+            let tries_soon = state.heard.is_none() && !self.leaves_alone(&state);
+            if let Some(initiated) = state.noise.initiated().filter(|_| tries_soon) {
                 self.timers.arm_by(Timer::Reach(key), initiated + FIRST_RETRY);
             }
             // A new keypair is probed at once: its moment has passed already.
             if !self.shared.is_plain()
                 && let Some(established) = state.noise.established()
             {
-                self.timers.arm_by(Timer::Probe(key), established);
+                if !self.idle {
+                    self.timers.arm_by(Timer::Probe(key), established);
+                }
                 self.timers.arm_by(Timer::Flows, established + SWEEP);
             }
         }

@@ -290,6 +290,21 @@ impl Noise {
             && age().is_none_or(|age| age.saturating_sub(self.age) > STALE)
     }
 
+    /// Whether the timers have been left alone because nothing was under way.
+    pub(crate) fn is_left_alone(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.ticked) > 2 * TICK
+    }
+
+    /// Whether there is a keypair and nothing else is under way.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.established().is_some() && self.initiated.is_none() && self.offered.is_none()
+    }
+
+    /// Whether all that is under way is an initiation that nobody has answered.
+    pub(crate) fn is_only_asking(&self) -> bool {
+        self.established().is_none() && self.initiated.is_some() && self.offered.is_none()
+    }
+
     /// When [`Noise::tick`] has something to look at again; `None` while nothing is under way.
     pub(crate) fn next_tick(&self) -> Option<Instant> {
         let busy =

@@ -260,8 +260,22 @@ impl PeerState {
     /// Looks at the timers first when the last look is too old (TUNNEL.md fact 4).
     pub(crate) fn catch_up(&mut self, now: Instant, shared: &Shared, key: PublicKey, out: &mut Datagrams) {
         if self.noise.is_stale(now) {
+            if self.noise.is_left_alone(now) {
+                // What comes now has timers of its own.
+                shared.touch(key);
+            }
             self.tick(now, shared, key, out);
         }
+    }
+
+    /// When the timers have something to look at again. Where both directions have been quiet for long enough that nothing
+    /// waits for an answer or a keepalive any more, that is the end of the keypair, and it may come a little late: no packet
+    /// passes before the timers were looked at.
+    pub(crate) fn next_tick(&self) -> Option<Instant> {
+        let soon = self.noise.next_tick()?;
+        let is_quiet = |last: Instant| soon.saturating_duration_since(last) > QUIET;
+        let alone = self.noise.is_settled() && self.heard.max(self.sent).is_none_or(is_quiet);
+        Some(if alone { soon + LEFT_ALONE } else { soon })
     }
 
     /// Looks at the timers.
@@ -287,6 +301,11 @@ impl PeerState {
     }
 }
 
+/// How long boringtun's timers may still want something after the last packet: whitepaper section 6.1, `KEEPALIVE_TIMEOUT` and
+/// `REKEY_TIMEOUT`, and a second.
+const QUIET: Duration = Duration::from_secs(16);
+/// How long the timers of a quiet neighbor are left alone. Chosen: a radio that is woken once a minute sleeps nearly all the time.
+const LEFT_ALONE: Duration = Duration::from_secs(60);
 /// How fast the packets of one neighbor are refused. Chosen: enough for a person and a port scan to be told at once,
 /// little enough that refusing costs less than being asked.
 const REFUSALS: Rate = Rate { every: Duration::from_millis(20), burst: 50 };

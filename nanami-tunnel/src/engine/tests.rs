@@ -164,4 +164,5 @@ mod basics;
 mod boringtun;
 mod gateways;
 mod hostile;
+mod idle;
 mod live;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nanami_model::{Cidr, Neighbor, PublicKey};
 
 use super::super::event::Event;
+use super::super::peer::PeerState;
 use super::super::probe::{FAST, SLOW};
 use super::super::shared::Snapshot;
 use super::super::timers::Timer;
@@ -32,7 +33,7 @@ impl ControlHalf {
             if self.must_stay_reachable(&key) {
                 self.timers.arm_by(Timer::Reach(key), now);
             }
-            if self.failover.is_watched(&key) {
+            if self.failover.is_watched(&key) && !self.idle {
                 self.timers.arm_by(Timer::Probe(key), now + FAST);
             }
         }
@@ -47,9 +48,14 @@ impl ControlHalf {
         let Some(peer) = snapshot.peer(key) else { return };
         let mut state = peer.lock(now);
         state.tick(now, &self.shared, *key, &mut self.out);
-        if let Some(at) = state.noise.next_tick() {
+        if let Some(at) = state.next_tick().filter(|_| !self.leaves_alone(&state)) {
             self.timers.arm(Timer::Noise(*key), at);
         }
+    }
+
+    /// Whether nobody waits for an answer that does not come: [`ControlHalf::reach`] asks again in its own time.
+    pub(super) fn leaves_alone(&self, state: &PeerState) -> bool {
+        self.idle && state.noise.is_only_asking() && state.queue.is_empty()
     }
 
     /// Keeps a neighbor reachable. TUNNEL.md fact 3: boringtun gives up for good after 90 s; this never does.
@@ -77,8 +83,12 @@ impl ControlHalf {
             let tries = state.endpoint.attempts().min(16);
             let soon = (FIRST_RETRY * 2u32.pow(tries)).min(RETRY);
             let is_new = state.heard.is_none() && soon < RETRY;
-            state.initiate(now, &self.shared, *key, is_new, &mut self.out);
-            let pause = if is_new { soon } else { RETRY };
+            state.initiate(now, &self.shared, *key, is_new || self.idle, &mut self.out);
+            let pause = match self.idle {
+                true => IDLE_RETRY,
+                false if is_new => soon,
+                false => RETRY,
+            };
             now + pause + Duration::from_millis(self.random.next_u64() % RETRY_JITTER_MS)
         };
         self.timers.arm(Timer::Reach(*key), next);
@@ -102,7 +112,7 @@ impl ControlHalf {
         if is_ready {
             self.probe(now, key);
         }
-        if watched || is_ready {
+        if (watched || is_ready) && !self.idle {
             self.timers.arm(Timer::Probe(*key), now + every);
         }
     }
@@ -142,5 +152,7 @@ fn probe_addresses(snapshot: &Snapshot, slot: usize, neighbor: &Neighbor) -> Opt
 
 /// How often an unreachable neighbor is tried: WireGuard whitepaper section 6.1, `REKEY_TIMEOUT`.
 const RETRY: Duration = Duration::from_secs(5);
+/// How often it is tried while nobody looks. Chosen: a radio that is woken once a minute sleeps nearly all the time.
+const IDLE_RETRY: Duration = Duration::from_secs(60);
 /// Milliseconds of random delay on top: whitepaper section 6.1.
 const RETRY_JITTER_MS: u64 = 333;

@@ -93,6 +93,31 @@ impl ControlHalf {
         self.watch(now);
     }
 
+    /// Nobody looks at this host, or somebody does again. Idle, links are not measured, so that no standby takes over; a neighbor
+    /// that should be reachable and is not is tried once a minute. Keepalives go on.
+    pub fn handle_idle(&mut self, now: Instant, idle: bool) {
+        if std::mem::replace(&mut self.idle, idle) == idle {
+            return;
+        }
+        let snapshot = self.shared.snapshot.load_full();
+        for peer in &snapshot.peers {
+            if idle {
+                self.timers.disarm(Timer::Probe(peer.key));
+                continue;
+            }
+            let Some(state) = peer.if_awake() else { continue };
+            if !self.shared.is_plain() && state.noise.is_ready() {
+                self.timers.arm_by(Timer::Probe(peer.key), now);
+            }
+            if state.next_tick().is_some() {
+                self.timers.arm_by(Timer::Noise(peer.key), now);
+            }
+        }
+        if !idle {
+            self.watch(now);
+        }
+    }
+
     /// Starts anew with these neighbors, under indices of which nobody has heard.
     fn renew(&mut self, now: Instant, which: impl Fn(&PublicKey) -> bool) {
         let old = self.shared.snapshot.load_full();
