@@ -57,7 +57,7 @@ impl Machine {
     }
 }
 
-/// The number of random 64-bit words that this machine has given is in its state (SplitMix64, Steele et al. 2014).
+/// The machine's randomness: SplitMix64 (Steele et al. 2014), a word for every eight bytes.
 fn fill(machine: &mut Machine, buffer: &mut [u8]) {
     for piece in buffer.chunks_mut(8) {
         machine.random = machine.random.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -9,9 +9,11 @@ use nanami_model::{Cidr, Neighbor, NetworkMap, PrivateKey};
 use nanami_sim::clock::Machine;
 use nanami_sim::node::{Kind, Made, Node};
 
-/// Two nodes on a wire that loses nothing, each on a machine of its own.
+/// Two nodes on a wire that loses what it is told to, each on a machine of its own.
 struct Pair {
     nodes: [Node; 2],
+    /// From whom, and of which kind.
+    lose: fn(usize, u8) -> bool,
 }
 
 fn private(n: usize) -> PrivateKey {
@@ -43,7 +45,7 @@ fn packet(from: usize) -> Vec<u8> {
 
 impl Pair {
     fn new() -> Self {
-        Self { nodes: [0, 1].map(|n| start(n, Machine::new(Duration::from_secs(1000), n as u64))) }
+        Self { nodes: [0, 1].map(|n| start(n, Machine::new(Duration::from_secs(1000), n as u64))), lose: |_, _| false }
     }
 
     /// Time passes for both; whoever sleeps does nothing, and its clock behind `Instant` goes on by falling asleep alone.
@@ -56,10 +58,9 @@ impl Pair {
                 node.machine.wall += step;
                 node.machine.monotonic += if sleeps { Duration::ZERO } else { step };
             }
-            for n in (0..2).filter(|n| !sleeps[*n]) {
-                let made = self.nodes[n].tick();
-                self.carry(n, made);
-            }
+            // Both at once: what one sends has not arrived when the other one does what is due.
+            let made = [0, 1].map(|n| if sleeps[n] { Made::default() } else { self.nodes[n].tick() });
+            made.into_iter().enumerate().for_each(|(n, made)| drop(self.carry(n, made)));
         }
     }
 
@@ -67,6 +68,9 @@ impl Pair {
     fn carry(&mut self, from: usize, made: Made) -> Vec<Vec<u8>> {
         let (mut packets, to) = (vec![], 1 - from);
         for (_, datagram) in made.datagrams {
+            if (self.lose)(from, datagram[0]) {
+                continue;
+            }
             let mut heard = self.nodes[to].hear(at(from), &datagram);
             packets.append(&mut heard.packets);
             packets.extend(self.carry(to, heard));
@@ -110,7 +114,9 @@ fn a_keypair_from_before_a_long_sleep_neither_seals_nor_opens() {
         assert!(early.len() == 1 && early[0].1[0] == 4, "a packet of the keypair, still under way");
         let mut sleeps = [false; 2];
         sleeps[sleeper] = true;
+        pair.lose = |_, _| true;
         pair.pass(Duration::from_secs(3600), sleeps);
+        pair.lose = |_, _| false;
         let heard = pair.nodes[sleeper].hear(at(other), &early[0].1);
         assert_eq!(heard.packets.len(), 0, "an hour late");
         let sent = pair.nodes[sleeper].send(&packet(sleeper));
@@ -152,4 +158,51 @@ fn a_wall_clock_that_goes_back_stops_no_rekey() {
     let link = pair.nodes[0].link(&private(1).public()).unwrap();
     assert!(link.handshakes >= 3, "{} handshakes", link.handshakes);
     assert_eq!((arrived, pair.nodes[1].asked().counters().old_handshake), (300, 0));
+}
+
+/// boringtun takes itself for the responder after the last handshake, also when nobody heard its answer.
+#[test]
+fn two_handshakes_at_once_whose_answers_are_lost_end_no_keypair() {
+    let mut pair = Pair::new();
+    assert_eq!(pair.send(0).len(), 1);
+    // No data and no answers arrive, so both ends begin another handshake at one moment.
+    pair.lose = |_, kind| kind == 4 || kind == 2;
+    for _ in 0..17 {
+        let made = [0, 1].map(|n| pair.nodes[n].send(&packet(n)));
+        made.into_iter().enumerate().for_each(|(n, made)| drop(pair.carry(n, made)));
+        pair.pass(Duration::from_secs(1), [false; 2]);
+    }
+    pair.lose = |_, _| false;
+    let handshakes = |pair: &Pair| pair.nodes[0].link(&private(1).public()).unwrap().handshakes;
+    assert_eq!(handshakes(&pair), 1, "neither of them was completed");
+    for second in 18..300 {
+        pair.pass(Duration::from_secs(1), [false; 2]);
+        assert_eq!((pair.send(0).len(), pair.send(1).len()), (1, 1), "second {second}");
+        assert!(second < 130 || handshakes(&pair) > 1, "the keypair is {second} s old, and no other one replaces it");
+    }
+}
+
+/// A state that is made anew sees the newest initiation again (SEC-45); the keypair that comes of it is nobody's.
+#[test]
+fn what_an_old_initiation_makes_never_takes_the_place_of_the_keypair_in_use() {
+    // boringtun numbers keypairs and attempts together, and keeps eight by number: each distance is tried.
+    for attempts in 1..=9 {
+        let mut pair = Pair::new();
+        assert_eq!(pair.send(0).len(), 1, "node 1 answers an initiation …");
+        pair.lose = |_, _| true;
+        // boringtun notices a silence only if it began after its last look at the clock.
+        pair.pass(Duration::from_secs(1), [false; 2]);
+        pair.send(1);
+        pair.pass(Duration::from_secs(400), [false; 2]);
+        pair.lose = |_, _| false;
+        assert_eq!(pair.send(1).len(), 1, "… gives up, and begins a keypair itself");
+        pair.lose = |from, _| from == 1;
+        pair.pass(Duration::from_secs(1), [false; 2]);
+        pair.send(1);
+        pair.pass(Duration::from_secs(11 + 5 * attempts), [false; 2]);
+        pair.send(0);
+        pair.pass(Duration::from_secs(2), [false; 2]);
+        pair.lose = |_, _| false;
+        assert_eq!(pair.send(1).len(), 1, "after {attempts} attempts and an initiation of node 0");
+    }
 }

@@ -60,8 +60,6 @@ pub(crate) struct Noise {
     /// The newest initiation that was accepted, which a new `Tunn` must see before any other, so that it refuses older ones
     /// as the dropped one would have (SEC-45).
     newest: Option<Box<[u8; INITIATION]>>,
-    /// Whether `tunn` has seen `newest`.
-    is_primed: bool,
     keypair: Keypair,
     /// Our index in a response that the other side has not confirmed yet.
     offered: Option<u32>,
@@ -78,10 +76,11 @@ pub(crate) struct Noise {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Keypair {
     None,
-    /// Confirmed, under this index of ours, with so many packets sealed.
+    /// Confirmed, under this index of ours, with so many packets sealed; by a handshake that we began or not.
     Confirmed {
         index: u32,
         sealed: u64,
+        is_initiator: bool,
     },
 }
 
@@ -129,7 +128,6 @@ impl Noise {
             index,
             tunn: None,
             newest: None,
-            is_primed: false,
             keypair: Keypair::None,
             offered: None,
             established: None,
@@ -201,9 +199,6 @@ impl Noise {
         if matches!(kind, Kind::Data { counter, .. } if counter >= REJECT_AFTER_MESSAGES) {
             return Err(Dropped::Unauthentic);
         }
-        if kind == Kind::Initiation {
-            self.prime(identity);
-        }
         let result = self.tunn(identity).decapsulate(None, datagram, buffer);
         match (kind, result) {
             (_, TunnResult::Err(error)) => Err(Dropped::from(error)),
@@ -213,7 +208,7 @@ impl Noise {
                 Ok(Opened::Initiation(response))
             }
             (Kind::Response { index }, TunnResult::WriteToNetwork(keepalive)) => {
-                self.confirm(now, index);
+                self.confirm(now, index, true);
                 (self.initiated, self.age) = (None, Duration::ZERO);
                 Ok(Opened::Response(keepalive))
             }
@@ -255,23 +250,45 @@ impl Noise {
     pub(crate) fn tick<'a>(&mut self, now: Instant, buffer: &'a mut [u8]) -> Tick<'a> {
         self.ticked = now;
         let Some(tunn) = &mut self.tunn else { return Tick::Nothing };
-        let result = tunn.update_timers(buffer);
+        let mut unsent = [0; INITIATION];
+        let result = tunn.update_timers(&mut unsent);
+        let (length, gave_up) = match result {
+            TunnResult::WriteToNetwork(datagram) => (datagram.len(), false),
+            TunnResult::Err(WireGuardError::ConnectionExpired) => (0, true),
+            _ => (0, false),
+        };
         let age = tunn.time_since_last_handshake();
         self.age = age.unwrap_or_default();
         if age.is_none() {
             self.keypair = Keypair::None;
         }
-        match result {
-            TunnResult::WriteToNetwork(datagram) => {
-                if datagram.len() == INITIATION {
-                    self.initiated = Some(now);
-                }
-                Tick::Send(datagram)
-            }
-            TunnResult::Err(WireGuardError::ConnectionExpired) => {
-                (self.initiated, self.offered, self.tunn, self.is_primed) = (None, None, None, false);
-                self.keypair = Keypair::None;
-                Tick::GaveUp
+        if gave_up {
+            (self.initiated, self.offered, self.tunn) = (None, None, None);
+            self.keypair = Keypair::None;
+            return Tick::GaveUp;
+        }
+        if length == 0 {
+            return self.rekey(now, buffer);
+        }
+        if length == INITIATION {
+            self.initiated = Some(now);
+        }
+        buffer[..length].copy_from_slice(&unsent[..length]);
+        Tick::Send(&buffer[..length])
+    }
+
+    /// Whoever began a keypair replaces it in time. boringtun does, unless both sides began at once and both answers were
+    /// lost: then each takes itself for the responder of a keypair that nobody has, and lets the one in use end.
+    fn rekey<'a>(&mut self, now: Instant, buffer: &'a mut [u8]) -> Tick<'a> {
+        let Keypair::Confirmed { sealed: 1.., is_initiator: true, .. } = self.keypair else { return Tick::Nothing };
+        let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
+        let is_old = since(self.established).is_some_and(|age| age >= REKEY_AFTER_TIME + REKEY_TIMEOUT);
+        let is_asking = since(self.initiated).is_some_and(|asked| asked < REKEY_TIMEOUT);
+        let (true, false, Some(tunn)) = (is_old, is_asking, &mut self.tunn) else { return Tick::Nothing };
+        match tunn.format_handshake_initiation(buffer, true) {
+            TunnResult::WriteToNetwork(initiation) => {
+                self.initiated = Some(now);
+                Tick::Send(initiation)
             }
             _ => Tick::Nothing,
         }
@@ -314,25 +331,20 @@ impl Noise {
 
     fn tunn(&mut self, identity: &Identity) -> &mut Tunn {
         let (theirs, index, preshared) = (self.theirs, self.index, self.preshared.as_deref());
+        let newest = self.newest.as_deref();
         self.tunn.get_or_insert_with(|| {
             let (secret, gate) = (identity.secret.clone(), identity.behind_gate.clone());
             let (theirs, preshared) = (x25519::PublicKey::from(*theirs.as_bytes()), preshared.map(|key| *key.expose()));
             // Persistent keepalive is ours (fact 3: boringtun's ends for good when a peer is away for 90 s).
-            Box::new(Tunn::new(secret, theirs, preshared, None, index, Some(gate)))
+            let mut tunn = Box::new(Tunn::new(secret, theirs, preshared, None, index, Some(gate)));
+            if let Some(newest) = newest {
+                // It sees the newest initiation that an earlier one accepted, before anything else: later, the keypair that
+                // this makes could take the place of the one in use. What it answers goes nowhere, and nobody can confirm
+                // it, because the other side forgot that handshake.
+                let _ = tunn.decapsulate(None, newest, &mut [0; INITIATION]);
+            }
+            tunn
         })
-    }
-
-    /// Shows a new `Tunn` the newest initiation that an earlier one accepted. What it answers goes nowhere: its keypair can
-    /// be confirmed by nobody, because the other side forgot that handshake.
-    fn prime(&mut self, identity: &Identity) {
-        if std::mem::replace(&mut self.is_primed, true) {
-            return;
-        }
-        if let Some(newest) = self.newest.take() {
-            let mut unsent = [0; INITIATION];
-            let _ = self.tunn(identity).decapsulate(None, &newest[..], &mut unsent);
-            self.newest = Some(newest);
-        }
     }
 
     /// We answered an initiation: a keypair waits for the first packet under it before it may send.
@@ -349,15 +361,15 @@ impl Noise {
 
     fn heard_under(&mut self, now: Instant, index: u32) {
         if self.offered == Some(index) || self.keypair == Keypair::None {
-            self.confirm(now, index);
+            self.confirm(now, index, false);
         }
     }
 
-    fn confirm(&mut self, now: Instant, index: u32) {
+    fn confirm(&mut self, now: Instant, index: u32, is_initiator: bool) {
         if self.offered == Some(index) {
             self.offered = None;
         }
-        self.keypair = Keypair::Confirmed { index, sealed: 0 };
+        self.keypair = Keypair::Confirmed { index, sealed: 0, is_initiator };
         self.established = Some(now);
     }
 }
@@ -406,6 +418,10 @@ pub(crate) const LONGEST: usize = 65_535;
 const REKEY_AFTER_MESSAGES: u64 = 1 << 60;
 /// Counters that are not accepted any more: whitepaper section 6.1.
 const REJECT_AFTER_MESSAGES: u64 = u64::MAX - (1 << 13);
+/// Age of a keypair at which whoever began it begins another, and how long an initiation waits for its answer: whitepaper
+/// section 6.1.
+const REKEY_AFTER_TIME: Duration = Duration::from_secs(120);
+const REKEY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Keypairs that boringtun keeps, by index modulo this: its source.
 const SLOTS: u32 = 8;
 /// How old a look at the timers may be when a packet comes: TUNNEL.md fact 4.
@@ -424,9 +440,9 @@ mod tests {
         let mut noise = Noise::new(now, theirs.public(), 7, None);
         let mut buffer = vec![0; LONGEST];
         assert!(noise.initiate(now, &identity, false, &mut buffer).is_some());
-        noise.keypair = Keypair::Confirmed { index: 0, sealed: REKEY_AFTER_MESSAGES - 1 };
+        noise.keypair = Keypair::Confirmed { index: 0, sealed: REKEY_AFTER_MESSAGES - 1, is_initiator: false };
         assert!(noise.is_ready());
-        noise.keypair = Keypair::Confirmed { index: 0, sealed: REKEY_AFTER_MESSAGES };
+        noise.keypair = Keypair::Confirmed { index: 0, sealed: REKEY_AFTER_MESSAGES, is_initiator: false };
         assert!(!noise.is_ready());
         assert_eq!(noise.seal(&[0x45; 20], 1420, &mut Vec::new(), &mut buffer), None);
         assert!(noise.initiate(now, &identity, true, &mut buffer).is_some(), "it asks for another one");

@@ -117,7 +117,11 @@ impl ControlHalf {
         }
     }
 
+    /// Asks a neighbor that has a keypair, unless this is plain WireGuard: its host would get the question.
     pub(super) fn probe(&mut self, now: Instant, key: &PublicKey) {
+        if self.shared.is_plain() {
+            return;
+        }
         let snapshot = self.shared.snapshot.load_full();
         let (Some(slot), Some(neighbor)) = (snapshot.slot(key), self.map.neighbor(key)) else { return };
         let Some((from, to)) = probe_addresses(&snapshot, slot, neighbor) else { return };
