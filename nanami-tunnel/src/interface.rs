@@ -30,6 +30,8 @@ pub(crate) trait Inside: Send + Sync {
     fn configure(&self, map: &NetworkMap, mtu: u16) -> Result<(), MapError>;
     /// Another neighbor carries this prefix from now on: what was in flight is lost.
     fn rerouted(&self, prefix: Cidr);
+    /// The network under this host changed.
+    fn network_changed(&self) {}
     /// The tunnel has ended in order.
     fn ended(&self) {}
 }

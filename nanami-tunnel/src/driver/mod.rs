@@ -173,8 +173,10 @@ impl Tunnel {
 
     /// The network under this host changed, for example from Wi-Fi to a mobile network: the tunnel has another socket from now
     /// on, and every neighbor that it speaks to is told at once, with a handshake, so that either end knows the way. A port that
-    /// was asked for is kept if it can be.
+    /// was asked for is kept if it can be. An interface of the host looks anew at what the host is attached to, and has no
+    /// routes to there.
     pub fn network_changed(&self) {
+        self.handle.core.inside.network_changed();
         self.handle.core.network_changed.store(true, Ordering::Release);
         self.handle.core.wake.notify_one();
     }

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use nanami_model::{Cidr, NetworkMap};
+use tracing::warn;
 
 use super::{Host, HostError};
 use crate::Interface;
@@ -20,20 +21,36 @@ impl Interface {
     /// There is no descriptor left for the interface.
     pub fn host(host: Host) -> io::Result<Self> {
         let (descriptor, mark) = (host.descriptor()?, host.mark());
-        Self::packets_of(descriptor, Arc::new(AtHome(Mutex::new(Some(host)))), mark)
+        Self::packets_of(descriptor, Arc::new(AtHome(Mutex::new(Some(Running { host, last: None })))), mark)
     }
 }
 
 /// The host, until the tunnel ends.
-struct AtHome(Mutex<Option<Host>>);
+struct AtHome(Mutex<Option<Running>>);
+
+struct Running {
+    host: Host,
+    /// What the tunnel enforces.
+    last: Option<(NetworkMap, u16)>,
+}
 
 impl Inside for AtHome {
     fn configure(&self, map: &NetworkMap, mtu: u16) -> Result<(), MapError> {
-        let applied = lock(&self.0).as_ref().map_or(Ok(()), |host| host.apply(map, mtu).map(drop));
-        applied.map_err(|error| MapError::Host { why: chain(&error) })
+        let mut running = lock(&self.0);
+        let Some(Running { host, last }) = running.as_mut() else { return Ok(()) };
+        *last = Some((map.clone(), mtu));
+        host.apply(map, mtu).map(drop).map_err(|error| MapError::Host { why: chain(&error) })
     }
 
     fn rerouted(&self, _: Cidr) {}
+
+    fn network_changed(&self) {
+        let running = lock(&self.0);
+        let Some(Running { host, last: Some((map, mtu)) }) = running.as_ref() else { return };
+        if let Err(error) = host.apply(map, *mtu) {
+            warn!(error = chain(&error), "the host does not follow the network below it");
+        }
+    }
 
     fn ended(&self) {
         lock(&self.0).take();

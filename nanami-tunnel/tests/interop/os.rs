@@ -145,6 +145,12 @@ fn tunnels_at_home_carry_streams_and_leave_nothing() {
         let missing: Vec<_> = before[0].lines().filter(|line| !now.lines().any(|now| now == *line)).collect();
         assert_eq!(missing, Vec::<&str>::new());
         assert_ne!(before[0], now);
+        // Whoever comes to sit in the range reaches it directly, until they leave (PLANNING.md, case 19).
+        for (moves, device) in [("add", "dev cable-a"), ("del", "dev nanami0")] {
+            on("a", || sh(&format!("ip address {moves} 10.78.7.1/16 dev cable-a")));
+            on("a", || a.tunnel.network_changed());
+            assert!(on("a", || sh("ip route get 10.78.7.9")).contains(device), "{moves}");
+        }
         a.stop();
         unchanged("a", &before[0], "after stop");
         drop(b);

@@ -142,6 +142,10 @@ impl NodeOptions {
 
 impl Inside {
     /// The interface to start the tunnel with, with the sockets behind it, if there are any; and what the host is attached to.
+    #[cfg_attr(
+        not(all(feature = "os", target_os = "linux")),
+        expect(unused_variables, reason = "only an interface of the host asks where control is")
+    )]
     async fn open(
         self,
         agent: &Agent,
