@@ -196,7 +196,7 @@ fn a_gateway_forwards_to_a_server_that_knows_nothing_of_it() {
         // What is not clamped does not come through.
         on("a", || {
             sh("nft 'add chain inet elsewhere in { type filter hook input priority 0; }'
-                nft 'add rule inet elsewhere in tcp flags & syn == syn tcp option maxseg size > 1380 drop'")
+                nft 'add rule inet elsewhere in iifname nanami0 tcp flags & syn == syn tcp option maxseg size > 1380 drop'")
         });
         let before = everything("b");
         let (map, options) = gateway("10.60.0.0/16");
@@ -207,6 +207,7 @@ fn a_gateway_forwards_to_a_server_that_knows_nothing_of_it() {
         assert_eq!(seen_by_c(80).unwrap_err().kind(), io::ErrorKind::HostUnreachable, "no policy allows it");
         // Nothing else is forwarded: a host that was no router has not become one.
         on("a", || sh("ip route add 10.60.0.0/24 via 10.77.0.2"));
+        on("c", || sh("ip route add 10.77.0.0/24 via 10.60.0.1"));
         assert_eq!(seen_by_c(443).unwrap_err().kind(), io::ErrorKind::TimedOut, "past the tunnel");
         on("a", || sh("ip route del 10.60.0.0/24"));
 
@@ -380,6 +381,16 @@ fn whatever_stands_in_the_way_is_one_line_and_nothing_is_left() {
             &["`sysctl net.ipv4.ip_forward=1`: the kernel's setting may not be changed from here", "Read-only"],
         );
         on("b", || sh("umount /proc/sys"));
+        // The same for an interface that goes on: it is as it was before that map.
+        let b = AtHome::start("b", 2, &self::map(2), options.clone()).unwrap();
+        let before = everything("b");
+        on("b", || sh("mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys"));
+        let refused = b.apply(&newer(map.clone())).unwrap_err();
+        assert!(matches!(refused, MapError::Host { .. }), "{refused}");
+        on("b", || sh("umount /proc/sys"));
+        unchanged("b", &before, "a map that is refused");
+        b.apply(&newer(map.clone())).expect("the same map again, when nothing is in its way");
+        drop(b);
         let before = everything("b");
         let mut process = gateway_in_a_process(NAME, "tries", Some("/nowhere"));
         let said = first_word(&mut process);
