@@ -6,13 +6,12 @@ use std::time::Instant;
 use tracing::debug;
 
 use super::Running;
-use super::udp::{Receiver, Sockets};
+use super::udp::Sockets;
 use super::wait::readable;
 use crate::engine::{Datagrams, Inbound, Packets, lock};
 
 /// Opens what arrives, until the device stops.
 pub(super) fn run(running: &Running, mut inbound: Inbound) {
-    let mut receiver = Receiver::new();
     let (mut arrived, mut packets, mut answers) = (Datagrams::new(), Packets::new(), Datagrams::new());
     loop {
         let sockets = running.sockets.load_full();
@@ -27,7 +26,7 @@ pub(super) fn run(running: &Running, mut inbound: Inbound) {
             Err(error) => return debug!(%error, "waiting for datagrams"),
         }
         let Some(sockets) = sockets else { continue };
-        if !sockets.receive(&mut receiver, &mut arrived) {
+        if !sockets.receive(&mut arrived) {
             continue;
         }
         inbound.open(Instant::now(), &arrived, &mut packets, &mut answers);

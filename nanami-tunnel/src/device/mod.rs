@@ -27,6 +27,7 @@ mod monitor;
 pub(crate) mod namespace;
 mod offloads;
 mod outward;
+mod split;
 #[cfg(feature = "uapi")]
 mod stats;
 mod tun;

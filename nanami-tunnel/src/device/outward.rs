@@ -11,7 +11,7 @@ use crate::engine::{Datagrams, Outbound, Packets};
 
 /// Seals what this host sends, until the interface is gone or the device stops.
 pub(super) fn run(running: &Running, mut outbound: Outbound) {
-    let mut reader = running.tun.reader();
+    let mut buffer = running.tun.buffer();
     let (mut packets, mut refusals, mut datagrams) = (Packets::new(), Packets::new(), Datagrams::new());
     loop {
         match readable([running.tun.as_fd(), running.stop.as_fd()], None) {
@@ -20,9 +20,8 @@ pub(super) fn run(running: &Running, mut outbound: Outbound) {
             Ok(_) => continue,
             Err(error) => return debug!(%error, "waiting for the interface"),
         }
-        let mtu = outbound.mtu();
         while packets.len() < BATCH {
-            match running.tun.read(&mut reader, mtu, &mut packets) {
+            match running.tun.read(&mut buffer, &mut packets) {
                 Ok(true) => {}
                 Ok(false) => break,
                 // An interface that is down says so with EIO; there is nothing to read then.

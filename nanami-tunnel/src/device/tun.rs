@@ -8,12 +8,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Mutex;
 
 use nix::libc;
-use tracing::warn;
-use tun_rs::{DeviceBuilder, IDEAL_BATCH_SIZE, SyncDevice, VIRTIO_NET_HDR_LEN};
+use rustix::io::Errno;
+use tracing::{debug, warn};
+use tun_rs::{DeviceBuilder, SyncDevice, VIRTIO_NET_HDR_LEN};
 
 use super::error::DeviceError;
 use super::join::{Joiner, Joins, Trust};
 use super::offloads::{Offload, Offloads};
+use super::split::split;
 use crate::engine::{Packets, lock};
 use crate::interface_name::is_interface_name;
 
@@ -23,13 +25,6 @@ pub(crate) struct Tun {
     offloads: Offloads,
     joiner: Mutex<Joiner>,
     trust: Trust,
-}
-
-/// What reading needs: one for the thread that reads.
-pub(super) struct Reader {
-    superpacket: Vec<u8>,
-    segments: Vec<Vec<u8>>,
-    sizes: Vec<usize>,
 }
 
 impl Tun {
@@ -84,29 +79,25 @@ impl Tun {
         self.device.is_running()
     }
 
-    pub(super) fn reader(&self) -> Reader {
-        let (superpacket, segments) =
-            if self.offloads.has(Offload::Tun) { (SUPERPACKET, IDEAL_BATCH_SIZE) } else { (0, 1) };
-        Reader { superpacket: vec![0; superpacket], segments: vec![Vec::new(); segments], sizes: vec![0; segments] }
+    /// Memory for what the kernel hands over.
+    pub(super) fn buffer(&self) -> Vec<u8> {
+        vec![0; FRAME]
     }
 
     /// Adds what the kernel hands over in one call. `false` if there is nothing now.
-    pub(super) fn read(&self, reader: &mut Reader, mtu: u16, packets: &mut Packets) -> io::Result<bool> {
-        let room = usize::from(mtu).max(LEAST_ROOM);
-        if reader.segments[0].len() < room {
-            reader.segments.iter_mut().for_each(|segment| segment.resize(room, 0));
+    pub(super) fn read(&self, buffer: &mut [u8], packets: &mut Packets) -> io::Result<bool> {
+        let length = match rustix::io::read(&self.device, &mut *buffer) {
+            Ok(length) => length,
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        let read = &buffer[..length];
+        if !self.offloads.has(Offload::Tun) {
+            packets.push(read);
+        } else if !split(read, packets) {
+            debug!(length, "what the interface handed over is no frame that we understand");
         }
-        let read = self.device.recv_multiple(&mut reader.superpacket, &mut reader.segments, &mut reader.sizes, 0);
-        match read {
-            Ok(count) => {
-                for (segment, size) in reader.segments.iter().zip(&reader.sizes).take(count) {
-                    packets.push(&segment[..*size]);
-                }
-                Ok(true)
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(error),
-        }
+        Ok(true)
     }
 
     /// Hands packets to this host. Returns how many it did not take; an interface that is down takes none.
@@ -139,6 +130,4 @@ impl AsFd for Tun {
 /// Packets that may wait in the kernel. TUNNEL.md, "How to get there" 7: above 500.
 const QUEUE: u32 = 1000;
 /// Bytes of the longest thing that the kernel hands over: its header and an IP packet.
-const SUPERPACKET: usize = VIRTIO_NET_HDR_LEN + 65_535;
-/// Bytes of a segment's buffer at least, so that an MTU that was just raised loses no packet.
-const LEAST_ROOM: usize = 2048;
+const FRAME: usize = VIRTIO_NET_HDR_LEN + 65_535;

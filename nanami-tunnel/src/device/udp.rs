@@ -39,11 +39,6 @@ struct Udp {
     distrust: AtomicU32,
 }
 
-/// Buffers for datagrams that arrive.
-pub(super) struct Receiver {
-    buffers: Vec<Vec<u8>>,
-}
-
 impl Sockets {
     /// Listens on a port, or on any that is free in both families if it is 0; `mark` is the firewall mark, 0 for none.
     pub(super) fn bind(port: u16, mark: u32, offloads: Offloads) -> io::Result<Self> {
@@ -82,8 +77,8 @@ impl Sockets {
     }
 
     /// Adds what has arrived, as much as fits into the buffers once for each family. `false` if nothing had.
-    pub(super) fn receive(&self, receiver: &mut Receiver, datagrams: &mut Datagrams) -> bool {
-        let received: usize = self.each().map(|udp| udp.receive(receiver, datagrams)).sum();
+    pub(super) fn receive(&self, datagrams: &mut Datagrams) -> bool {
+        let received: usize = self.each().map(|udp| udp.receive(datagrams)).sum();
         received > 0
     }
 
@@ -127,27 +122,30 @@ impl Udp {
         Ok(self.socket.local_addr()?.port())
     }
 
-    fn receive(&self, receiver: &mut Receiver, datagrams: &mut Datagrams) -> usize {
+    fn receive(&self, datagrams: &mut Datagrams) -> usize {
         let mut metas = [RecvMeta::default(); BUFFERS];
         let received = {
-            let mut buffers = receiver.buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer));
+            let mut buffers = datagrams.room(BUFFERS * LONGEST).chunks_exact_mut(LONGEST).map(IoSliceMut::new);
             let mut slices: [IoSliceMut<'_>; BUFFERS] =
                 std::array::from_fn(|_| buffers.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
             self.state.load().recv(UdpSockRef::from(&self.socket), &mut slices, &mut metas)
         };
         let Ok(count) = received else { return 0 };
-        for (buffer, meta) in receiver.buffers.iter().zip(&metas).take(count) {
+        let mut taken = 0;
+        for (start, meta) in (0..).step_by(LONGEST).zip(&metas).take(count) {
             let outer = Outer::new(unmapped(meta.addr))
                 .with_local(meta.dst_ip)
                 .with_ecn(meta.ecn.map_or(Ecn::NotCapable, |ecn| Ecn::from_bits(ecn as u8)));
-            let bytes = &buffer[..meta.len];
-            if bytes.is_empty() {
-                datagrams.push_with_outer(outer, bytes);
+            let (end, stride) = (start + meta.len, meta.stride.max(1));
+            if meta.len == 0 {
+                datagrams.keep(outer, start..end);
             }
-            for contents in bytes.chunks(meta.stride.max(1)) {
-                datagrams.push_with_outer(outer, contents);
+            for at in (start..end).step_by(stride) {
+                datagrams.keep(outer, at..end.min(at + stride));
             }
+            taken = end;
         }
+        datagrams.take(taken);
         count
     }
 
@@ -236,12 +234,6 @@ impl Udp {
     }
 }
 
-impl Receiver {
-    pub(super) fn new() -> Self {
-        Self { buffers: vec![vec![0; LONGEST]; BUFFERS] }
-    }
-}
-
 /// The same from whatever address the operating system picks.
 fn anywhere(outer: Outer) -> Outer {
     outer.with_local(None)
@@ -316,11 +308,11 @@ mod tests {
 
     /// What arrives, so many datagrams at least.
     fn received(by: &Sockets, count: usize) -> Vec<(Outer, Vec<u8>)> {
-        let (mut receiver, mut arrived) = (Receiver::new(), Datagrams::new());
+        let mut arrived = Datagrams::new();
         while arrived.len() < count {
             let ready = readable(by.fds(), Some(Duration::from_secs(20))).unwrap();
             assert!(ready.contains(&true), "{} of {count} arrived", arrived.len());
-            by.receive(&mut receiver, &mut arrived);
+            by.receive(&mut arrived);
         }
         arrived.drain().map(|datagram| (datagram.outer(), datagram.contents().to_vec())).collect()
     }

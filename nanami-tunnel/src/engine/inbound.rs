@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use nanami_model::PolicyId;
 
-use super::batch::{Datagram, Datagrams, Packets};
+use super::batch::{Datagram, Datagrams, Packets, Plain};
 use super::event::Event;
 use super::flows::Known;
 use super::icmp::{self, Unreachable, checksum, unreachable};
@@ -25,8 +25,6 @@ use super::usage::Passed;
 /// The packet half that opens.
 pub struct Inbound {
     shared: Arc<Shared>,
-    /// As long as any datagram: TUNNEL.md fact 1.
-    buffer: Vec<u8>,
 }
 
 /// What becomes of an authenticated packet.
@@ -41,7 +39,7 @@ enum Verdict {
 
 impl Inbound {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, buffer: vec![0; LONGEST + 1] }
+        Self { shared }
     }
 
     /// Opens each datagram. Packets that pass are added to `packets`; handshakes, cookies, refusals, answers to probes and
@@ -68,7 +66,9 @@ impl Inbound {
         state.catch_up(now, shared, peer.key, answers);
         let established = state.noise.established();
         let asked = state.noise.initiated().filter(|_| state.endpoint.attempts() <= 1);
-        let opened = state.noise.open(now, &shared.identity.load(), kind, datagram.contents(), &mut self.buffer);
+        // As long as any datagram (TUNNEL.md fact 1), and where the packet stays if it passes.
+        let buffer = packets.room(LONGEST + 1);
+        let opened = state.noise.open(now, &shared.identity.load(), kind, datagram.contents(), buffer);
         let opened = match opened {
             Ok(opened) => opened,
             Err(dropped) => return count_dropped(shared, dropped),
@@ -107,7 +107,10 @@ impl Inbound {
         let Some(packet) = Inner::parse(packet) else { return shared.tally.malformed.count() };
         state.rx_bytes += packet.bytes.len() as u64;
         match verdict(now, shared, snapshot, slot, &mut state, &packet, answers) {
-            Verdict::Deliver => packets.push(packet.bytes),
+            Verdict::Deliver => {
+                let length = packet.bytes.len();
+                packets.commit(length);
+            }
             Verdict::Forward(to) => {
                 drop(state);
                 forward(now, shared, snapshot, &packet, to, answers);
@@ -313,7 +316,7 @@ fn refuse(
 fn forward(now: Instant, shared: &Shared, snapshot: &Snapshot, packet: &Inner<'_>, to: Slot, answers: &mut Datagrams) {
     let Some(onward) = one_hop_further(packet) else { return shared.tally.malformed.count() };
     let peer = &snapshot.peers[to];
-    peer.lock(now).send(now, shared, peer.key, &onward, answers);
+    peer.lock(now).send(now, shared, peer.key, Plain::alone(&onward), answers);
 }
 
 /// The packet with its hop limit lowered; `None` when that was the last hop.

@@ -20,6 +20,8 @@ use boringtun::noise::{Packet, Tunn, TunnResult};
 use boringtun::x25519;
 use nanami_model::{PresharedKey, PrivateKey, PublicKey};
 
+use super::batch::{PADDING, Plain};
+
 mod gate;
 mod kind;
 
@@ -162,21 +164,28 @@ impl Noise {
 
     /// Seals one inner packet, or a keepalive if it is empty, into `buffer`, which holds at least [`sealed_room`] bytes.
     /// Returns the length; `None` without a keypair.
-    pub(crate) fn seal(&mut self, packet: &[u8], mtu: u16, pad: &mut Vec<u8>, buffer: &mut [u8]) -> Option<usize> {
+    pub(crate) fn seal(&mut self, packet: Plain<'_>, mtu: u16, pad: &mut Vec<u8>, buffer: &mut [u8]) -> Option<usize> {
         let ready = self.is_ready();
         let (Keypair::Confirmed { sealed, .. }, Some(tunn)) = (&mut self.keypair, &mut self.tunn) else { return None };
         if !ready {
             return None;
         }
         *sealed += 1;
-        pad.clear();
-        pad.extend_from_slice(packet);
-        pad.resize(padded(packet.len(), mtu), 0);
+        let length = padded(packet.packet().len(), mtu);
         // Fact 1: `encapsulate` panics when the buffer is shorter than source + 32; `sealed_room` is what callers give.
-        if buffer.len() < pad.len() + DATA_OVERHEAD {
+        if buffer.len() < length + DATA_OVERHEAD {
             return None;
         }
-        match tunn.encapsulate(pad, buffer) {
+        let source = match packet.padded(length) {
+            Some(source) => source,
+            None => {
+                pad.clear();
+                pad.extend_from_slice(packet.packet());
+                pad.resize(length, 0);
+                pad
+            }
+        };
+        match tunn.encapsulate(source, buffer) {
             TunnResult::WriteToNetwork(datagram) => Some(datagram.len()),
             _ => None,
         }
@@ -387,7 +396,7 @@ impl From<WireGuardError> for Dropped {
 
 /// Fact 10: WireGuard pads to 16 bytes (whitepaper section 5.4.6), but never beyond the MTU.
 fn padded(length: usize, mtu: u16) -> usize {
-    length.next_multiple_of(16).min(usize::from(mtu).max(length))
+    length.next_multiple_of(PADDING).min(usize::from(mtu).max(length))
 }
 
 /// Fact 11: the ephemeral key of a handshake message is compared with the low-order points, because from outside
@@ -404,7 +413,7 @@ pub(super) fn has_low_order_ephemeral(kind: Kind, datagram: &[u8]) -> bool {
 
 /// Bytes that sealing a packet of `length` bytes may take.
 pub(crate) fn sealed_room(length: usize) -> usize {
-    length.next_multiple_of(16) + DATA_OVERHEAD
+    length.next_multiple_of(PADDING) + DATA_OVERHEAD
 }
 
 /// Bytes of each message: WireGuard whitepaper section 5.4.
@@ -444,7 +453,7 @@ mod tests {
         assert!(noise.is_ready());
         noise.keypair = Keypair::Confirmed { index: 0, sealed: REKEY_AFTER_MESSAGES, is_initiator: false };
         assert!(!noise.is_ready());
-        assert_eq!(noise.seal(&[0x45; 20], 1420, &mut Vec::new(), &mut buffer), None);
+        assert_eq!(noise.seal(Plain::alone(&[0x45; 20]), 1420, &mut Vec::new(), &mut buffer), None);
         assert!(noise.initiate(now, &identity, true, &mut buffer).is_some(), "it asks for another one");
         const { assert!(REKEY_AFTER_MESSAGES < REJECT_AFTER_MESSAGES) };
     }

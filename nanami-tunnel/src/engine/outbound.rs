@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::batch::{Datagrams, Packets};
+use super::batch::{Datagrams, Packets, Plain};
 use super::bucket::{Bucket, Rate};
 use super::flows::{Admitted, Way};
 use super::icmp::{Unreachable, unreachable};
@@ -38,13 +38,15 @@ impl Outbound {
     /// starts. For a packet that goes nowhere an ICMP error for its sender is added to `refusals`, unless there are too many.
     pub fn seal(&mut self, now: Instant, packets: &Packets, datagrams: &mut Datagrams, refusals: &mut Packets) {
         let snapshot = self.shared.snapshot.load();
-        for bytes in packets.iter() {
-            let Some(packet) = Inner::parse(bytes) else {
+        for plain in packets.plain() {
+            let Some(packet) = Inner::parse(plain.packet()) else {
                 self.shared.tally.malformed.count();
                 continue;
             };
             match self.route(now, &snapshot, &packet) {
-                Route::To(slot, admitted) => self.send(now, &snapshot, &packet, slot, admitted, datagrams),
+                Route::To(slot, admitted) => {
+                    self.send(now, &snapshot, (&packet, plain), (slot, admitted), datagrams);
+                }
                 // How long a packet may be is said as often as it is asked: a sender that is not told loses all of them.
                 Route::Refused(why) if !matches!(why, Unreachable::TooBig { .. }) && !self.refusals.take(now) => {
                     self.shared.tally.refusals_withheld.count();
@@ -120,9 +122,8 @@ impl Outbound {
         &self,
         now: Instant,
         snapshot: &Snapshot,
-        packet: &Inner<'_>,
-        slot: Slot,
-        admitted: Option<Admitted>,
+        (packet, plain): (&Inner<'_>, Plain<'_>),
+        (slot, admitted): (Slot, Option<Admitted>),
         datagrams: &mut Datagrams,
     ) {
         let peer = &snapshot.peers[slot];
@@ -135,7 +136,7 @@ impl Outbound {
         {
             self.shared.tally.usage_overflow.count();
         }
-        state.send(now, &self.shared, peer.key, packet.bytes, datagrams);
+        state.send(now, &self.shared, peer.key, plain.cut(packet.bytes.len()), datagrams);
     }
 }
 

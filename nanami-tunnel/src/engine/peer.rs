@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nanami_model::{PresharedKey, PublicKey};
 
-use super::batch::Datagrams;
+use super::batch::{Datagrams, Plain};
 use super::bucket::{Bucket, Rate};
 use super::endpoint::Endpoint;
 use super::event::Event;
@@ -200,23 +200,35 @@ impl PeerState {
     }
 
     /// Sends a packet now, or lets it wait and asks for a keypair.
-    pub(crate) fn send(&mut self, now: Instant, shared: &Shared, key: PublicKey, packet: &[u8], out: &mut Datagrams) {
+    pub(crate) fn send(
+        &mut self,
+        now: Instant,
+        shared: &Shared,
+        key: PublicKey,
+        packet: Plain<'_>,
+        out: &mut Datagrams,
+    ) {
         if self.gone {
             return;
         }
         self.catch_up(now, shared, key, out);
-        if !self.seal(now, shared, packet, out) {
-            self.queue.push(shared, packet);
+        if !self.seal_plain(now, shared, packet, out) {
+            self.queue.push(shared, packet.packet());
             self.initiate(now, shared, key, false, out);
         }
     }
 
     /// Seals a packet, or a keepalive if it is empty. `false` without a keypair.
     pub(crate) fn seal(&mut self, now: Instant, shared: &Shared, packet: &[u8], out: &mut Datagrams) -> bool {
+        self.seal_plain(now, shared, Plain::alone(packet), out)
+    }
+
+    fn seal_plain(&mut self, now: Instant, shared: &Shared, plain: Plain<'_>, out: &mut Datagrams) -> bool {
+        let packet = plain.packet();
         let Some(to) = self.endpoint.for_data().filter(|_| self.noise.is_ready()) else { return false };
         let (noise, pad, bytes) = (&mut self.noise, &mut self.pad, &mut self.datagram_bytes.sent);
         out.push_with(to.with_ecn(Ecn::of_packet(packet)), sealed_room(packet.len()), |buffer| {
-            let length = noise.seal(packet, shared.mtu(), pad, buffer).unwrap_or_default();
+            let length = noise.seal(plain, shared.mtu(), pad, buffer).unwrap_or_default();
             *bytes += length as u64;
             length
         });

@@ -35,6 +35,21 @@ fn a_way_that_is_too_narrow_for_many_at_once_gets_each_alone() {
 
 #[test]
 #[ignore = "needs root, wireguard-go, wg, ip and unshare"]
+fn many_small_segments_are_split_whole() {
+    run("offloads::many_small_segments_are_split_whole", || {
+        let (a, b) = pair((Make::Ours, Make::WireGuardGo));
+        // 64 KiB of so small segments are some 270 packets.
+        a.sh("ip link set wg-a mtu 300");
+        b.sh("ip link set wg-b mtu 300");
+        until("it is followed", || pings("a", overlay("b")[0]));
+        carry("a", "b", overlay("b")[0], 1_000_000);
+        let dropped = a.sh(&format!("{} --stats wg-a", env!("CARGO_BIN_EXE_nanami-wg")));
+        assert!(!dropped.contains("oversized"), "{dropped}");
+    });
+}
+
+#[test]
+#[ignore = "needs root, wireguard-go, wg, ip and unshare"]
 fn a_word_that_switches_nothing_off_is_named() {
     run("offloads::a_word_that_switches_nothing_off_is_named", || {
         for foreground in ["-f", ""] {

@@ -157,7 +157,7 @@ impl Rogue {
     /// Sends these bytes as an inner packet; returns what node 1 delivered.
     fn send(&mut self, world: &mut World, bytes: &[u8]) -> Option<Vec<u8>> {
         let mut buffer = vec![0; LONGEST];
-        let length = self.noise.seal(bytes, 0, &mut Vec::new(), &mut buffer).unwrap();
+        let length = self.noise.seal(batch::Plain::alone(bytes), 0, &mut Vec::new(), &mut buffer).unwrap();
         let (mut packets, mut answers) = (Packets::new(), Datagrams::new());
         let datagrams = Datagrams::from_iter([(at(0), &buffer[..length])]);
         world.nodes[1].inbound.open(world.now, &datagrams, &mut packets, &mut answers);
