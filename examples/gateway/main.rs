@@ -109,8 +109,7 @@ fn show(stays: bool) -> Result<()> {
     println!("laptop -> server tcp/22: {refused}: no policy allows it");
 
     if stays {
-        println!("\nrunning; Ctrl-C ends it");
-        gateway.run(until_told())??;
+        gateway.run(until_told("\nrunning; Ctrl-C ends it"))??;
     }
     laptop.run(alice.stop())?;
     gateway.run(office.stop())?;
@@ -145,11 +144,13 @@ async fn join_string(live: &LiveWorkspace, peer: &str) -> Result<JoinString> {
     Ok(live.create_join_key(key).await?)
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-async fn until_told() -> Result<()> {
+/// Waits for Ctrl-C or SIGTERM; listens for both before it says so.
+async fn until_told(words: &str) -> Result<()> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
+    println!("{words}");
     tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = interrupted.recv() => {}
         _ = terminated.recv() => {}
     }
     Ok(())
