@@ -190,7 +190,7 @@ impl Intent {
 
     /// What peers prefer where nobody else says.
     pub fn preference(&self) -> RoutingPreference {
-        self.get(self.workspace()).map(Workspace::preference).unwrap_or_default()
+        self.tables.workspace().map(Workspace::preference).unwrap_or_default()
     }
 
     /// Which revision this is.
@@ -281,6 +281,11 @@ impl Intent {
             name: name.to_owned(),
             nearest: nearest_names(name, table.names()),
         })
+    }
+
+    /// The same for whoever expects that there may be none: no names that are like it are looked for.
+    pub fn find<I: Id>(&self, name: &str) -> Option<I> {
+        <I::Entity as crate::object::sealed::Stored>::table(&self.tables).id(name)
     }
 
     /// The object with this id.

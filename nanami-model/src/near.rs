@@ -19,13 +19,14 @@ pub(crate) fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> V
 /// Levenshtein's distance in bytes; two rows of the table are enough.
 fn distance(a: &str, b: &str) -> usize {
     let mut previous: Vec<usize> = (0..=b.len()).collect();
+    let mut row = vec![0; b.len() + 1];
     for (i, x) in a.bytes().enumerate() {
-        let mut row = vec![i + 1];
+        row[0] = i + 1;
         for (j, y) in b.bytes().enumerate() {
             let change = previous[j] + usize::from(x != y);
-            row.push(change.min(previous[j + 1] + 1).min(row[j] + 1));
+            row[j + 1] = change.min(previous[j + 1] + 1).min(row[j] + 1);
         }
-        previous = row;
+        std::mem::swap(&mut previous, &mut row);
     }
     previous[b.len()]
 }

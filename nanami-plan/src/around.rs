@@ -3,7 +3,7 @@
 //! **Invariant**: of everybody about whom anything may be different, all that either state lets through, both ways; of others nothing.
 //! Peers on the same sides in both states are answered alike, so whoever asks for one of them leaves itself out.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use nanami_model::{PeerId, Slot};
 use crate::access::expand::{Scratch, Toward};
 use crate::access::signature::SignatureId;
 use crate::desired::Desired;
-use crate::lets::{Lets, lets};
+use crate::lets::{Lets, Split, differing, lets, split};
 use crate::touched::Touched;
 use crate::words::Words;
 
@@ -34,6 +34,32 @@ impl Around {
     }
 }
 
+/// What two states let through around a peer.
+#[derive(Debug, Default)]
+pub(crate) struct Between {
+    pub(crate) states: [Around; 2],
+    unlike: [OnceCell<Split<2>>; 2],
+}
+
+impl Between {
+    pub(crate) fn new(states: [Around; 2]) -> Self {
+        Self { states, unlike: Default::default() }
+    }
+
+    /// What was and what is let through one way.
+    pub(crate) fn toward(&self, toward: Toward) -> [&Lets; 2] {
+        self.states.each_ref().map(|state| state.toward(toward))
+    }
+
+    /// Those for whom that differs in anything, by what it was and is. It is found when it is first asked for.
+    pub(crate) fn unlike(&self, toward: Toward) -> &Split<2> {
+        self.unlike[usize::from(toward == Toward::There)].get_or_init(|| {
+            let [was, is] = self.toward(toward);
+            split([was, is], &differing(was, is))
+        })
+    }
+}
+
 /// The sides of a peer in both states, and its families.
 type Class = [(SignatureId, (bool, bool)); 2];
 
@@ -48,7 +74,7 @@ pub(crate) struct Surroundings<'a> {
 #[derive(Default)]
 struct Found {
     scratch: Scratch,
-    by_class: BTreeMap<Class, Rc<[Around; 2]>>,
+    by_class: BTreeMap<Class, Rc<Between>>,
     words: usize,
 }
 
@@ -68,7 +94,7 @@ impl<'a> Surroundings<'a> {
     }
 
     /// What is let through around a peer that has its slot in both states, and the same families.
-    pub(crate) fn of(&self, peer: Slot<PeerId>) -> Rc<[Around; 2]> {
+    pub(crate) fn of(&self, peer: Slot<PeerId>) -> Rc<Between> {
         let class = self.states.map(|state| state.access().class(peer));
         let found = &mut *self.found.borrow_mut();
         if let Some(known) = found.by_class.get(&class) {
@@ -76,8 +102,7 @@ impl<'a> Surroundings<'a> {
         }
         let [before, after] = self.states.map(Desired::access);
         // A tunnel is kept by what the other end may begin too, so both ways are looked at for all of them.
-        let mut among = before.unlike_among(after, peer, Toward::Here);
-        among.union(&before.unlike_among(after, peer, Toward::There));
+        let mut among = before.unlike_among(after, peer, &[Toward::Here, Toward::There]);
         among.union(&self.unlike);
         found.scratch.with_itself = true;
         let around = [before, after].map(|access| {
@@ -87,7 +112,7 @@ impl<'a> Surroundings<'a> {
         });
         let sets = around.iter().flat_map(|state| state.here.values().chain(state.there.values()));
         let held: usize = sets.map(|who| who.words().len()).sum();
-        let around = Rc::new(around);
+        let around = Rc::new(Between::new(around));
         if found.words + held <= KEPT {
             found.words += held;
             found.by_class.insert(class, around.clone());

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use nanami_model::{Activity, Intent, Label, Name, Object, ObjectId, Selector, Verdict};
+use nanami_model::{Activity, Difference, Intent, Label, Name, Object, ObjectId, Selector, Verdict};
 
 use crate::names::Names;
 
@@ -90,6 +90,12 @@ impl Edit {
 
 /// The edits that lead from one intent to another; without a former one, everything that is there but its owner.
 pub(crate) fn between(before: Option<&Intent>, after: &Intent) -> Vec<Edit> {
+    by(before.map(|before| (before, after.difference(before))).as_ref(), after)
+}
+
+/// The same where it is known which objects differ from the former one.
+pub(crate) fn by(before: Option<&(&Intent, Difference)>, after: &Intent) -> Vec<Edit> {
+    let (before, difference) = before.map(|(before, difference)| (*before, difference)).unzip();
     let names = Names::new(after, before);
     let owner = match after.owner() {
         nanami_model::Actor::User(id) if before.is_none() => Some(ObjectId::User(id)),
@@ -102,13 +108,12 @@ pub(crate) fn between(before: Option<&Intent>, after: &Intent) -> Vec<Edit> {
         Some(Edit { kind, label: of.intent.label(*id), name, of: of.clone() })
     };
     let mut edits: Vec<Edit> = Vec::new();
-    match before {
+    match difference {
         None => {
             let all = after.ids().filter(|id| is_listed(id) && Some(*id) != owner);
             edits.extend(all.filter_map(|id| edit(EditKind::Add, &id, &newer)));
         }
-        Some(before) => {
-            let difference = after.difference(before);
+        Some(difference) => {
             let listed = |ids: &[ObjectId]| ids.iter().filter(|id| is_listed(id)).copied().collect::<Vec<_>>();
             edits.extend(listed(difference.added()).iter().filter_map(|id| edit(EditKind::Add, id, &newer)));
             edits.extend(listed(difference.changed()).iter().filter_map(|id| edit(EditKind::Update, id, &newer)));

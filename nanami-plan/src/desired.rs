@@ -81,7 +81,11 @@ impl Desired {
         let access = access.advanced(next, &touched, work);
         let asked = touched.ways || self.carries_peers() || access.asks_for_gateways();
         let asked = asked || (touched.moved && ways.differ_by_client());
-        let ways = if asked { Arc::new(Ways::of(next, &access, selection)) } else { ways.clone() };
+        let ways = match (asked, touched.ways || ways.differ_by_client()) {
+            (false, _) => ways.clone(),
+            (true, true) => Arc::new(Ways::of(next, &access, selection)),
+            (true, false) => Arc::new(ways.with_same_routes(next, &access, selection)),
+        };
         let territories = if touched.ways { Arc::new(territories(next)) } else { known.clone() };
         let (intent, selection) = (next.clone(), selection.clone());
         let pairs = OnceLock::new();

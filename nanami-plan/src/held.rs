@@ -52,10 +52,18 @@ impl Held {
 
 impl From<&Words> for Held {
     fn from(set: &Words) -> Self {
-        match set.count() < 4 * set.words().len() {
-            true => Self::Slots(set.iter().map(|slot| slot.index() as u32).collect()),
-            false => Self::Words(set.clone()),
+        let count = set.count();
+        if count >= 4 * set.words().len() {
+            return Self::Words(set.clone());
         }
+        let mut slots = Vec::with_capacity(count);
+        for (index, mut word) in set.words() {
+            while word != 0 {
+                slots.push(index as u32 * 64 + word.trailing_zeros());
+                word &= word - 1;
+            }
+        }
+        Self::Slots(slots.into())
     }
 }
 

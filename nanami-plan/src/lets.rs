@@ -27,7 +27,7 @@ pub(crate) fn lets(
     scratch: &mut Scratch,
 ) -> Lets {
     let mut found: Vec<(&Arc<Rule>, Services, Words)> = Vec::new();
-    let room = among.map_or(ROOM, |among| among.words().len().min(ROOM));
+    let room = among.map_or(ROOM, |among| among.words().len().min(ROOM_AMONG));
     let with = |index: usize, word: u64, rule, services: &Services| {
         // Words of one rule come one after the other.
         let mut known = found.iter().rev().take_while(|(last, ..)| Arc::ptr_eq(last, rule));
@@ -54,12 +54,16 @@ pub(crate) fn lets(
     lets
 }
 
-/// chosen: words for which a set has room at first; one of a group in a workspace where groups stand together has fewer.
+/// chosen: words for which a set has room at first among everybody; one of a group in a workspace where groups stand together has
+/// fewer.
 const ROOM: usize = 8;
+
+/// The same among some, for which there are no more words than theirs: growing a set costs more than the room.
+const ROOM_AMONG: usize = 64;
 
 /// Whom these let through by which services, whichever policies say so; the parts may have peers in common, but nobody is in one whose
 /// services are all among those of another one of theirs.
-pub(crate) fn by_services(lets: &Lets) -> Vec<(&Services, Words)> {
+fn by_services(lets: &Lets) -> Vec<(&Services, Words)> {
     let mut alike: BTreeMap<&Services, Vec<&Words>> = BTreeMap::new();
     lets.iter().for_each(|((_, services), who)| alike.entry(services).or_default().push(who));
     let mut parts: Vec<_> = alike.into_iter().map(|(services, sets)| (services, Words::all_of(sets))).collect();
@@ -71,15 +75,6 @@ pub(crate) fn by_services(lets: &Lets) -> Vec<(&Services, Words)> {
     }
     parts.retain(|(_, who)| !who.is_empty());
     parts
-}
-
-/// Those of whom the two say different services.
-pub(crate) fn differing_services(was: &[(&Services, Words)], is: &[(&Services, Words)]) -> Words {
-    let none = Words::default();
-    let of = |sets: &'_ [(&Services, Words)], services: &Services| sets.iter().position(|(own, _)| *own == services);
-    let unlike = was.iter().map(|(services, who)| (who, of(is, services).map_or(&none, |at| &is[at].1)));
-    let new = is.iter().filter(|(services, _)| of(was, services).is_none()).map(|(_, who)| (who, &none));
-    apart(&unlike.chain(new).filter(|(a, b)| a != b).collect::<Vec<_>>())
 }
 
 /// Those who are in just one set of a pair, whichever pair.
@@ -125,6 +120,33 @@ pub(crate) fn parts(sets: &[&Words], among: &Words, mut with: impl FnMut(&dyn Fn
     }
 }
 
+/// Peers in parts, each with all that is let through for them in each state.
+pub(crate) type Split<const STATES: usize> = Vec<(Words, [Option<Services>; STATES])>;
+
+/// These peers in parts by what each of the states lets through for them.
+pub(crate) fn split<const STATES: usize>(states: [&Lets; STATES], among: &Words) -> Split<STATES> {
+    if among.is_empty() {
+        return Vec::new();
+    }
+    // Which services are let through decides, and is asked first: there are few of them, and many policies.
+    let given = states.map(by_services);
+    let keyed: Vec<(usize, &Services, &Words)> = given
+        .iter()
+        .enumerate()
+        .flat_map(|(n, sets)| sets.iter().map(move |(services, who)| (n, *services, who)))
+        .collect();
+    let sets: Vec<&Words> = keyed.iter().map(|(.., who)| *who).collect();
+    let mut alike: BTreeMap<[Option<Services>; STATES], Words> = BTreeMap::new();
+    parts(&sets, among, |is_in, part| {
+        let had = std::array::from_fn(|state| {
+            let own = keyed.iter().enumerate().filter(|(n, (of, ..))| *of == state && is_in(*n));
+            all(own.map(|(_, (_, services, _))| *services))
+        });
+        alike.entry(had).or_default().union(part);
+    });
+    alike.into_iter().map(|(services, peers)| (peers, services)).collect()
+}
+
 /// What is done about each of some others: in which stage, because of which policy, what.
 pub(crate) type Change = (Stage, PolicyId, Deed);
 
@@ -144,39 +166,56 @@ impl Rewrite<'_> {
         among: &Words,
         deed: impl Fn(Stage, Option<Services>) -> Deed,
     ) -> impl Iterator<Item = (Change, Words)> {
-        let states = [self.was, self.is, self.before, self.after];
-        // Where nothing goes another way, what is let through is all that is allowed.
-        let whole = std::ptr::eq(self.was, self.before) && std::ptr::eq(self.is, self.after);
-        let mut alike: BTreeMap<Change, Words> = BTreeMap::new();
         let mut among = among.clone();
         if !among.is_empty() {
             among.intersect(&differing(self.was, self.is));
         }
-        // Which services are let through decides what is done, and is asked first: there are few of them, and many policies.
-        let given = states.map(|lets| if among.is_empty() { Vec::new() } else { by_services(lets) });
-        let states = given.iter().enumerate().take(if whole { 2 } else { 4 });
-        let keyed: Vec<(usize, &Services, &Words)> =
-            states.flat_map(|(n, sets)| sets.iter().map(move |(services, who)| (n, *services, who))).collect();
-        let sets: Vec<&Words> = keyed.iter().map(|(.., who)| *who).collect();
-        parts(&sets, &among, |is_in, part| {
-            let union = |state: usize| {
-                let own = keyed.iter().enumerate().filter(|(n, (of, ..))| *of == state && is_in(*n));
-                all(own.map(|(_, (_, services, _))| *services))
-            };
-            let [was, is] = [0, 1].map(union);
-            let [before, after] = if whole { [was.clone(), is.clone()] } else { [2, 3].map(union) };
-            for (stage, services, said, by) in rewritten([was, is, before, after]) {
-                let rules = if by == 0 { self.was } else { self.is };
-                for (policy, who) in firsts(rules, &services, part) {
-                    let change = (stage, policy, deed(stage, said.then(|| services.clone())));
-                    match alike.entry(change) {
-                        Entry::Vacant(new) => _ = new.insert(who),
-                        Entry::Occupied(mut known) => known.get_mut().union(&who),
-                    }
+        // Where nothing goes another way, what is let through is all that is allowed.
+        let whole = std::ptr::eq(self.was, self.before) && std::ptr::eq(self.is, self.after);
+        let mut changes = BTreeMap::new();
+        if whole {
+            for (part, [was, is]) in split([self.was, self.is], &among) {
+                self.add([was.as_ref(), is.as_ref(), was.as_ref(), is.as_ref()], &part, &deed, &mut changes);
+            }
+        } else {
+            for (part, states) in split([self.was, self.is, self.before, self.after], &among) {
+                self.add(states.each_ref().map(Option::as_ref), &part, &deed, &mut changes);
+            }
+        }
+        changes.into_iter()
+    }
+
+    /// The same where nothing goes another way, and it is known in which parts the others are.
+    pub(crate) fn of_parts<'a>(
+        &self,
+        parts: impl Iterator<Item = (Words, &'a [Option<Services>; 2])>,
+        deed: impl Fn(Stage, Option<Services>) -> Deed,
+    ) -> impl Iterator<Item = (Change, Words)> {
+        let mut changes = BTreeMap::new();
+        for (part, [was, is]) in parts {
+            self.add([was.as_ref(), is.as_ref(), was.as_ref(), is.as_ref()], &part, &deed, &mut changes);
+        }
+        changes.into_iter()
+    }
+
+    /// Adds what changes for those for whom these services were and are let through, and were and are allowed at all.
+    fn add(
+        &self,
+        states: [Option<&Services>; 4],
+        part: &Words,
+        deed: &impl Fn(Stage, Option<Services>) -> Deed,
+        changes: &mut BTreeMap<Change, Words>,
+    ) {
+        for (stage, services, said, by) in rewritten(states) {
+            let rules = if by == 0 { self.was } else { self.is };
+            for (policy, who) in firsts(rules, &services, part) {
+                let change = (stage, policy, deed(stage, said.then(|| services.clone())));
+                match changes.entry(change) {
+                    Entry::Vacant(new) => _ = new.insert(who),
+                    Entry::Occupied(mut known) => known.get_mut().union(&who),
                 }
             }
-        });
-        alike.into_iter()
+        }
     }
 }
 
@@ -213,16 +252,17 @@ pub(crate) fn differing(was: &Lets, is: &Lets) -> Words {
 
 /// What changes on a pair, as `rules` says it of a single one: in which stage, which services, whether they are named, and whether
 /// the policy to name is one of those that were (0) or of those that are (1).
-fn rewritten([was, is, before, after]: [Option<Services>; 4]) -> Vec<(Stage, Services, bool, usize)> {
-    let (gone, come) = (minus(was.as_ref(), is.as_ref()), minus(is.as_ref(), was.as_ref()));
+fn rewritten([was, is, before, after]: [Option<&Services>; 4]) -> Vec<(Stage, Services, bool, usize)> {
+    let same = was == is;
+    let (gone, come) = if same { (None, None) } else { (minus(was, is), minus(is, was)) };
     if gone.is_none() && come.is_none() {
-        return is.into_iter().map(|services| (Stage::Prepare, services, false, 1)).collect();
+        return is.into_iter().map(|services| (Stage::Prepare, services.clone(), false, 1)).collect();
     }
     let parts = [
-        (Stage::Tighten, minus(gone.as_ref(), after.as_ref()), 0),
-        (Stage::Retire, both(gone.as_ref(), after.as_ref()), 0),
-        (Stage::Prepare, both(come.as_ref(), before.as_ref()), 1),
-        (Stage::Open, minus(come.as_ref(), before.as_ref()), 1),
+        (Stage::Tighten, minus(gone.as_ref(), after), 0),
+        (Stage::Retire, both(gone.as_ref(), after), 0),
+        (Stage::Prepare, both(come.as_ref(), before), 1),
+        (Stage::Open, minus(come.as_ref(), before), 1),
     ];
     parts.into_iter().filter_map(|(stage, services, by)| Some((stage, services?, true, by))).collect()
 }

@@ -232,6 +232,22 @@ impl Ways {
     pub(crate) fn of(intent: &Intent, access: &Access, selection: &Selection) -> Self {
         let demands = Demands::of(intent);
         let routes = RouteWays::all(intent, selection, &demands);
+        Self::with_routes(routes, &demands, intent, access, selection)
+    }
+
+    /// The ways in a revision in which nothing touched those to routes, if everybody goes the same way to each: then no route is
+    /// reached by two gateways that follow each other, which depends on what is carried between these.
+    pub(crate) fn with_same_routes(&self, intent: &Intent, access: &Access, selection: &Selection) -> Self {
+        Self::with_routes(self.routes.clone(), &Demands::of(intent), intent, access, selection)
+    }
+
+    fn with_routes(
+        routes: BTreeMap<RouteId, RouteWays>,
+        demands: &Demands,
+        intent: &Intent,
+        access: &Access,
+        selection: &Selection,
+    ) -> Self {
         let demanding = !demands.ingress.is_empty() || !demands.limited.is_empty();
         let (carried, back, direct) = (BTreeMap::new(), BTreeMap::new(), Way::default());
         let mut ways = Self { intent: intent.clone(), routes, carried, back, direct, demanding };
@@ -239,8 +255,8 @@ impl Ways {
         for (pair, listed) in &lists {
             ways.carried.insert(*pair, Way::by(selection.rank(intent, listed)));
         }
-        ways.let_in(intent, access, selection, &demands, &lists);
-        ways.limit(intent, access, &demands, &lists);
+        ways.let_in(intent, access, selection, demands, &lists);
+        ways.limit(intent, access, demands, &lists);
         let served = ways.served(intent, access);
         ways.carried.retain(|pair, _| !served.contains(pair));
         ways.part();

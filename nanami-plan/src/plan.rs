@@ -64,7 +64,9 @@ impl fmt::Display for PlanId {
 
 /// Plans the change from a base to a state.
 pub fn plan(base: &Base, desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
-    let touched = base.intent().and_then(|before| Touched::between(before, desired.intent(), &mut 0));
+    let differs = base.intent().map(|before| (before, desired.intent().difference(before)));
+    let touched =
+        differs.as_ref().and_then(|(before, difference)| Touched::by(difference, before, desired.intent(), &mut 0));
     let touched = touched.as_ref();
     let before = base.desired.as_ref();
     let surroundings = before.zip(touched).map(|(before, touched)| Surroundings::new(before, desired, touched));
@@ -73,7 +75,7 @@ pub fn plan(base: &Base, desired: &Desired, observed: &Observed, now: Timestamp)
     let names = Names::new(desired.intent(), base.intent());
     let rebound = guarantee::rebound(base, desired, touched);
     Plan {
-        edits: changes::between(base.intent(), desired.intent()),
+        edits: changes::by(differs.as_ref(), desired.intent()),
         steps: Arc::new(Steps::between(base, desired, touched.zip(surroundings), &names)),
         guarantees: guarantee::guarantees(&rebound, &effect),
         external: guarantee::preconditions(desired, &effect),

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use nanami_model::{GroupId, Intent, Mode, NetworkId, ObjectId, PeerId, PolicyId, RoutingMode, Slot, SlotSet, UserId};
+use nanami_model::{
+    Difference, GroupId, Intent, Mode, NetworkId, ObjectId, PeerId, PolicyId, RoutingMode, Slot, SlotSet, UserId,
+};
 
 use crate::access::side::Closures;
 
@@ -32,7 +34,11 @@ impl Touched {
     /// What differs between two revisions; `None` if they do not descend from each other, so that their slots mean different
     /// things.
     pub(crate) fn between(before: &Intent, after: &Intent, work: &mut u64) -> Option<Self> {
-        let difference = after.difference(before);
+        Self::by(&after.difference(before), before, after, work)
+    }
+
+    /// The same where it is known which objects differ.
+    pub(crate) fn by(difference: &Difference, before: &Intent, after: &Intent, work: &mut u64) -> Option<Self> {
         if !difference.keeps_slots() || before.name() != after.name() {
             return None;
         }

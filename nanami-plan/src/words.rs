@@ -250,7 +250,9 @@ impl Gathered {
 
 impl From<&Bitmap> for Words {
     fn from(set: &Bitmap) -> Self {
-        Self::of(set.words())
+        let mut words = Vec::with_capacity(set.words().count());
+        words.extend(set.words().map(|(index, word)| (index as u32, word)));
+        Self(words)
     }
 }
 

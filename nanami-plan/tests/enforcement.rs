@@ -9,6 +9,7 @@ mod fabric;
 #[path = "common/reference.rs"]
 mod reference;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use common::world;
@@ -112,6 +113,45 @@ proptest! {
                     next = fabric.hands_on(hop, to);
                 }
                 prop_assert!(visited.len() <= 1 + 3, "{} takes {} hops", to, visited.len() - 1);
+            }
+        }
+    }
+
+    /// While a change is made every hop has its old map or its new one. Whichever of them have which, no packet goes round: who sends
+    /// it on is on a way of its flow, and takes it only from whom that way comes.
+    #[test]
+    fn t4_nothing_goes_round_by_old_ways_and_new_ones_together(
+        world in world(),
+        strokes in [strokes(), strokes()],
+        chains in any::<[(u8, u8, u8); 2]>(),
+        swaps in any::<bool>(),
+    ) {
+        // Two devices that change places are what could go round: each gateway handed on to the other one.
+        let (a, b, c) = chains[0];
+        let chains = if swaps { [chains[0], (a.wrapping_add(1), b, c)] } else { chains };
+        let chained = |intent: Intent, n: usize| {
+            let mut draft = intent.draft();
+            common::chain(&intent, &mut draft, 90 + n, chains[n]);
+            common::joined(&intent.apply(intent.owner(), &draft.into_changes()).unwrap_or(intent))
+        };
+        let before = chained(common::joined(&everything(&common::joined(&world.intent()), &strokes[0])), 0);
+        let after = chained(common::joined(&everything(&before, &strokes[1])), 1);
+        let states = [fabric(&before), fabric(&after)];
+        let bearers = [&before, &after].into_iter().flat_map(|intent| intent.gateways().map(|(_, gateway)| gateway.peer()));
+        let hops: BTreeSet<PeerId> = bearers.collect();
+        let to: BTreeSet<IpAddr> = [&before, &after].into_iter().flat_map(targets).collect();
+        for newer in 0..1u32 << hops.len() {
+            let has_new: BTreeSet<_> = hops.iter().enumerate().filter(|(n, _)| newer >> n & 1 == 1).map(|(_, id)| *id).collect();
+            for sender_too in [false, true] {
+                // Of ends it does not matter which map they have: they send nothing on.
+                let fabric = Fabric::between(&states[0], &states[1], |id| if hops.contains(&id) { has_new.contains(&id) } else { sender_too });
+                for (from, map) in fabric.maps() {
+                    for (to, source) in to.iter().flat_map(|to| map.addresses().iter().map(move |source| (*to, *source))) {
+                        for (protocol, port) in [(Protocol::Tcp, 443), (Protocol::Icmp, 0)] {
+                            prop_assert!(!fabric.goes_round(from, (source, to, protocol, port)), "{} -> {}", source, to);
+                        }
+                    }
+                }
             }
         }
     }

@@ -230,7 +230,7 @@ mod tests {
 
     fn borne(intent: &Intent, kind: u8, n: u8) -> Option<ObjectId> {
         fn id<I: Id>(intent: &Intent, name: &Name) -> Option<ObjectId> {
-            intent.id::<I>(name.as_str()).ok().map(Into::into)
+            intent.find::<I>(name.as_str()).map(Into::into)
         }
         [id::<GroupId>, id::<NetworkId>, id::<PeerId>, id::<PolicyId>, id::<JoinKeyId>][usize::from(kind)](
             intent,

@@ -111,29 +111,31 @@ impl Intent {
     /// # Ok::<(), nanami_model::Refused>(())
     /// ```
     pub fn preference_of(&self, peer: PeerId) -> Preference {
-        let layers = self.layers(peer);
-        Preference { traffic: first(&layers, |p| p.traffic()), routing: first(&layers, |p| p.routing()) }
+        let (mut traffic, mut routing) = (None, None);
+        for (layer, preference) in self.layers(peer) {
+            traffic = traffic.or_else(|| Some(Setting { value: preference.traffic()?, layer }));
+            routing = routing.or_else(|| Some(Setting { value: preference.routing()?, layer }));
+            if traffic.is_some() && routing.is_some() {
+                break;
+            }
+        }
+        Preference { traffic: traffic.unwrap_or_else(unsaid), routing: routing.unwrap_or_else(unsaid) }
     }
 
     /// What each layer says, the most specific first.
-    fn layers(&self, id: PeerId) -> Vec<(Layer, RoutingPreference)> {
+    fn layers(&self, id: PeerId) -> impl Iterator<Item = (Layer, RoutingPreference)> {
         let peer = self.get(id);
         let own = peer.map(|peer| (Layer::Peer(id), peer.preference()));
         let owner = peer.and_then(Peer::owner);
         let owner = owner.and_then(|id| Some((Layer::User(id), self.get(id).map(User::preference)?)));
         let networks = peer.map(Peer::networks).unwrap_or_default().iter();
         let networks = networks.filter_map(|id| Some((Layer::Network(*id), self.get(*id)?.preference())));
-        own.into_iter().chain(owner).chain(networks).chain([(Layer::Workspace, self.preference())]).collect()
+        own.into_iter().chain(owner).chain(networks).chain([(Layer::Workspace, self.preference())])
     }
 }
 
-fn first<T: Default>(
-    layers: &[(Layer, RoutingPreference)],
-    says: impl Fn(&RoutingPreference) -> Option<T>,
-) -> Setting<T> {
-    let found = layers.iter().find_map(|(layer, preference)| Some((says(preference)?, *layer)));
-    let (value, layer) = found.unwrap_or((T::default(), Layer::Default));
-    Setting { value, layer }
+fn unsaid<T: Default>() -> Setting<T> {
+    Setting { value: T::default(), layer: Layer::Default }
 }
 
 #[cfg(test)]

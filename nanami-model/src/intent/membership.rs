@@ -38,7 +38,12 @@ pub(super) fn is_member(intent: &Intent, peer: PeerId, selector: Selector) -> bo
         Selector::Network(network) => {
             intent.slot(network).is_some_and(|network| intent.network_members(network).contains(slot))
         }
-        Selector::Group(group) => groups_of(intent, peer).contains(&group),
+        Selector::Group(group) => {
+            let direct = |group: GroupId| intent.slot(group).is_some_and(|it| intent.direct_members(it).contains(slot));
+            // Most groups have none nested in them, and then nobody looks for these.
+            let nests = || intent.get(group).is_some_and(|entity| !entity.groups().is_empty());
+            direct(group) || (nests() && with_nested(intent, group).into_iter().any(direct))
+        }
     }
 }
 

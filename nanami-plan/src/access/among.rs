@@ -11,7 +11,7 @@ use super::Access;
 use super::expand::{Scratch, Toward, overlap, remainder, runs};
 use super::rule::Rule;
 use super::side::Use;
-use crate::bitmap::bits;
+use crate::bitmap::{Bitmap, bits};
 use crate::words::Words;
 
 impl Access {
@@ -35,6 +35,9 @@ impl Access {
             denies.extend(self.rule(uses[first].rule).filter(|rule| !rule.is_allow()).map(|deny| (deny, first..last)));
         });
         let mut own: Vec<&'a SlotSet> = Vec::new();
+        // Where the others are many, what a rule leads to is laid out once instead of looked up word by word.
+        let laid_out = among.len() * 16 > self.intent.slot_bound::<PeerId>() / 64;
+        let mut reached = Bitmap::default();
         runs(&uses, |first, last| {
             let Some(rule) = self.rule(uses[first].rule).filter(|rule| rule.is_allow()) else { return };
             let far = |deny: &Rule, run: &[Use], into: &mut Vec<&'a SlotSet>| {
@@ -42,6 +45,10 @@ impl Access {
                 into.extend(run.iter().filter_map(|at| self.far(deny, at, toward)));
             };
             far(rule, &uses[first..last], &mut own);
+            if laid_out {
+                reached.reset(self.intent.slot_bound::<PeerId>());
+                own.iter().for_each(|set| reached.add(set));
+            }
             let denies = denies.iter().filter(|(deny, _)| overlap(&deny.services, &rule.services));
             let denies: Vec<_> = denies
                 .map(|(deny, run)| {
@@ -52,7 +59,7 @@ impl Access {
                 .collect();
             for (index, wanted) in &among {
                 let all = |sets: &[&SlotSet]| sets.iter().fold(0, |all, set| all | set.word(*index));
-                let word = wanted & all(&own);
+                let word = wanted & if laid_out { reached.word(*index) } else { all(&own) };
                 let denied = if word == 0 { 0 } else { denies.iter().fold(0, |any, (_, sets)| any | all(sets)) };
                 if word & !denied != 0 {
                     with(*index, word & !denied, rule, &rule.services);
@@ -69,9 +76,31 @@ impl Access {
         });
     }
 
-    /// Those between whom and a peer rules may let something else through than in the other state, if neither of them has addresses
-    /// of other families than there. The slots of the two states must mean the same peers.
-    pub(crate) fn unlike_among(&self, other: &Access, peer: Slot<PeerId>, toward: Toward) -> Words {
+    /// Those between whom and a peer rules may let something else through than in the other state, one of these ways, if neither of
+    /// them has addresses of other families than there. The slots of the two states must mean the same peers.
+    pub(crate) fn unlike_among(&self, other: &Access, peer: Slot<PeerId>, ways: &[Toward]) -> Words {
+        let (mut some, mut whole) = (Vec::new(), Vec::new());
+        ways.iter().for_each(|toward| self.note_unlike(other, peer, *toward, &mut some, &mut whole));
+        let words = self.intent.slot_bound::<PeerId>().div_ceil(64);
+        if whole.iter().map(|set| set.len()).sum::<usize>() * 4 < words {
+            some.extend(whole.into_iter().flat_map(SlotSet::words));
+            return Words::of(some);
+        }
+        let mut all = Bitmap::new(self.intent.slot_bound::<PeerId>());
+        whole.into_iter().for_each(|set| all.add(set));
+        some.into_iter().for_each(|(index, word)| all.set_word(index, word));
+        (&all).into()
+    }
+
+    /// Notes single peers that came to the far side of a rule or went from it, and far sides of rules that say something else.
+    fn note_unlike<'a>(
+        &'a self,
+        other: &'a Access,
+        peer: Slot<PeerId>,
+        toward: Toward,
+        some: &mut Vec<(usize, u64)>,
+        whole: &mut Vec<&'a SlotSet>,
+    ) {
         let both = [self, other];
         let uses = both.map(|access| access.sorted_uses(peer, toward));
         let far = |n: usize, at: &Use| both[n].far(both[n].rule(at.rule)?, at, toward);
@@ -82,18 +111,17 @@ impl Access {
                 && uses[1].binary_search(at).is_ok()
                 && (Arc::ptr_eq(a, b) || (said(a) == said(b) && a.services == b.services))
         };
-        let mut words: Vec<(usize, u64)> = Vec::new();
-        let mut add = |slot: Slot<PeerId>| words.push((slot.index() / 64, 1 << (slot.index() % 64)));
-        let mut whole: Vec<&SlotSet> = Vec::new();
+        let mut add = |slot: Slot<PeerId>| some.push((slot.index() / 64, 1 << (slot.index() % 64)));
         for (n, at) in (0..2).flat_map(|n| uses[n].iter().map(move |at| (n, at))) {
             match (same(at), far(n, at), far(1 - n, at)) {
                 (_, None, _) => {}
                 (true, Some(own), Some(theirs)) if own.shares(theirs) => {}
                 (true, Some(own), Some(theirs)) => own.without(theirs).for_each(&mut add),
+                // A rule that goes both ways has the same far side either way.
+                (_, Some(own), _) if whole.iter().any(|known| std::ptr::eq(*known, own)) => {}
                 (_, Some(own), _) => whole.push(own),
             }
         }
-        Words::of(words.into_iter().chain(whole.into_iter().flat_map(SlotSet::words)))
     }
 
     /// The places at which rules speak of a peer, one way, rule by rule.
@@ -158,7 +186,7 @@ mod tests {
             for (slot, toward) in slots(&acme).into_iter().flat_map(|slot| BOTH.map(|toward| (slot, toward))) {
                 let [was, is] = [&before, &after].map(|access| lets(access, slot, toward, None, &mut scratch));
                 let mut missed = differing(&was, &is);
-                let unlike = before.unlike_among(&after, slot, toward);
+                let unlike = before.unlike_among(&after, slot, &[toward]);
                 missed.subtract(&unlike);
                 assert!(missed.is_empty(), "{slot:?} {toward:?}");
                 none += usize::from(unlike.is_empty());

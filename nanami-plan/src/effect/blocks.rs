@@ -10,13 +10,13 @@ use std::rc::Rc;
 use nanami_model::{Destination, PeerId, Services, Slot};
 
 use super::carried::Carried;
-use super::pairs::{Side, minus};
+use super::pairs::Side;
 use super::{Disturbance, Passage};
 use crate::access::expand::{Scratch, Toward};
-use crate::around::{Around, Surroundings};
+use crate::around::{Around, Between, Surroundings};
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
-use crate::lets::{Lets, all, by_services, differing, differing_services, lets, parts};
+use crate::lets::{Lets, Split, differing, lets, minus, parts, split};
 use crate::touched::Touched;
 use crate::words::Words;
 
@@ -165,14 +165,17 @@ impl Finding<'_> {
     fn peer(&mut self, slot: Slot<PeerId>) {
         let itself: Words = [slot].into_iter().collect();
         let around = match self.surroundings.unlike().contains(slot) {
-            true => Rc::new([0, 1].map(|n| {
+            true => Rc::new(Between::new([0, 1].map(|n| {
                 let [here, there] = [Toward::Here, Toward::There].map(|toward| self.lets(n, slot, toward, None));
                 Around { here, there }
-            })),
+            }))),
             false => self.surroundings.of(slot),
         };
+        if self.swapped.is_empty() && self.disturbed.is_empty() {
+            return self.regrouped(slot, &itself, &around);
+        }
         for toward in [Toward::There, Toward::Here] {
-            let [was, is] = [0, 1].map(|n| around[n].toward(toward));
+            let [was, is] = around.toward(toward);
             let mut others = Words::all_of(was.values().chain(is.values()));
             others.remove(slot);
             if toward == Toward::Here {
@@ -204,6 +207,21 @@ impl Finding<'_> {
             }
             others.intersect(&differing(was, is));
             self.add(&itself, toward, was, is, others, None);
+        }
+    }
+
+    /// The same where nobody is another one than before, or has another address or key: only what rules say can differ.
+    fn regrouped(&mut self, slot: Slot<PeerId>, itself: &Words, around: &Between) {
+        for toward in [Toward::There, Toward::Here] {
+            for (part, [was, is]) in around.unlike(toward).iter().filter(|(_, [was, is])| was != is) {
+                let mut others = part.clone();
+                others.remove(slot);
+                if toward == Toward::Here {
+                    others.subtract(&self.all);
+                }
+                self.carried.of(slot).into_iter().for_each(|carried| others.subtract(carried));
+                self.block(itself, toward, others, [was.as_ref(), is.as_ref()], None);
+            }
         }
     }
 
@@ -243,7 +261,7 @@ impl Finding<'_> {
 
     /// Those between whom and a peer that is the same as before anything may be different.
     fn among(&self, slot: Slot<PeerId>, toward: Toward) -> Words {
-        let mut among = self.before.access().unlike_among(self.after.access(), slot, toward);
+        let mut among = self.before.access().unlike_among(self.after.access(), slot, &[toward]);
         among.union(self.surroundings.unlike());
         among
     }
@@ -258,19 +276,28 @@ impl Finding<'_> {
         others: Words,
         disturbance: Option<Disturbance>,
     ) {
-        if others.is_empty() {
+        for (others, [was, is]) in parted(was, is, others, disturbance.is_some()) {
+            self.block(own, toward, others, [was.as_ref(), is.as_ref()], disturbance);
+        }
+    }
+
+    /// Adds the block of these peers and the others, who all had and have the same.
+    fn block(
+        &mut self,
+        own: &Words,
+        toward: Toward,
+        others: Words,
+        [was, is]: [Option<&Services>; 2],
+        disturbance: Option<Disturbance>,
+    ) {
+        let (gained, lost) = (minus(is, was), minus(was, is));
+        let kept = was.and_then(|was| was.intersection(is?));
+        let disturbance = disturbance.filter(|_| kept.is_some());
+        if others.is_empty() || (gained.is_none() && lost.is_none() && disturbance.is_none()) {
             return;
         }
-        for (others, was, is) in split(was, is, others, disturbance.is_some()) {
-            let (gained, lost) = (minus(&is, &was), minus(&was, &is));
-            let kept = was.as_ref().and_then(|was| was.intersection(is.as_ref()?));
-            let disturbance = disturbance.filter(|_| kept.is_some());
-            if gained.is_none() && lost.is_none() && disturbance.is_none() {
-                continue;
-            }
-            let (from, to) = if toward == Toward::There { (own.clone(), others) } else { (others, own.clone()) };
-            self.found.push(Block { from, to, gained, lost, kept, disturbance });
-        }
+        let (from, to) = if toward == Toward::There { (own.clone(), others) } else { (others, own.clone()) };
+        self.found.push(Block { from, to, gained, lost, kept, disturbance });
     }
 }
 
@@ -279,34 +306,11 @@ fn everybody(lets: &Lets) -> Words {
 }
 
 /// The others in parts, each with all that they had and have; unless they are disturbed, without those of whom that is the same.
-fn split(
-    was: &Lets,
-    is: &Lets,
-    mut others: Words,
-    disturbed: bool,
-) -> Vec<(Words, Option<Services>, Option<Services>)> {
-    let given = [was, is].map(by_services);
+fn parted(was: &Lets, is: &Lets, mut others: Words, disturbed: bool) -> Split<2> {
     if !disturbed {
-        others.intersect(&differing_services(&given[0], &given[1]));
+        others.intersect(&differing(was, is));
     }
-    if others.is_empty() {
-        return Vec::new();
-    }
-    let keyed: Vec<_> = given
-        .iter()
-        .enumerate()
-        .flat_map(|(n, sets)| sets.iter().map(move |(services, who)| (n, *services, who)))
-        .collect();
-    let sets: Vec<&Words> = keyed.iter().map(|(.., who)| *who).collect();
-    let mut alike: BTreeMap<[Option<Services>; 2], Words> = BTreeMap::new();
-    parts(&sets, &others, |is_in, part| {
-        let had = |state: usize| {
-            let given = keyed.iter().enumerate().filter(|(n, (of, ..))| *of == state && is_in(*n));
-            all(given.map(|(_, (_, services, _))| *services))
-        };
-        alike.entry([had(0), had(1)]).or_default().union(part);
-    });
-    alike.into_iter().map(|([was, is], peers)| (peers, was, is)).collect()
+    split([was, is], &others)
 }
 
 /// How many pairs of peers a state lets meet, counted class by class.

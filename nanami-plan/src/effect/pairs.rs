@@ -11,6 +11,7 @@ use super::{Disturbance, Passage};
 use crate::access::{Grant, union};
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
+use crate::lets::minus;
 use crate::paths::Way;
 use crate::territory;
 
@@ -90,6 +91,9 @@ impl<'a> Comparison<'a> {
                 let Some(desired) = desired else { continue };
                 let slot = desired.intent().slot(from);
                 let routes = slot.map(|slot| desired.access().routes_from(slot)).unwrap_or_default();
+                if routes.is_empty() {
+                    continue;
+                }
                 let owned = self
                     .ranges
                     .iter()
@@ -136,10 +140,10 @@ impl<'a> Comparison<'a> {
         let new = self.side(Some(self.after), 1, from, atom);
         let services = |side: &Option<Side<'_>>| side.as_ref().and_then(|side| union(&side.grants));
         let (was, is) = (services(&old), services(&new));
-        if let (Some(new), Some(services)) = (&new, minus(&is, &was)) {
+        if let (Some(new), Some(services)) = (&new, minus(is.as_ref(), was.as_ref())) {
             lists.gained.push(new.passage(from, services));
         }
-        if let (Some(old), Some(services)) = (&old, minus(&was, &is)) {
+        if let (Some(old), Some(services)) = (&old, minus(was.as_ref(), is.as_ref())) {
             lists.lost.push(old.passage(from, services));
         }
         if let (Some(old), Some(new), Some(was), Some(is)) = (&old, &new, &was, &is)
@@ -213,14 +217,6 @@ impl<'a> Comparison<'a> {
         None
     }
 }
-
-pub(super) fn minus(a: &Option<Services>, b: &Option<Services>) -> Option<Services> {
-    match (a, b) {
-        (Some(a), Some(b)) => a.minus(b),
-        (a, _) => a.clone(),
-    }
-}
-
 /// What one state says of a peer and a destination.
 pub(super) struct Side<'a> {
     pub(super) to: Destination,

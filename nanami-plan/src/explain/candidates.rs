@@ -123,7 +123,7 @@ fn new_policy(intent: &Intent, flow: &Flow) -> Option<Policy> {
     };
     let names = Names::new(intent, None);
     let base = format!("{}-to-{}", names.of(flow.from), names.destination(flow.to));
-    let taken = |name: &Name| intent.id::<PolicyId>(name.as_str()).is_ok();
+    let taken = |name: &Name| intent.find::<PolicyId>(name.as_str()).is_some();
     // A name has at most 63 bytes, and does not end in a hyphen.
     let cut = |room: usize| base.chars().take(room).collect::<String>().trim_end_matches('-').to_owned();
     let numbered = (2..100).map(|n| format!("{}-{n}", cut(60)));

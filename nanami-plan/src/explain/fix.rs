@@ -120,10 +120,10 @@ fn document(intent: &Intent, policy: &Policy) -> String {
     let side = |selector: Selector| {
         let name = intent.name_of(selector).map(ToString::to_string).unwrap_or_default();
         let bearers = [
-            intent.id::<GroupId>(&name).is_ok(),
-            intent.id::<NetworkId>(&name).is_ok(),
-            intent.id::<RouteId>(&name).is_ok(),
-            intent.id::<PeerId>(&name).is_ok(),
+            intent.find::<GroupId>(&name).is_some(),
+            intent.find::<NetworkId>(&name).is_some(),
+            intent.find::<RouteId>(&name).is_some(),
+            intent.find::<PeerId>(&name).is_some(),
         ];
         let shared = bearers.iter().filter(|bears| **bears).count() > 1;
         if shared { format!("{}:{name}", ObjectId::from(selector).kind()) } else { name }

@@ -16,7 +16,7 @@ use super::group::Group;
 use super::need::{Carried, need};
 use super::scope::Scope;
 use crate::access::expand::{Scratch, Toward};
-use crate::around::{Around, Surroundings};
+use crate::around::{Around, Between, Surroundings};
 use crate::atoms::Atoms;
 use crate::base::Base;
 use crate::bitmap::Bitmap;
@@ -82,13 +82,13 @@ struct Tied {
 impl Finding<'_> {
     fn group(&mut self, group: &Group) {
         let around = self.around(group);
-        let tied = [0, 1].map(|n| self.tied(group, n, &around[n]));
+        let tied = [0, 1].map(|n| self.tied(group, n, &around.states[n]));
         if group.rows && !self.scope.odd.contains(&group.id) {
             self.rules(group, &around);
-            self.tunnels(group, &around, &tied);
+            self.tunnels(group, &around.states, &tied);
         }
         match group.there[1] {
-            true => self.share(group, &around),
+            true => self.share(group, &around.states),
             false => self.gone(group),
         }
         if group.there == [true, true] {
@@ -97,7 +97,7 @@ impl Finding<'_> {
     }
 
     /// What rules lead to around a group: to those with whom anything may be different, or to everybody.
-    fn around(&mut self, group: &Group) -> Rc<[Around; 2]> {
+    fn around(&mut self, group: &Group) -> Rc<Between> {
         let surroundings = self.surroundings.filter(|_| group.there == [true, true]);
         if let Some(known) = surroundings.filter(|_| !self.scope.others_differ.contains(&group.id)) {
             return known.of(group.first);
@@ -110,7 +110,7 @@ impl Finding<'_> {
             Around { here, there }
         });
         self.scratch.with_itself = false;
-        Rc::new(around)
+        Rc::new(Between::new(around))
     }
 
     fn tied(&self, group: &Group, n: usize, around: &Around) -> Tied {
@@ -142,27 +142,41 @@ impl Finding<'_> {
         [(same, [true, true]), (swapped.clone(), [true, false]), (swapped, [false, true])]
     }
 
-    fn rules(&mut self, group: &Group, [was, is]: &[Around; 2]) {
-        let none = Lets::new();
-        for (toward, was, is) in [(Toward::Here, &was.here, &is.here), (Toward::There, &was.there, &is.there)] {
-            let mut others = Words::all_of(was.values().chain(is.values()));
-            group.leave_out_itself(&mut others);
-            others.subtract(&self.apart(group));
-            // What others let in from those who were touched is said here for those who were not.
-            if toward == Toward::There || !group.touched {
-                others.subtract(&self.scope.touched);
-            }
-            if toward == Toward::There && !group.touched {
+    fn rules(&mut self, group: &Group, around: &Between) {
+        let (none, apart) = (Lets::new(), self.apart(group));
+        let deed = |stage, services| match (stage, services) {
+            (_, None) => Deed::Attribute(None),
+            (Stage::Tighten | Stage::Retire, Some(services)) => Deed::Refuse(services),
+            (_, Some(services)) => Deed::Accept(services),
+        };
+        // What others let in from those who were touched is said here for those who were not.
+        let ways = if group.touched { &[Toward::Here, Toward::There][..] } else { &[Toward::Here] };
+        for toward in ways.iter().copied() {
+            let [was, is] = around.toward(toward);
+            let said_here = |others: &mut Words| {
+                group.leave_out_itself(others);
+                others.subtract(&apart);
+                if toward == Toward::There || !group.touched {
+                    others.subtract(&self.scope.touched);
+                }
+            };
+            if self.scope.swapped.is_empty() {
+                let parts = around.unlike(toward).iter().map(|(part, services)| {
+                    let mut part = part.clone();
+                    said_here(&mut part);
+                    (part, services)
+                });
+                let rewrite = Rewrite { was, is, before: was, after: is };
+                for ((stage, policy, deed), part) in rewrite.of_parts(parts, deed) {
+                    self.add(stage, policy, deed, group, &part, toward == Toward::Here);
+                }
                 continue;
             }
+            let mut others = Words::all_of(was.values().chain(is.values()));
+            said_here(&mut others);
             for (others, [old, new]) in self.split(others) {
                 let (was, is) = (if old { was } else { &none }, if new { is } else { &none });
                 let rewrite = Rewrite { was, is, before: was, after: is };
-                let deed = |stage, services| match (stage, services) {
-                    (_, None) => Deed::Attribute(None),
-                    (Stage::Tighten | Stage::Retire, Some(services)) => Deed::Refuse(services),
-                    (_, Some(services)) => Deed::Accept(services),
-                };
                 for ((stage, policy, deed), part) in rewrite.of(&others, deed) {
                     self.add(stage, policy, deed, group, &part, toward == Toward::Here);
                 }

@@ -84,11 +84,10 @@ impl<'a> Grouping<'a> {
 
     fn add(&mut self, slot: Slot<PeerId>, id: PeerId, there: [bool; 2], touched: bool, rows: bool) {
         let class = |n: usize| self.states[n].filter(|_| there[n]).map(|state| self.class(n, state, slot, id));
-        // Who is in no network has its own name for a reason.
-        let place = |state: &Desired| state.intent().get(id).is_some_and(|peer| !peer.networks().is_empty());
-        let placed = self.states[1].is_none_or(|after| !there[1] || place(after));
-        let alone = (self.alone.contains(&id) || !placed).then_some(id);
         let class = [class(0), class(1)];
+        // Who is in no network has its own name for a reason.
+        let placed = class[1].as_ref().is_none_or(|class| class.network.is_some());
+        let alone = (self.alone.contains(&id) || !placed).then_some(id);
         let [was, is] = class.each_ref().map(|class| class.as_ref().map(|class| class.traffic));
         let same_traffic = was == is;
         let key = Key { flags: (touched, rows), class, alone };
@@ -102,7 +101,7 @@ impl<'a> Grouping<'a> {
             false => Vec::new(),
         };
         let traffic = state.intent().preference_of(id).traffic();
-        let network = state.intent().get(id).and_then(|peer| peer.networks().first().copied());
+        let network = state.intent().in_slot(slot).and_then(|(_, peer)| peer.networks().first().copied());
         Class {
             sides: state.access().class(slot),
             ways,

@@ -6,6 +6,14 @@ use std::net::IpAddr;
 
 use nanami_model::{Cidr, NetworkMap, PeerId, Protocol, PublicKey};
 
+/// What becomes of a packet.
+enum Walk {
+    /// By these hops, the last one being where it leaves the tunnels.
+    Arrives(Vec<PeerId>),
+    Stops,
+    GoesRound,
+}
+
 /// The maps of those who have joined, walked as an engine walks them.
 pub(crate) struct Fabric {
     maps: BTreeMap<PeerId, (PublicKey, NetworkMap)>,
@@ -15,6 +23,13 @@ impl Fabric {
     pub(crate) fn new(desired: &nanami_plan::Desired) -> Self {
         let maps = desired.intent().peers().filter_map(|(id, p)| Some((id, (p.key()?, desired.map_for(id)?))));
         Self { maps: maps.collect() }
+    }
+
+    /// The maps of a moment at which some have taken over their new map, and the others have not.
+    pub(crate) fn between(before: &Self, after: &Self, has_new: impl Fn(PeerId) -> bool) -> Self {
+        let all = before.maps.keys().chain(after.maps.keys());
+        let of = |id: &PeerId| if has_new(*id) { &after.maps } else { &before.maps };
+        Self { maps: all.filter_map(|id| Some((*id, of(id).get(id)?.clone()))).collect() }
     }
 
     /// The maps.
@@ -46,33 +61,66 @@ impl Fabric {
         first: Option<PeerId>,
         packet: (IpAddr, IpAddr, Protocol, u16),
     ) -> Option<Vec<PeerId>> {
+        match self.walk(from, first, packet) {
+            Walk::Arrives(hops) => Some(hops),
+            Walk::Stops => None,
+            Walk::GoesRound => panic!("a packet goes round in a circle"),
+        }
+    }
+
+    /// Whether a packet comes to a hop a second time.
+    pub(crate) fn goes_round(&self, from: PeerId, packet: (IpAddr, IpAddr, Protocol, u16)) -> bool {
+        matches!(self.walk(from, None, packet), Walk::GoesRound)
+    }
+
+    fn walk(&self, from: PeerId, first: Option<PeerId>, packet: (IpAddr, IpAddr, Protocol, u16)) -> Walk {
+        let (mut hops, mut round) = (Vec::new(), false);
+        let arrives = self.arrives(from, first, packet, &mut hops, &mut round).is_some();
+        match (round, arrives) {
+            (true, _) => Walk::GoesRound,
+            (false, true) => Walk::Arrives(hops),
+            (false, false) => Walk::Stops,
+        }
+    }
+
+    fn arrives(
+        &self,
+        from: PeerId,
+        first: Option<PeerId>,
+        packet: (IpAddr, IpAddr, Protocol, u16),
+        hops: &mut Vec<PeerId>,
+        round: &mut bool,
+    ) -> Option<()> {
         let (source, to, protocol, port) = packet;
         if source.is_ipv4() != to.is_ipv4() {
             return None; // no such packet exists
         }
-        let (mut at, mut hops) = (from, Vec::new());
+        let mut at = from;
         let mut next = first.or_else(|| self.egress(from, to));
-        for _ in 0..4 {
+        loop {
             let hop = next?;
-            hops.push(hop);
             let (_, map) = self.maps.get(&hop)?;
             if !self.takes(map, at, source) {
                 return None;
             }
+            if hops.contains(&hop) {
+                *round = true;
+                return None;
+            }
+            hops.push(hop);
             let covers = |from: &Cidr, services: &nanami_model::Services| {
                 from.contains(source) && services.covers(protocol, port)
             };
             if map.addresses().contains(&to) {
                 let mut rules = map.filter().rules().iter();
-                return rules.any(|rule| covers(&rule.from, &rule.services)).then_some(hops);
+                return rules.any(|rule| covers(&rule.from, &rule.services)).then_some(());
             }
             let rule = map.forward().iter().find(|rule| rule.to.contains(to) && covers(&rule.from, &rule.services))?;
             // A tunnel takes it on that leads to just what the rule speaks of.
             let onward = self.longest(hop, to).filter(|(prefix, _)| rule.to.covers(prefix));
-            let Some((_, onward)) = onward else { return Some(hops) };
+            let Some((_, onward)) = onward else { return Some(()) };
             (at, next) = (hop, Some(onward));
         }
-        panic!("a packet goes round in a circle")
     }
 
     /// Where a hop may hand a packet for this address on to, whoever sends it: a tunnel that leads to what a rule speaks of.
