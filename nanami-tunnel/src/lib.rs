@@ -63,7 +63,7 @@ pub use engine::{Applied, Attempt, Counters, Event, Link, MapError, Usage};
 #[cfg(feature = "tokio")]
 pub use interface::Interface;
 #[cfg(feature = "netstack")]
-pub use netstack::{DialError, Netstack, StreamStats, TcpListener, TcpStream};
+pub use netstack::{DialError, Netstack, StreamStats, TcpListener, TcpStream, UdpSocket};
 #[cfg(feature = "tokio")]
 pub use packet_port::{BatchError, PacketPort};
 #[cfg(feature = "netstack")]

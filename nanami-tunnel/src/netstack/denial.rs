@@ -7,9 +7,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::DialError;
 
-/// An ICMP error about one of our TCP segments.
+/// An ICMP error about one of our TCP segments or UDP datagrams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Denial {
+    /// [`TCP`] or [`UDP`].
+    pub(super) protocol: u8,
     /// Our end, as the refused segment named it.
     pub(super) local: SocketAddr,
     /// The other end.
@@ -20,54 +22,68 @@ pub(super) struct Denial {
 
 /// The IP protocol number of TCP.
 pub(super) const TCP: u8 = 6;
+/// The IP protocol number of UDP.
+pub(super) const UDP: u8 = 17;
 
-/// Reads an inner IP packet; `None` if it is no ICMP error about TCP.
+/// Reads an inner IP packet; `None` if it is no ICMP error about TCP or UDP.
 pub(super) fn read(packet: &[u8]) -> Option<Denial> {
     let (error, quoted) = match packet.first()? >> 4 {
         4 => read_v4(packet)?,
         6 => read_v6(packet)?,
         _ => return None,
     };
-    let (local, remote) = tcp_ends(quoted)?;
-    Some(Denial { local, remote, error })
+    let (protocol, (local, remote)) = [TCP, UDP].into_iter().find_map(|of| Some((of, ends_of(quoted, of)?)))?;
+    Some(Denial { protocol, local, remote, error })
 }
 
-/// RFC 792 and RFC 1812 section 5.2.7.1: type 3, codes 9, 10 and 13 mean that somebody forbids it.
+/// RFC 792 and RFC 1812 section 5.2.7.1: type 3, codes 9, 10 and 13 mean that somebody forbids it, 3 that nothing listens there.
 fn read_v4(packet: &[u8]) -> Option<(DialError, &[u8])> {
     let header = usize::from(packet[0] & 15) * 4;
     let (_, icmp) = packet.split_at_checked(header.max(20))?;
     if *packet.get(9)? != 1 || *icmp.first()? != 3 {
         return None;
     }
-    let error = if matches!(icmp.get(1)?, 9 | 10 | 13) { DialError::Denied } else { DialError::NoRoute };
+    let error = match icmp.get(1)? {
+        9 | 10 | 13 => DialError::Denied,
+        3 => DialError::Reset,
+        _ => DialError::NoRoute,
+    };
     Some((error, icmp.get(8..)?))
 }
 
-/// RFC 4443 section 3.1: type 1, code 1 means that somebody forbids it.
+/// RFC 4443 section 3.1: type 1, code 1 means that somebody forbids it, 4 that nothing listens there.
 fn read_v6(packet: &[u8]) -> Option<(DialError, &[u8])> {
     let icmp = packet.get(40..)?;
     if *packet.get(6)? != 58 || *icmp.first()? != 1 {
         return None;
     }
-    let error = if *icmp.get(1)? == 1 { DialError::Denied } else { DialError::NoRoute };
+    let error = match icmp.get(1)? {
+        1 => DialError::Denied,
+        4 => DialError::Reset,
+        _ => DialError::NoRoute,
+    };
     Some((error, icmp.get(8..)?))
 }
 
 /// Source and destination of a TCP segment, of which only the first eight bytes may be there.
 pub(super) fn tcp_ends(packet: &[u8]) -> Option<(SocketAddr, SocketAddr)> {
-    let (source, destination, tcp): (IpAddr, IpAddr, &[u8]) = match packet.first()? >> 4 {
-        4 if *packet.get(9)? == TCP => {
+    ends_of(packet, TCP)
+}
+
+fn ends_of(packet: &[u8], protocol: u8) -> Option<(SocketAddr, SocketAddr)> {
+    let (source, destination, ports): (IpAddr, IpAddr, &[u8]) = match packet.first()? >> 4 {
+        4 if *packet.get(9)? == protocol => {
             let header = usize::from(packet[0] & 15) * 4;
             let at = |range| <[u8; 4]>::try_from(packet.get(range)?).ok().map(Ipv4Addr::from);
             (at(12..16)?.into(), at(16..20)?.into(), packet.get(header.max(20)..)?)
         }
-        6 if *packet.get(6)? == TCP => {
+        6 if *packet.get(6)? == protocol => {
             let at = |range| <[u8; 16]>::try_from(packet.get(range)?).ok().map(Ipv6Addr::from);
             (at(8..24)?.into(), at(24..40)?.into(), packet.get(40..)?)
         }
         _ => return None,
     };
-    let port = |range| <[u8; 2]>::try_from(tcp.get(range)?).ok().map(u16::from_be_bytes);
+    let port = |range| <[u8; 2]>::try_from(ports.get(range)?).ok().map(u16::from_be_bytes);
     Some((SocketAddr::new(source, port(0..2)?), SocketAddr::new(destination, port(2..4)?)))
 }
 

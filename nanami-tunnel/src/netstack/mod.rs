@@ -1,4 +1,4 @@
-//! TCP sockets inside the process: no root, no network interface, nothing that the rest of the machine sees.
+//! TCP and UDP sockets inside the process: no root, no network interface, nothing that the rest of the machine sees.
 //!
 //! **Invariant**: a connection that the far end's filter refuses fails at once as [`DialError::Denied`], never by time-out;
 //! so does an established one that a change of policy ends. Every buffer is bounded.
@@ -13,6 +13,7 @@ use nanami_model::{Cidr, NetworkMap};
 use smoltcp::wire::IpCidr;
 use tokio::sync::Notify;
 
+mod datagrams;
 mod denial;
 mod device;
 mod listener;
@@ -21,6 +22,7 @@ mod stack;
 mod stream;
 mod track;
 
+pub use datagrams::UdpSocket;
 pub use listener::TcpListener;
 pub use stream::{StreamStats, TcpStream};
 
@@ -152,6 +154,22 @@ impl Netstack {
     /// [`DialError::AddressInUse`] if somebody does already; [`DialError::Stopped`].
     pub fn listen(&self, port: u16) -> Result<TcpListener, DialError> {
         listener::listen(&self.shared, port)
+    }
+
+    /// A UDP socket on this port of every address of the tunnel; 0 for any port that is free.
+    ///
+    /// # Errors
+    /// [`DialError::AddressInUse`] if somebody has the port already; [`DialError::Stopped`].
+    pub fn bind_udp(&self, port: u16) -> Result<UdpSocket, DialError> {
+        datagrams::bind(&self.shared, port, None)
+    }
+
+    /// A UDP socket on a free port that speaks to one other end, and hears what is said about it. Nothing is sent by this.
+    ///
+    /// # Errors
+    /// [`DialError::NoRoute`] if the tunnel has no address of its family; [`DialError::Stopped`].
+    pub fn connect_udp(&self, to: impl Into<SocketAddr>) -> Result<UdpSocket, DialError> {
+        datagrams::bind(&self.shared, 0, Some(to.into()))
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
+use smoltcp::socket::Socket;
 use smoltcp::socket::tcp::{self, CongestionControl, State};
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr};
 
@@ -12,6 +13,8 @@ use super::DialError;
 use super::denial;
 use super::device::{Device, ETHERNET_HEADER, Medium};
 use super::track::{self, Track};
+
+mod udp;
 
 /// How long a dial waits for an answer (chosen: an order above the slowest handshake, below a person's patience).
 pub(crate) const DIAL_LIMIT: Duration = Duration::from_secs(10);
@@ -42,6 +45,7 @@ pub(crate) struct Stack {
     denials: BTreeMap<Ends, DialError>,
     denial_order: VecDeque<Ends>,
     tracks: BTreeMap<Ends, Track>,
+    datagrams: BTreeMap<SocketHandle, udp::Held>,
     pub(super) stopped: bool,
 }
 
@@ -65,6 +69,7 @@ impl Stack {
             denials: BTreeMap::new(),
             denial_order: VecDeque::new(),
             tracks: BTreeMap::new(),
+            datagrams: BTreeMap::new(),
             stopped: false,
         }
     }
@@ -131,7 +136,10 @@ impl Stack {
         let now = Instant::now();
         let ip = self.ip_of(&packet);
         if let Some(denial) = denial::read(ip) {
-            self.deny((denial.local, denial.remote), denial.error);
+            match denial.protocol {
+                denial::UDP => self.deny_udp(denial.local, denial.remote, denial.error),
+                _ => self.deny((denial.local, denial.remote), denial.error),
+            }
             return;
         }
         if let Some(segment) = track::read(ip) {
@@ -165,7 +173,11 @@ impl Stack {
         }
         let sockets = &mut self.sockets;
         self.leaving.retain(|handle| {
-            let gone = matches!(sockets.get::<tcp::Socket<'_>>(*handle).state(), State::Closed | State::TimeWait);
+            let (_, socket) = sockets.iter().find(|(other, _)| other == handle).expect("it leaves only here");
+            let gone = match socket {
+                Socket::Tcp(tcp) => matches!(tcp.state(), State::Closed | State::TimeWait),
+                Socket::Udp(udp) => udp.send_queue() == 0,
+            };
             if gone {
                 sockets.remove(*handle);
             }
@@ -211,7 +223,8 @@ impl Stack {
             .sockets
             .iter()
             .filter_map(|(_, socket)| match socket {
-                smoltcp::socket::Socket::Tcp(tcp) => tcp.local_endpoint().map(|end| end.port),
+                Socket::Tcp(tcp) => tcp.local_endpoint().map(|end| end.port),
+                Socket::Udp(_) => None,
             })
             .collect();
         for _ in FIRST_DYNAMIC_PORT..=u16::MAX {
@@ -237,7 +250,7 @@ impl Stack {
     /// Whether a listener has the port.
     pub(super) fn is_listening(&self, port: u16) -> bool {
         self.sockets.iter().any(|(_, socket)| {
-            let smoltcp::socket::Socket::Tcp(tcp) = socket;
+            let Socket::Tcp(tcp) = socket else { return false };
             tcp.listen_endpoint().port == port && tcp.state() == State::Listen
         })
     }
@@ -262,7 +275,7 @@ impl Stack {
     /// one outlives the moment in which a standby takes over.
     fn deny(&mut self, ends: Ends, error: DialError) {
         for (_, socket) in self.sockets.iter_mut() {
-            let smoltcp::socket::Socket::Tcp(tcp) = socket;
+            let Socket::Tcp(tcp) = socket else { continue };
             let own = tcp.local_endpoint().zip(tcp.remote_endpoint());
             let matches = own.is_some_and(|(local, remote)| local == ends.0.into() && remote == ends.1.into());
             if matches && (tcp.state() == State::SynSent || error == DialError::Denied) {
@@ -299,8 +312,11 @@ impl Stack {
     pub(super) fn stop(&mut self) {
         self.stopped = true;
         for (_, socket) in self.sockets.iter_mut() {
-            let smoltcp::socket::Socket::Tcp(tcp) = socket;
-            tcp.abort();
+            match socket {
+                Socket::Tcp(tcp) => tcp.abort(),
+                // Whoever waits for a datagram looks again.
+                Socket::Udp(udp) => udp.close(),
+            }
         }
     }
 }

@@ -64,8 +64,9 @@ fn a_quiet_keypair_wants_time_once_a_minute_and_the_next_packet_has_its_timers()
     let busy = deadlines(&mut world, Duration::from_secs(15));
     assert!((14..=17).contains(&busy), "{busy}: a second after each other while something may be due");
     deadlines(&mut world, Duration::from_secs(5));
-    let quiet = deadlines(&mut world, Duration::from_secs(300));
-    assert!(quiet <= 11, "{quiet}: its own and that of the flows");
+    // Until the keypair is replaced, which is work.
+    let quiet = deadlines(&mut world, Duration::from_secs(90));
+    assert!(quiet <= 5, "{quiet}: its own and that of the flows");
     world.send(0, &tcp("10.0.0.1:4000", "10.0.0.2:443", ACK));
     let due = world.drain(0).unwrap() - world.now;
     assert!(due <= Duration::from_secs(1), "{due:?}");
