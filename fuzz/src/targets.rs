@@ -8,6 +8,7 @@ mod datagram;
 mod document;
 mod document_json;
 mod endpoint;
+mod engine;
 mod id;
 mod join_string;
 mod key;
@@ -59,6 +60,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "document", run: document::target, rounds: 2000 },
     Target { name: "document_json", run: document_json::target, rounds: 2000 },
     Target { name: "endpoint", run: endpoint::target, rounds: 100_000 },
+    Target { name: "engine", run: engine::target, rounds: 1000 },
     Target { name: "id", run: id::target, rounds: 100_000 },
     Target { name: "join_string", run: join_string::target, rounds: 50_000 },
     Target { name: "key", run: key::target, rounds: 50_000 },

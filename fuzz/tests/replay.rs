@@ -27,6 +27,7 @@ replays! {
     document,
     document_json,
     endpoint,
+    engine,
     id,
     join_string,
     key,
