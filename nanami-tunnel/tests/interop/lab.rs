@@ -288,7 +288,13 @@ pub(crate) fn received(from: &'static str, to: &'static str, at: IpAddr, time: D
 
 /// Whether one host reaches this address with a ping.
 pub(crate) fn pings(from: &str, to: IpAddr) -> bool {
-    on(from, || try_sh(&format!("ping -c 1 -W 2 {to}")).status.success())
+    // A first packet waits for a handshake, of which a lost message is repeated after 5 s and some jitter.
+    on(from, || try_sh(&format!("ping -c 1 -W 8 {to}")).status.success())
+}
+
+/// Whether nothing comes back for 2 s, which is long beside any round trip here.
+pub(crate) fn is_silent(from: &str, to: IpAddr) -> bool {
+    on(from, || !try_sh(&format!("ping -c 1 -W 2 {to}")).status.success())
 }
 
 /// How long a stream may stand still.
