@@ -2,12 +2,40 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use nanami_model::{Cidr, Neighbor, NetworkMap, PrivateKey};
 use nanami_sim::clock::Machine;
 use nanami_sim::node::{Kind, Made, Node};
+
+thread_local! {
+    static BYTES: Cell<i64> = const { Cell::new(0) };
+}
+
+/// Counts the bytes that the thread that asks has allocated.
+struct Counting;
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+// SAFETY: it hands everything on to the system's allocator.
+#[allow(unsafe_code, reason = "an allocator that counts")]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        BYTES.with(|bytes| bytes.set(bytes.get() + layout.size() as i64));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        BYTES.with(|bytes| bytes.set(bytes.get() - layout.size() as i64));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
 
 /// Two nodes on a wire that loses what it is told to, each on a machine of its own.
 struct Pair {
@@ -205,4 +233,21 @@ fn what_an_old_initiation_makes_never_takes_the_place_of_the_keypair_in_use() {
         pair.lose = |_, _| false;
         assert_eq!(pair.send(1).len(), 1, "after {attempts} attempts and an initiation of node 0");
     }
+}
+
+/// Of the 11 KiB that a keypair takes at each end nothing stays when it has ended unused, and the next one is as good.
+#[test]
+fn what_a_keypair_took_is_given_back_when_it_ends() {
+    let mut pair = Pair::new();
+    // Batches grow to their working size; the keypair is replaced once, because it was used.
+    assert_eq!(pair.send(0).len(), 1);
+    pair.pass(Duration::from_secs(400), [false; 2]);
+    let asleep = BYTES.with(Cell::get);
+    assert_eq!(pair.send(0).len(), 1);
+    let awake = BYTES.with(Cell::get);
+    assert!(awake - asleep > 2 * 10_000, "{} bytes for both ends", awake - asleep);
+    pair.pass(Duration::from_secs(400), [false; 2]);
+    let again = BYTES.with(Cell::get);
+    assert!((again - asleep).abs() < 2_000, "{} bytes are left", again - asleep);
+    assert_eq!(pair.send(1).len(), 1);
 }

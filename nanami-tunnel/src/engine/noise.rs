@@ -57,7 +57,8 @@ pub(crate) struct Noise {
     theirs: PublicKey,
     preshared: Option<Arc<PresharedKey>>,
     index: u32,
-    /// Made at the first use and dropped when boringtun gives up: a neighbor that does not speak costs no 11 KiB.
+    /// Made at the first use and dropped when boringtun gives up or the last keypair ends: a neighbor that does not speak
+    /// costs no 11 KiB.
     tunn: Option<Box<Tunn>>,
     /// The newest initiation that was accepted, which a new `Tunn` must see before any other, so that it refuses older ones
     /// as the dropped one would have (SEC-45).
@@ -275,6 +276,11 @@ impl Noise {
             (self.initiated, self.offered, self.tunn) = (None, None, None);
             self.keypair = Keypair::None;
             return Tick::GaveUp;
+        }
+        if length == 0 && self.keypair == Keypair::None && self.initiated.is_none() && self.offered.is_none() {
+            // Its keypair ended unused: what a later one needs to know is in `newest`.
+            self.tunn = None;
+            return Tick::Nothing;
         }
         if length == 0 {
             return self.rekey(now, buffer);
