@@ -75,17 +75,17 @@ mod count {
         let (case, neighbors) = (arguments[0].as_str(), arguments.get(1).map_or(1, |text| text.parse().unwrap()));
         for size in SIZES {
             match case {
-                "bare" => rounds(Bare::new(size), Bare::round),
-                "plain" => rounds(Ends::new(neighbors, size, false), Ends::round),
-                "filtered" => rounds(Ends::new(neighbors, size, true), Ends::round),
+                "bare" => rounds(&mut Bare::new(size), Bare::round),
+                "plain" => rounds(&mut Ends::new(neighbors, size, false), Ends::round),
+                "filtered" => rounds(&mut Ends::new(neighbors, size, true), Ends::round),
                 _ => panic!("{case}: bare, plain or filtered"),
             }
         }
     }
 
     #[inline(never)]
-    fn rounds<T>(mut ends: T, round: impl Fn(&mut T)) {
-        (0..1000).for_each(|_| round(&mut ends));
+    fn rounds<T>(ends: &mut T, round: impl Fn(&mut T)) {
+        (0..1000).for_each(|_| round(ends));
     }
 }
 
