@@ -14,43 +14,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use boringtun::noise::errors::WireGuardError;
-use boringtun::noise::handshake::parse_handshake_anon;
-use boringtun::noise::rate_limiter::RateLimiter;
-use boringtun::noise::{Packet, Tunn, TunnResult};
+use boringtun::noise::{Tunn, TunnResult};
 use boringtun::x25519;
-use nanami_model::{PresharedKey, PrivateKey, PublicKey};
+use nanami_model::{PresharedKey, PublicKey};
 
 use super::batch::{PADDING, Plain};
 
 mod gate;
+mod identity;
 mod kind;
+mod outcome;
 
 pub(crate) use gate::{Gate, Passage};
+pub(crate) use identity::Identity;
 pub(crate) use kind::Kind;
-
-/// Our own key, and what guards it against floods of handshakes.
-pub(crate) struct Identity {
-    secret: x25519::StaticSecret,
-    dalek_public: x25519::PublicKey,
-    /// Handed to every `Tunn`; never under load, because [`Gate`] stands in front. Sharing it spares each its own.
-    behind_gate: Arc<RateLimiter>,
-}
-
-impl Identity {
-    pub(crate) fn new(key: &PrivateKey) -> Self {
-        let secret = x25519::StaticSecret::from(*key.expose());
-        let dalek_public = x25519::PublicKey::from(&secret);
-        let behind_gate = Arc::new(RateLimiter::new(&dalek_public, u64::MAX));
-        Self { secret, dalek_public, behind_gate }
-    }
-
-    /// The key that an initiation says it comes from; not proved until its neighbor's Noise state accepts it.
-    pub(crate) fn sender_of(&self, initiation: &[u8]) -> Option<PublicKey> {
-        let Ok(Packet::HandshakeInit(packet)) = Tunn::parse_incoming_packet(initiation) else { return None };
-        let half = parse_handshake_anon(&self.secret, &self.dalek_public, &packet).ok()?;
-        PublicKey::from_bytes(half.peer_static_public).ok()
-    }
-}
+pub(crate) use outcome::{Dropped, Opened, Tick};
 
 /// The Noise state of one neighbor.
 pub(crate) struct Noise {
@@ -85,41 +63,6 @@ enum Keypair {
         sealed: u64,
         is_initiator: bool,
     },
-}
-
-/// What an accepted datagram was.
-pub(crate) enum Opened<'a> {
-    /// An authenticated inner packet. Whether this neighbor may send it is not known yet (fact 6).
-    Packet(&'a mut [u8]),
-    /// An authenticated packet without contents.
-    Keepalive,
-    /// An initiation, and our response.
-    Initiation(&'a [u8]),
-    /// A response, and the keepalive that confirms the keypair.
-    Response(&'a [u8]),
-    /// A cookie, which the next initiation will carry.
-    Cookie,
-}
-
-/// Why a datagram is dropped without an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dropped {
-    /// It fails authentication, or belongs to no keypair.
-    Unauthentic,
-    /// It was here before, or is too far behind the newest.
-    Replayed,
-    /// An initiation that is not newer than the last one: a replay, or the other clock is behind.
-    OldInitiation,
-    /// Authentic, but what it holds is no packet.
-    Malformed,
-}
-
-/// What the timers of one neighbor ask for.
-pub(crate) enum Tick<'a> {
-    Nothing,
-    Send(&'a [u8]),
-    /// boringtun has given up; nothing more happens until somebody initiates.
-    GaveUp,
 }
 
 impl Noise {
@@ -389,17 +332,6 @@ impl Noise {
     }
 }
 
-impl From<WireGuardError> for Dropped {
-    fn from(error: WireGuardError) -> Self {
-        match error {
-            WireGuardError::InvalidCounter | WireGuardError::DuplicateCounter => Self::Replayed,
-            WireGuardError::WrongTai64nTimestamp => Self::OldInitiation,
-            WireGuardError::InvalidPacket => Self::Malformed,
-            _ => Self::Unauthentic,
-        }
-    }
-}
-
 /// Fact 10: WireGuard pads to 16 bytes (whitepaper section 5.4.6), but never beyond the MTU.
 fn padded(length: usize, mtu: u16) -> usize {
     length.next_multiple_of(PADDING).min(usize::from(mtu).max(length))
@@ -450,7 +382,7 @@ mod tests {
 
     #[test]
     fn sec_43_sending_stops_and_asks_for_another_keypair_long_before_the_counter_ends() {
-        let [ours, theirs] = [[1; 32], [2; 32]].map(PrivateKey::from_bytes);
+        let [ours, theirs] = [[1; 32], [2; 32]].map(nanami_model::PrivateKey::from_bytes);
         let (now, identity) = (Instant::now(), Identity::new(&ours));
         let mut noise = Noise::new(now, theirs.public(), 7, None);
         let mut buffer = vec![0; LONGEST];
