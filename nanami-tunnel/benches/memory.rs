@@ -4,44 +4,19 @@
 //! process, with its allocator's rounding and holes, is what `.ci/bench/tunnel.py peers` measures.
 #![allow(clippy::unwrap_used, reason = "a bench that cannot begin has nothing to say")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "../tests/common/counting.rs"]
+mod counting;
+
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use counting::{Counting, bytes, peak};
 use nanami_model::{Cidr, Generation, PrivateKey, PublicKey};
 use nanami_tunnel::engine::Engine;
 use nanami_tunnel::uapi::{AllowedIpChange, Changes, Config, PeerChange};
 
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-/// Counts the bytes that are allocated.
-struct Counting;
-
 #[global_allocator]
 static COUNTING: Counting = Counting;
-
-fn grew(bytes: usize) {
-    let live = LIVE.fetch_add(bytes, Ordering::Relaxed) + bytes;
-    PEAK.fetch_max(live, Ordering::Relaxed);
-}
-
-// SAFETY: it hands everything on to the system's allocator.
-#[allow(unsafe_code, reason = "an allocator that counts")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        grew(layout.size());
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
 
 fn main() {
     println!("{:>8}  {:<34} {:>10} {:>10}", "peers", "bytes for each peer, after", "kept", "at most");
@@ -52,11 +27,10 @@ fn main() {
 
 fn measure(peers: usize) {
     let keys: Vec<_> = (0..peers).map(key).collect();
-    let (before, now) = (LIVE.load(Ordering::Relaxed), Instant::now());
+    let (before, now) = (bytes(), Instant::now());
     let report = |step: &str| {
-        let [kept, most] = [&LIVE, &PEAK].map(|bytes| (bytes.load(Ordering::Relaxed) - before) / peers);
+        let [kept, most] = [bytes(), peak()].map(|bytes| (bytes - before) / peers as i64);
         println!("{peers:>8}  {step:<34} {kept:>10} {most:>10}");
-        PEAK.store(LIVE.load(Ordering::Relaxed), Ordering::Relaxed);
     };
     let changes = request(&keys);
     report("reading the request");

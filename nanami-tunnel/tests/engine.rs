@@ -1,56 +1,19 @@
 //! The engine as a driver uses it: its packet halves on threads of their own, and what they allocate.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "common/counting.rs"]
+mod counting;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
 use std::time::Instant;
 
+use counting::{Counting, allocations, bytes};
 use nanami_model::{Cidr, Filter, Neighbor, NetworkMap, PrivateKey, PublicKey, Service};
 use nanami_tunnel::engine::{ControlHalf, Datagrams, Engine, Inbound, Outbound, Output, Packets};
 
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-    static BYTES: Cell<i64> = const { Cell::new(0) };
-}
-
-/// Counts what the thread that asks allocates.
-struct Counting;
-
 #[global_allocator]
 static COUNTING: Counting = Counting;
-
-// SAFETY: it hands everything on to the system's allocator.
-#[allow(unsafe_code, reason = "an allocator that counts")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as i64);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        BYTES.with(|bytes| bytes.set(bytes.get() - layout.size() as i64));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size as i64 - layout.size() as i64);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
-
-fn count(bytes: i64) {
-    ALLOCATIONS.with(|count| count.set(count.get() + 1));
-    BYTES.with(|all| all.set(all.get() + bytes));
-}
-
-fn allocations() -> u64 {
-    ALLOCATIONS.with(Cell::get)
-}
 
 type Parts = (ControlHalf, Outbound, Inbound);
 
@@ -181,7 +144,7 @@ fn packet_halves_on_two_threads_give_the_same_result_as_in_turn() {
 #[test]
 fn a_neighbor_that_never_speaks_takes_little_memory_and_no_timer() {
     const NEIGHBORS: u32 = 2000;
-    let (now, before) = (Instant::now(), BYTES.with(Cell::get));
+    let (now, before) = (Instant::now(), bytes());
     let neighbors = (0..NEIGHBORS).map(|n| {
         let mut key = [9; 32];
         key[..4].copy_from_slice(&n.to_be_bytes());
@@ -196,6 +159,6 @@ fn a_neighbor_that_never_speaks_takes_little_memory_and_no_timer() {
     }
     drop(map);
     assert!(matches!(control.poll_output(), Output::Wait(None)));
-    let each = (BYTES.with(Cell::get) - before - i64::from(u16::MAX)) / i64::from(NEIGHBORS);
+    let each = (bytes() - before) / i64::from(NEIGHBORS);
     assert!(each < 512, "{each} bytes for each neighbor");
 }

@@ -2,40 +2,19 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../../../nanami-tunnel/tests/common/counting.rs"]
+mod counting;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
+use counting::{Counting, bytes};
 use nanami_model::{Cidr, Neighbor, NetworkMap, PrivateKey};
 use nanami_sim::clock::Machine;
 use nanami_sim::node::{Kind, Made, Node};
 
-thread_local! {
-    static BYTES: Cell<i64> = const { Cell::new(0) };
-}
-
-/// Counts the bytes that the thread that asks has allocated.
-struct Counting;
-
 #[global_allocator]
 static COUNTING: Counting = Counting;
-
-// SAFETY: it hands everything on to the system's allocator.
-#[allow(unsafe_code, reason = "an allocator that counts")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        BYTES.with(|bytes| bytes.set(bytes.get() + layout.size() as i64));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        BYTES.with(|bytes| bytes.set(bytes.get() - layout.size() as i64));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
 
 /// Two nodes on a wire that loses what it is told to, each on a machine of its own.
 struct Pair {
@@ -242,12 +221,12 @@ fn what_a_keypair_took_is_given_back_when_it_ends() {
     // Batches grow to their working size; the keypair is replaced once, because it was used.
     assert_eq!(pair.send(0).len(), 1);
     pair.pass(Duration::from_secs(400), [false; 2]);
-    let asleep = BYTES.with(Cell::get);
+    let asleep = bytes();
     assert_eq!(pair.send(0).len(), 1);
-    let awake = BYTES.with(Cell::get);
+    let awake = bytes();
     assert!(awake - asleep > 2 * 10_000, "{} bytes for both ends", awake - asleep);
     pair.pass(Duration::from_secs(400), [false; 2]);
-    let again = BYTES.with(Cell::get);
+    let again = bytes();
     assert!((again - asleep).abs() < 2_000, "{} bytes are left", again - asleep);
     assert_eq!(pair.send(1).len(), 1);
 }

@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::io::Errno;
 
+use super::frame::{
+    ACK, FRAME_HEADER, GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, NEEDS_CSUM, PSH, TCP_CHECKSUM, UDP_CHECKSUM, pseudo,
+};
 use crate::engine::{Packets, checksum_of};
 
 /// What is joined.
@@ -303,23 +306,20 @@ impl<'a> Segment<'a> {
         lengths && udp_length && checksum_of(self.pseudo(transport.len()), transport) == 0
     }
 
-    /// The sum of the pseudo header (RFC 9293 section 3.1, RFC 8200 section 8.1) for a transport of this length.
     fn pseudo(&self, length: usize) -> u64 {
-        let protocol = if self.transport == Transport::Udp { 17 } else { 6 };
-        let words = self.addresses().chunks_exact(2).map(|pair| u64::from(u16::from_be_bytes([pair[0], pair[1]])));
-        words.sum::<u64>() + protocol + length as u64
+        pseudo(self.addresses(), self.transport != Transport::Udp, length)
     }
 
     /// The frame's header and the packet's, for all of a group: `virtio_net_hdr` of linux/virtio_net.h, in the host's order.
     fn joined_header(&self, group: &Group, header: &mut Vec<u8>) {
         let (kind, checksum_at) = match (self.transport, self.is_v4()) {
-            (Transport::Udp, _) => (GSO_UDP_L4, 6u16),
-            (_, true) => (GSO_TCPV4, 16),
-            (_, false) => (GSO_TCPV6, 16),
+            (Transport::Udp, _) => (GSO_UDP_L4, UDP_CHECKSUM),
+            (_, true) => (GSO_TCPV4, TCP_CHECKSUM),
+            (_, false) => (GSO_TCPV6, TCP_CHECKSUM),
         };
         header.clear();
         header.extend([NEEDS_CSUM, kind]);
-        for word in [self.payload_at as u16, self.payload() as u16, self.transport_at as u16, checksum_at] {
+        for word in [self.payload_at as u16, self.payload() as u16, self.transport_at as u16, checksum_at as u16] {
             header.extend(word.to_ne_bytes());
         }
         header.extend_from_slice(&self.bytes[..self.payload_at]);
@@ -341,21 +341,10 @@ impl<'a> Segment<'a> {
         }
         // The kernel adds the rest to the pseudo header's sum.
         let sum = !checksum_of(self.pseudo(transport_length), &[]);
-        let at = usize::from(checksum_at);
-        transport[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+        transport[checksum_at..checksum_at + 2].copy_from_slice(&sum.to_be_bytes());
     }
 }
 
-/// Bytes before each packet.
-pub(super) const FRAME_HEADER: usize = tun_rs::VIRTIO_NET_HDR_LEN;
-/// `VIRTIO_NET_HDR_F_NEEDS_CSUM` and kinds of joined packets: linux/virtio_net.h.
-const NEEDS_CSUM: u8 = 1;
-const GSO_TCPV4: u8 = 1;
-const GSO_TCPV6: u8 = 4;
-const GSO_UDP_L4: u8 = 5;
-/// Bits of TCP's flags: RFC 9293 section 3.1.
-const PSH: u8 = 0x08;
-const ACK: u8 = 0x10;
 /// Packets in a group. Linux' `UDP_MAX_SEGMENTS` was 64 until 6.9; of 1,420 bytes no more than 46 fit anyway.
 const MAX_COUNT: usize = 64;
 /// Bytes of a joined packet: what its header can say.

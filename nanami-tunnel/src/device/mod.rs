@@ -20,6 +20,7 @@ use crate::engine::{ControlHalf, DEFAULT_MTU, Engine, lock};
 #[cfg(feature = "uapi")]
 mod configured;
 mod error;
+mod frame;
 mod inward;
 mod join;
 mod keeper;

@@ -3,6 +3,10 @@
 //! **Invariants**: the packets are those that the kernel would have made, in order, with their checksums; each is copied
 //! once, to where it is sealed from. What is no frame that we understand is dropped whole, never read past its end.
 
+use super::frame::{
+    CWR, FIN, FRAME_HEADER, GSO_ECN, GSO_NONE, GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, NEEDS_CSUM, PSH, TCP_CHECKSUM,
+    UDP_CHECKSUM, pseudo,
+};
 use crate::engine::{Packets, checksum_of};
 
 /// What a frame is, from its `virtio_net_hdr` (linux/virtio_net.h, in the host's order).
@@ -67,7 +71,7 @@ impl<'a> Frame<'a> {
         if self.payload == 0 || payload.is_empty() || (self.kind == GSO_TCPV4) != (is_v4 && is_tcp) {
             return None;
         }
-        let pseudo = pseudo(headers, is_v4, is_tcp);
+        let addresses = if is_v4 { &headers[12..20] } else { &headers[8..40] };
         let count = payload.len().div_ceil(self.payload);
         for (n, part) in payload.chunks(self.payload).enumerate() {
             packets.push_with(header + part.len(), |packet| {
@@ -75,7 +79,8 @@ impl<'a> Frame<'a> {
                 packet[header..].copy_from_slice(part);
                 place(packet, n, is_v4, at);
                 let flags = Flags { is_first: n == 0, is_last: n + 1 == count };
-                finish(packet, at, pseudo, is_tcp.then_some((flags, (n * self.payload) as u32)));
+                let sum = pseudo(addresses, is_tcp, header - at + part.len());
+                finish(packet, at, sum, is_tcp.then_some((flags, (n * self.payload) as u32)));
             });
         }
         Some(())
@@ -118,15 +123,8 @@ fn finish(packet: &mut [u8], transport_at: usize, pseudo: u64, tcp: Option<(Flag
         None => set(transport, 4, length as u16),
     }
     set(transport, field, 0);
-    let sum = checksum_of(pseudo + length as u64, transport);
+    let sum = checksum_of(pseudo, transport);
     set(transport, field, if sum == 0 && tcp.is_none() { u16::MAX } else { sum });
-}
-
-/// The sum of the pseudo header without the length (RFC 9293 section 3.1, RFC 8200 section 8.1).
-fn pseudo(headers: &[u8], is_v4: bool, is_tcp: bool) -> u64 {
-    let addresses = if is_v4 { &headers[12..20] } else { &headers[8..40] };
-    let words = addresses.chunks_exact(2).map(|pair| u64::from(u16::from_be_bytes([pair[0], pair[1]])));
-    words.sum::<u64>() + if is_tcp { 6 } else { 17 }
 }
 
 fn word(bytes: &[u8], at: usize) -> u16 {
@@ -136,23 +134,6 @@ fn word(bytes: &[u8], at: usize) -> u16 {
 fn set(bytes: &mut [u8], at: usize, word: u16) {
     bytes[at..at + 2].copy_from_slice(&word.to_be_bytes());
 }
-
-/// Bytes before each packet.
-const FRAME_HEADER: usize = tun_rs::VIRTIO_NET_HDR_LEN;
-/// Of linux/virtio_net.h.
-const NEEDS_CSUM: u8 = 1;
-const GSO_NONE: u8 = 0;
-const GSO_TCPV4: u8 = 1;
-const GSO_TCPV6: u8 = 4;
-const GSO_UDP_L4: u8 = 5;
-const GSO_ECN: u8 = 0x80;
-/// Bits of TCP's flags: RFC 9293 section 3.1.
-const FIN: u8 = 0x01;
-const PSH: u8 = 0x08;
-const CWR: u8 = 0x80;
-/// Where the checksum is in each header.
-const TCP_CHECKSUM: usize = 16;
-const UDP_CHECKSUM: usize = 6;
 
 #[cfg(test)]
 mod tests {
@@ -255,8 +236,8 @@ mod tests {
             let mut frame = frame(v6, tcp, 0x10, false, 33, 0);
             frame[1] = GSO_NONE;
             let at = FRAME_HEADER + if v6 { 40 } else { 20 };
-            let length = (frame.len() - at) as u64;
-            let pseudo = pseudo(&frame[FRAME_HEADER..], !v6, tcp) + length;
+            let addresses = if v6 { FRAME_HEADER + 8..at } else { FRAME_HEADER + 12..at };
+            let pseudo = pseudo(&frame[addresses], tcp, frame.len() - at);
             let field = at + if tcp { 16 } else { 6 };
             set(&mut frame, field, !checksum_of(pseudo, &[]));
             let packets = split_by_us(&frame).unwrap();

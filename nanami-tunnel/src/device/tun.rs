@@ -10,9 +10,10 @@ use std::sync::Mutex;
 use nix::libc;
 use rustix::io::Errno;
 use tracing::{debug, warn};
-use tun_rs::{DeviceBuilder, SyncDevice, VIRTIO_NET_HDR_LEN};
+use tun_rs::{DeviceBuilder, SyncDevice};
 
 use super::error::DeviceError;
+use super::frame::FRAME_HEADER;
 use super::join::{Joiner, Joins, Trust};
 use super::offloads::{Offload, Offloads};
 use super::split::split;
@@ -130,4 +131,4 @@ impl AsFd for Tun {
 /// Packets that may wait in the kernel. TUNNEL.md, "How to get there" 7: above 500.
 const QUEUE: u32 = 1000;
 /// Bytes of the longest thing that the kernel hands over: its header and an IP packet.
-const FRAME: usize = VIRTIO_NET_HDR_LEN + 65_535;
+const FRAME: usize = FRAME_HEADER + 65_535;

@@ -159,11 +159,6 @@ const REFUSALS: Rate = Rate { every: Duration::from_millis(1), burst: 50 };
 const UDP_HEADER: usize = 8;
 
 impl Outbound {
-    /// Bytes of the longest packet that is sealed now.
-    pub fn mtu(&self) -> u16 {
-        self.shared.mtu()
-    }
-
     /// Whether the control half has to be drained now, because calls of packet halves moved a timer or made an event.
     /// Asked once, it is answered `false` until something else happens.
     pub fn wants_control(&self) -> bool {
