@@ -22,6 +22,8 @@ pub(crate) fn alone() -> Result<()> {
     if std::env::var_os(INSIDE).is_some() {
         return Ok(());
     }
+    // A root that may not do it, as in some containers, is told so by `unshare`.
+    ensure!(rustix::process::geteuid().is_root(), "network namespaces need root: run it with `sudo`");
     let mut inner = Command::new("unshare");
     inner.args(["--net", "--mount", "--"]).arg(std::env::current_exe()?).args(std::env::args_os().skip(1));
     Err(inner.env(INSIDE, "1").exec()).context("starting `unshare`, of the package util-linux")
