@@ -16,15 +16,17 @@ struct Process {
     rogue: String,
     usual: UdpSocket,
     elsewhere: UdpSocket,
-    /// Sees every packet of the interface, in both directions.
+    /// Sees every packet of host `a`, in both directions. The kernel keeps about 200 that nobody has read and loses the next.
     tap: Socket,
+    /// What has been read from it since somebody asked.
+    passed: Vec<Vec<u8>>,
     answers: Vec<Vec<u8>>,
     initiations: Vec<Vec<u8>>,
 }
 
 impl Process {
-    /// What `tap` has seen that the rogue may have sent: everything that is neither on the cable nor the kernel's own.
-    fn tapped(&self, packets: &mut Vec<Vec<u8>>) {
+    /// Keeps what `tap` has seen that the rogue may have sent: everything that is neither on the cable nor the kernel's own.
+    fn read_tap(&mut self) {
         let mut buffer = vec![0; 70_000];
         while let Ok(length) = std::io::Read::read(&mut &self.tap, &mut buffer) {
             let packet = &buffer[..length];
@@ -38,7 +40,7 @@ impl Process {
                 version => version != 0,
             };
             if is_strange {
-                packets.push(packet.to_vec());
+                self.passed.push(packet.to_vec());
             }
         }
     }
@@ -72,6 +74,7 @@ impl Process {
 impl Victim for Process {
     fn send(&mut self, datagram: &[u8]) {
         self.usual.send_to(datagram, "10.77.0.1:51820").unwrap();
+        self.read_tap();
     }
 
     fn send_from_elsewhere(&mut self, datagram: &[u8]) {
@@ -79,28 +82,28 @@ impl Victim for Process {
     }
 
     fn heard(&mut self, answers: usize, packets: usize) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
-        let (start, mut passed) = (Instant::now(), Vec::new());
+        let start = Instant::now();
         let mut quiet_since = start;
         // What must not come has this long to come; what must come has longer.
         while quiet_since.elapsed() < Duration::from_millis(60)
             || self.answers.len() < answers
-            || passed.len() < packets
+            || self.passed.len() < packets
         {
             assert!(
                 start.elapsed() < Duration::from_secs(20),
                 "{} answers, {} packets",
                 self.answers.len(),
-                passed.len()
+                self.passed.len()
             );
-            let before = (self.answers.len(), passed.len());
+            let before = (self.answers.len(), self.passed.len());
             self.drain();
-            self.tapped(&mut passed);
-            if (self.answers.len(), passed.len()) != before {
+            self.read_tap();
+            if (self.answers.len(), self.passed.len()) != before {
                 quiet_since = Instant::now();
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        (std::mem::take(&mut self.answers), passed)
+        (std::mem::take(&mut self.answers), std::mem::take(&mut self.passed))
     }
 
     fn initiation(&mut self) -> Vec<u8> {
@@ -150,6 +153,7 @@ fn a_rogue_peer_with_a_valid_key_does_no_harm() {
             usual: socket("10.77.0.2:51820"),
             elsewhere: socket("10.77.0.66:51820"),
             tap,
+            passed: Vec::new(),
             answers: Vec::new(),
             initiations: Vec::new(),
         };
