@@ -91,7 +91,9 @@ fn cookies(victim: &mut impl Victim, rogue: &Rogue) {
     let second = victim.another_initiation();
     assert!(!carries_one(&second), "a forged cookie was believed");
     victim.send(&rogue.cookie(&second, true));
-    assert!(carries_one(&victim.another_initiation()), "a right one was not");
+    // One that is on its way already was made without it.
+    let believed = (0..3).any(|_| carries_one(&victim.another_initiation()));
+    assert!(believed, "a right one was not");
     assert_eq!(victim.heard(0, 0), (vec![], vec![]), "cookies have no answer");
 }
 
