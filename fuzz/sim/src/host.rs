@@ -124,6 +124,14 @@ impl Host {
         Some(made)
     }
 
+    /// How long ago it heard from a neighbor, in microseconds of its own; `None`: not in this life.
+    pub(crate) fn heard_ago(&self, now: u64, from: usize) -> Option<u64> {
+        let node = self.node.as_ref()?;
+        let heard = node.link(&key(from))?.heard?;
+        let ago = self.set_clocks(node.machine, now).run(|| std::time::Instant::now().saturating_duration_since(heard));
+        Some(ago.as_micros() as u64)
+    }
+
     pub(crate) fn node(&self) -> Option<&Node> {
         self.node.as_ref()
     }

@@ -1,7 +1,7 @@
 //! Nanami's tunnel engine in a simulated world: one seed, the same bytes.
 //!
 //! A few hosts, each with an engine on a machine of its own ([`clock`]), send each other packets over a network that loses,
-//! repeats, overtakes, corrupts and cuts. Hosts crash, sleep, roam and set their clocks; control changes what they are told;
+//! repeats, overtakes, corrupts and cuts. Some hosts are behind NATs. Hosts crash, sleep, roam and set their clocks; control changes what they are told;
 //! somebody records and repeats. Throughout, `oracle` holds every datagram and packet against what was sent and allowed;
 //! whenever faults stop, everybody has to reach everybody again (`healing`). Everything follows from the seed:
 //!
@@ -21,9 +21,11 @@ pub mod clock;
 mod healing;
 mod host;
 mod ledger;
+mod nat;
 pub mod node;
 mod oracle;
 mod packet;
+mod places;
 mod random;
 mod report;
 mod setup;

@@ -13,7 +13,7 @@ use crate::world::{SECOND, World};
 impl World {
     /// A datagram reaches the machine that has its address now.
     pub(crate) fn arrive(&mut self, datagram: Datagram) {
-        let Some(n) = (0..self.hosts.len()).find(|n| self.hosts[*n].address == datagram.to) else { return };
+        let Some(n) = self.receiver(&datagram) else { return };
         match self.hosts[n].life {
             Life::Up => self.hear(n, &datagram),
             Life::Stalled if self.hosts[n].backlog.len() < BACKLOG => self.hosts[n].backlog.push_back(datagram),
@@ -31,20 +31,19 @@ impl World {
                 _ => {}
             }
         }
+        let endpoints = self.endpoints(n);
         let made = self.hosts[n].run(self.now, |node| node.hear(datagram.from, &datagram.bytes)).expect("it is up");
         let answers = made.datagrams.iter().any(|(to, bytes)| *to == datagram.from && bytes[0] == 2);
         if datagram.bytes[0] == 1 && answers {
             self.hosts[n].answered = Some(datagram.bytes.clone());
         }
         if datagram.origin == Origin::Attacker {
-            // SEC-45: silence, but for cookies under load; SEC-44: no endpoint moves.
+            // SEC-45: silence, but for cookies under load.
             let only_cookies = made.datagrams.iter().all(|(to, bytes)| *to != datagram.from || bytes[0] == 3);
             assert!(only_cookies, "host {n} answers a replayed datagram of type {}", datagram.bytes[0]);
         }
         self.take_from(n, Some(datagram), made);
-        if datagram.origin == Origin::Attacker {
-            self.check_endpoints(n, datagram.from);
-        }
+        self.check_endpoints(n, &endpoints, datagram);
         // Only what was taken once is a replay the second time: what was never taken is fresh, whoever brings it.
         if before.is_some_and(|before| self.received(n) > before) {
             self.replay(n, datagram);
@@ -114,12 +113,28 @@ impl World {
         }
     }
 
-    fn check_endpoints(&self, n: usize, attacker: SocketAddr) {
-        let node = self.hosts[n].node().expect("it is up");
-        for other in (0..self.hosts.len()).filter(|other| *other != n) {
-            let endpoint = node.link(&key(other)).and_then(|link| link.endpoint);
-            assert_ne!(endpoint, Some(attacker), "host {n} believes that host {other} is where a replay came from");
+    /// SEC-44: only what a neighbor itself sent moves it, and only to where that came from.
+    fn check_endpoints(&self, n: usize, before: &[Option<SocketAddr>], heard: &Datagram) {
+        for (other, endpoint) in self.endpoints(n).into_iter().enumerate().filter(|(m, now)| before[*m] != *now) {
+            let moves = match heard.origin {
+                Origin::Host(host) => host == other,
+                // A bit may have been turned over that does not count.
+                Origin::Corrupted => true,
+                Origin::Attacker => false,
+            };
+            assert!(
+                moves && endpoint == Some(heard.from),
+                "host {n} believes that host {other} is at {endpoint:?} after a datagram of {:?} from {}",
+                heard.origin,
+                heard.from
+            );
         }
+    }
+
+    /// Where a host believes the others to be.
+    fn endpoints(&self, n: usize) -> Vec<Option<SocketAddr>> {
+        let node = self.hosts[n].node().expect("it is up");
+        (0..self.hosts.len()).map(|other| node.link(&key(other)).and_then(|link| link.endpoint)).collect()
     }
 
     /// Bytes of authentic datagrams that a host has taken.

@@ -8,8 +8,10 @@ use nanami_model::{
     Cidr, Epoch, Filter, ForwardRule, Generation, Neighbor, NetworkMap, PrivateKey, PublicKey, Service,
 };
 
+use crate::nat;
 use crate::node::Kind;
 use crate::random::Random;
+use crate::world::SECOND;
 
 /// The part of a world that does not change.
 #[derive(Debug, Clone)]
@@ -20,6 +22,10 @@ pub(crate) struct Setup {
     pub(crate) gateways: bool,
     /// By whom towards whom.
     pub(crate) keepalive: Vec<Vec<bool>>,
+    /// By whom towards whom nothing is sent in times without faults: keepalives alone keep the way open.
+    pub(crate) silent: Vec<Vec<bool>>,
+    /// In front of each host, where there is one: of which kind, and after how many microseconds it forgets.
+    pub(crate) nats: Vec<Option<(nat::Kind, u64)>>,
     /// One way, without faults, in microseconds; the same both ways.
     pub(crate) latency: Vec<Vec<u64>>,
     pub(crate) faults: Faults,
@@ -53,7 +59,12 @@ impl Setup {
         let kind = if random.permille(350) { Kind::Plain } else { Kind::Filtered };
         let gateways = kind == Kind::Filtered && random.permille(250);
         let often = [0, 300, 1000][random.below(3)];
-        let keepalive = (0..hosts).map(|_| (0..hosts).map(|_| random.permille(often)).collect()).collect();
+        let keepalive: Vec<Vec<_>> = (0..hosts).map(|_| (0..hosts).map(|_| random.permille(often)).collect()).collect();
+        let nats = draw_nats(random, hosts);
+        // Whoever is behind a NAT is reached by those outside because it sends; two behind NATs need both to send.
+        let may_be_silent = |a: usize, b: usize| !gateways && keepalive[a][b] && nats[b].is_none();
+        let silent =
+            (0..hosts).map(|a| (0..hosts).map(|b| random.permille(300) && may_be_silent(a, b)).collect()).collect();
         let mut latency = vec![vec![0; hosts]; hosts];
         for (a, b) in (0..hosts).flat_map(|a| (0..a).map(move |b| (a, b))) {
             latency[a][b] = random.between(200, 120_000);
@@ -76,7 +87,7 @@ impl Setup {
             preshared: random.coin(),
             spoof: random.coin(),
         };
-        Self { hosts, kind, gateways, keepalive, latency, faults }
+        Self { hosts, kind, gateways, keepalive, silent, nats, latency, faults }
     }
 
     /// Every ordered pair of hosts.
@@ -89,6 +100,22 @@ impl Setup {
     pub(crate) fn is_quiet(&self) -> bool {
         self.kind == Kind::Plain && self.keepalive.iter().flatten().all(|keeps| !keeps)
     }
+}
+
+/// NATs in some worlds, in front of half of their hosts. Of two symmetric ones neither lets the other's host in, and nothing
+/// here relays.
+fn draw_nats(random: &mut Random, hosts: usize) -> Vec<Option<(nat::Kind, u64)>> {
+    let (any, symmetric) = (random.permille(400), random.below(2 * hosts));
+    let draw = |n| {
+        let kind = match random.coin() {
+            _ if n == symmetric => nat::Kind::Symmetric,
+            true => nat::Kind::Independent,
+            false => nat::Kind::AddressDependent,
+        };
+        let timeout = random.between(20, 300) * SECOND;
+        (any && (n == symmetric || random.coin())).then_some((kind, timeout))
+    };
+    (0..hosts).map(draw).collect()
 }
 
 /// What one host is told by control: its map, as sets.

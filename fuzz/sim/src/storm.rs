@@ -30,7 +30,7 @@ impl World {
         self.foresee(pause, Happening::Fault);
         let faults = self.setup.faults;
         let n = self.random.below(self.hosts.len());
-        match self.random.below(10) {
+        match self.random.below(11) {
             0 if faults.partition => self.part(n),
             1 if faults.roam => self.roam(n),
             2 if faults.crash => self.crash(n),
@@ -40,6 +40,7 @@ impl World {
             6 | 7 if faults.revoke => self.retell(n),
             8 if faults.preshared => self.rotate(n),
             9 => self.ask(n),
+            10 => self.reboot_nat(n, 20 * SECOND),
             _ => {}
         }
     }
@@ -63,35 +64,6 @@ impl World {
             && self.now - since > 90 * SECOND
         {
             self.rare.count("outages over 90 s");
-        }
-    }
-
-    /// A host has another address, of the same or the other family; control hears of it some time later.
-    fn roam(&mut self, n: usize) {
-        self.rare.count("roams");
-        let place = self.owners.len() as u16;
-        let address = match self.random.below(3) {
-            0 => SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, place], 51820)),
-            1 => SocketAddr::from(([198, 51, (place >> 8) as u8, place as u8], 51820)),
-            // Another port of the same address: a NAT has forgotten it.
-            _ => SocketAddr::new(self.hosts[n].address.ip(), 1024 + place),
-        };
-        self.owners.insert(address, n);
-        self.hosts[n].address = address;
-        if self.random.coin() {
-            self.run(n, |node| node.control(ControlHalf::handle_network_changed));
-        }
-        let later = self.random.between(0, 20 * SECOND);
-        self.foresee(later, Happening::Found(n));
-    }
-
-    /// Control tells everybody where a host is.
-    pub(crate) fn found(&mut self, n: usize) {
-        let address = self.hosts[n].address;
-        for m in 0..self.hosts.len() {
-            self.hosts[m].hints[n] = address;
-            let made = self.hosts[m].set_hints(self.now, n);
-            made.into_iter().for_each(|made| self.take(m, made));
         }
     }
 

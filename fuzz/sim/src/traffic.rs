@@ -61,7 +61,9 @@ impl World {
         let question = self.ledger.get(id).expect("it arrived");
         let (to, ends) = (question.from, question.ends.back());
         let length = self.length();
-        self.push(by, Some(to), ends, length, Some(id), false);
+        if self.healing.is_none() || !self.setup.silent[by][to] {
+            self.push(by, Some(to), ends, length, Some(id), false);
+        }
     }
 
     fn push(&mut self, from: usize, to: Option<usize>, ends: Ends, length: usize, answers: Option<u64>, spoofed: bool) {

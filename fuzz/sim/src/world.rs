@@ -10,7 +10,9 @@ use nanami_tunnel::engine::Event as Told;
 
 use crate::host::Host;
 use crate::ledger::{Keypairs, Ledger};
+use crate::nat::Nat;
 use crate::node::{Made, Node};
+use crate::places::first_nat;
 use crate::random::Random;
 use crate::report::{Rare, Report};
 use crate::setup::Setup;
@@ -24,12 +26,16 @@ pub(crate) struct World {
     /// Microseconds since it began.
     pub(crate) now: u64,
     pub(crate) hosts: Vec<Host>,
+    /// In front of each host, where there is one.
+    pub(crate) nats: Vec<Option<Nat>>,
     pub(crate) wire: Wire,
     pub(crate) ledger: Ledger,
     pub(crate) keypairs: Keypairs,
     pub(crate) rare: Rare,
     /// Every address that ever was somebody's; none is given twice.
     pub(crate) owners: BTreeMap<SocketAddr, usize>,
+    /// Counts addresses and ports, so that each is new.
+    pub(crate) places: u16,
     /// Where the latest healing stands.
     pub(crate) healing: Option<crate::healing::Healing>,
     /// The earliest moment at which all clocks are past what they ever showed.
@@ -99,7 +105,11 @@ impl World {
         let mut random = Random::new(seed);
         let setup = Setup::draw(&mut random);
         let hosts: Vec<_> = (0..setup.hosts).map(|n| Host::new(&setup, n, random.word())).collect();
+        let nats = setup.nats.iter().enumerate();
+        let nats = nats.map(|(n, nat)| nat.map(|(kind, timeout)| Nat::new(kind, timeout, first_nat(n))));
         Self {
+            nats: nats.collect(),
+            places: setup.hosts as u16,
             owners: hosts.iter().enumerate().map(|(n, host)| (host.address, n)).collect(),
             wire: Wire::new(&setup),
             setup,
@@ -122,6 +132,8 @@ impl World {
     pub(crate) fn live(mut self, length: u64) -> Report {
         for n in 0..self.hosts.len() {
             self.start(n);
+            let later = self.random.between(0, 10 * SECOND);
+            self.foresee(later, Happening::Found(n));
         }
         self.foresee(0, Happening::Storm);
         self.foresee(SECOND, Happening::Traffic);
@@ -217,7 +229,7 @@ impl World {
 
     fn transmit(&mut self, n: usize, to: SocketAddr, bytes: Vec<u8>) {
         let Some(other) = self.owners.get(&to).copied() else { return };
-        let from = self.hosts[n].address;
+        let from = self.leave(n, to);
         let datagram = Datagram { from, to, bytes, origin: Origin::Host(n) };
         let Self { wire, setup, random, rare, now, .. } = self;
         let arrivals = wire.carry(setup, random, rare, *now, (n, other), datagram);
