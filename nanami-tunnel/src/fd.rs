@@ -9,7 +9,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use tracing::debug;
 
-use crate::interface::{HostPipe, Inside, Interface, Silent, pipe};
+use crate::interface::{HostPipe, Interface, Silent, pipe};
 
 impl Interface {
     /// A TUN interface that somebody else made and configured, such as Android's `VpnService`: each read gives one IP packet
@@ -18,15 +18,10 @@ impl Interface {
     /// # Errors
     /// The descriptor cannot be made non-blocking.
     pub fn fd(fd: OwnedFd) -> io::Result<Self> {
-        Self::packets_of(fd, Arc::new(Silent), 0)
-    }
-
-    /// A TUN interface with somebody who is told what the tunnel does.
-    pub(crate) fn packets_of(fd: OwnedFd, inside: Arc<dyn Inside>, mark: u32) -> io::Result<Self> {
         let flags = fcntl_getfl(&fd)?;
         fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?;
         let (host, pipe) = pipe();
-        Ok(Self { pipe, run: Some(Box::pin(run(fd, host))), inside, mark })
+        Ok(Self::queued(pipe, Some(Box::pin(run(fd, host))), Arc::new(Silent)))
     }
 
     /// As [`Interface::fd`], of a descriptor that stays open, and its owner's, when the tunnel ends.

@@ -15,13 +15,39 @@ use crate::engine::MapError;
 
 /// One end of a pair: what a [`Tunnel`](crate::Tunnel) needs to exchange inner packets with whatever stands at the other end.
 pub struct Interface {
-    pub(crate) pipe: Pipe,
-    /// What must run for the other end to work; the tunnel spawns it on its runtime and ends it with itself.
-    pub(crate) run: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    pub(crate) crossing: Crossing,
     /// What is told at once, not through a queue.
     pub(crate) inside: Arc<dyn Inside>,
     /// The mark of the tunnel's datagrams; 0 for none.
     pub(crate) mark: u32,
+}
+
+/// What must run at the other end of queues.
+pub(crate) type OtherEnd = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Interface {
+    /// Packets cross by queues.
+    pub(crate) fn queued(pipe: Pipe, run: Option<OtherEnd>, inside: Arc<dyn Inside>) -> Self {
+        Self { crossing: Crossing::Queues(pipe, run), inside, mark: 0 }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn into_queues(self) -> (Pipe, Option<OtherEnd>) {
+        match self.crossing {
+            Crossing::Queues(pipe, run) => (pipe, run),
+            #[cfg(all(feature = "os", target_os = "linux"))]
+            Crossing::Tun(..) => unreachable!("only a host's interface has none"),
+        }
+    }
+}
+
+/// How packets get to the other end and back.
+pub(crate) enum Crossing {
+    /// By queues, with what must run for the other end to work; the tunnel spawns it on its runtime and ends it with itself.
+    Queues(Pipe, Option<OtherEnd>),
+    /// By the kernel, for which threads of the tunnel's wait, and with what wakes the one that keeps time.
+    #[cfg(all(feature = "os", target_os = "linux"))]
+    Tun(Arc<crate::device::Tun>, Arc<crate::device::Wake>),
 }
 
 /// The other end, as far as it must not lag behind.

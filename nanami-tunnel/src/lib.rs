@@ -29,7 +29,7 @@
 //! }
 //! # }
 //! ```
-//! [`Tunnel`] is that loop on a UDP socket; [`Netstack`] is an interface that needs neither root nor a TUN device.
+//! [`Tunnel`] is that loop on a UDP socket, with an interface of a Linux host a thread for each part; [`Netstack`] is an interface that needs neither root nor a TUN device.
 
 pub mod engine;
 

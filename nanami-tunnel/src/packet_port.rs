@@ -71,7 +71,7 @@ impl PacketPort {
         let (HostPipe { receive, send, .. }, pipe) = pipe();
         let received = Received { packets: receive, held: None };
         let port = Self { send, receive: Arc::new(Mutex::new(received)) };
-        (port, Interface { pipe, run: None, inside: Arc::new(Silent), mark: 0 })
+        (port, Interface::queued(pipe, None, Arc::new(Silent)))
     }
 
     /// Sends the packets of a batch. Returns how many of its bytes were taken, all but when the tunnel is behind: send the
@@ -152,30 +152,32 @@ mod tests {
 
     #[test]
     fn a_batch_with_a_mistake_is_refused_whole_and_at_its_place() {
-        let (port, mut interface) = PacketPort::new();
+        let (port, interface) = PacketPort::new();
+        let (mut pipe, _) = interface.into_queues();
         let mut batch = framed(&[vec![1, 2, 3]]);
         batch.extend([0, 9, 1]);
         assert_eq!(port.send_batch(&batch), Err(BatchError::Malformed { at: 5 }));
         assert_eq!(port.send_batch(&[0, 0]), Err(BatchError::Malformed { at: 0 }));
-        assert!(interface.pipe.from_host.try_recv().is_err(), "nothing was taken");
+        assert!(pipe.from_host.try_recv().is_err(), "nothing was taken");
         assert_eq!(port.send_batch(&[]), Ok(0));
-        drop(interface);
+        drop(pipe);
         assert_eq!(port.send_batch(&framed(&[vec![1]])), Err(BatchError::Stopped));
     }
 
     #[test]
     fn what_does_not_fit_is_not_taken_and_can_be_sent_again() {
-        let (port, mut interface) = PacketPort::new();
+        let (port, interface) = PacketPort::new();
+        let (mut pipe, _) = interface.into_queues();
         let packets: Vec<_> = (0..1500u16).map(|n| n.to_be_bytes().to_vec()).collect();
         let batch = framed(&packets);
         let taken = port.send_batch(&batch).unwrap();
         assert!(taken > 0 && taken < batch.len());
         let mut arrived = Vec::new();
-        while let Ok(packet) = interface.pipe.from_host.try_recv() {
+        while let Ok(packet) = pipe.from_host.try_recv() {
             arrived.push(packet);
         }
         assert_eq!(port.send_batch(&batch[taken..]), Ok(batch.len() - taken));
-        while let Ok(packet) = interface.pipe.from_host.try_recv() {
+        while let Ok(packet) = pipe.from_host.try_recv() {
             arrived.push(packet);
         }
         assert_eq!(arrived, packets);
@@ -189,8 +191,9 @@ mod tests {
         ) {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let (port, interface) = PacketPort::new();
-            packets.iter().for_each(|packet| interface.pipe.to_host.try_send(packet.clone()).unwrap());
-            drop(interface);
+            let (pipe, _) = interface.into_queues();
+            packets.iter().for_each(|packet| pipe.to_host.try_send(packet.clone()).unwrap());
+            drop(pipe);
             let mut all = Vec::new();
             while let Some(batch) = runtime.block_on(port.receive_batch(max)) {
                 let first = LENGTH + usize::from(u16::from_be_bytes([batch[0], batch[1]]));

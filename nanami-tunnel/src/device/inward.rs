@@ -1,24 +1,54 @@
 //! The thread from the network to the interface.
+//!
+//! **Invariant**: one at a time receives, opens and delivers, so that packets leave in the order in which they arrived, whether
+//! it is this thread or the keeper that catches up.
 
 use std::os::fd::AsFd;
 use std::time::Instant;
 
 use tracing::debug;
 
-use super::Running;
+use super::lanes::Lanes;
 use super::udp::Sockets;
 use super::wait::readable;
 use crate::engine::{Datagrams, Inbound, Packets, lock};
 
-/// Opens what arrives, until the device stops.
-pub(super) fn run(running: &Running, mut inbound: Inbound) {
-    let (mut arrived, mut packets, mut answers) = (Datagrams::new(), Packets::new(), Datagrams::new());
+/// The packet half that opens, and its buffers.
+pub(super) struct Inward {
+    inbound: Inbound,
+    arrived: Datagrams,
+    packets: Packets,
+    answers: Datagrams,
+}
+
+impl Inward {
+    pub(super) fn new(inbound: Inbound) -> Self {
+        Self { inbound, arrived: Datagrams::new(), packets: Packets::new(), answers: Datagrams::new() }
+    }
+
+    /// Opens what has arrived, as much as one call for each family brings.
+    fn round(&mut self, lanes: &Lanes, sockets: &Sockets) {
+        if !sockets.receive(&mut self.arrived) {
+            return;
+        }
+        self.inbound.open(Instant::now(), &self.arrived, &mut self.packets, &mut self.answers);
+        self.arrived.clear();
+        deliver(lanes, &mut self.packets);
+        sockets.send(&mut self.answers);
+        if self.inbound.wants_control() {
+            lanes.keeper.ring();
+        }
+    }
+}
+
+/// Opens what arrives, until the threads stop.
+pub(super) fn run(lanes: &Lanes) {
     loop {
-        let sockets = running.sockets.load_full();
-        match wait(running, sockets.as_deref()) {
+        let sockets = lanes.sockets.load_full();
+        match wait(lanes, sockets.as_deref()) {
             Ok(Ready::Datagrams) => {}
             Ok(Ready::Sockets) => {
-                running.inward.answer();
+                lanes.switched.answer();
                 continue;
             }
             Ok(Ready::Nothing) => continue,
@@ -26,16 +56,14 @@ pub(super) fn run(running: &Running, mut inbound: Inbound) {
             Err(error) => return debug!(%error, "waiting for datagrams"),
         }
         let Some(sockets) = sockets else { continue };
-        if !sockets.receive(&mut arrived) {
-            continue;
-        }
-        inbound.open(Instant::now(), &arrived, &mut packets, &mut answers);
-        arrived.clear();
-        deliver(running, &mut packets);
-        sockets.send(&mut answers);
-        if inbound.wants_control() {
-            running.keeper.ring();
-        }
+        lock(&lanes.inward).round(lanes, &sockets);
+    }
+}
+
+/// Opens what has arrived, one round of it: a flood has no end, and time goes on.
+pub(super) fn catch_up(lanes: &Lanes) {
+    if let Some(sockets) = lanes.sockets.load_full() {
+        lock(&lanes.inward).round(lanes, &sockets);
     }
 }
 
@@ -46,8 +74,8 @@ enum Ready {
     Nothing,
 }
 
-fn wait(running: &Running, sockets: Option<&Sockets>) -> std::io::Result<Ready> {
-    let (bell, stop) = (running.inward.as_fd(), running.stop.as_fd());
+fn wait(lanes: &Lanes, sockets: Option<&Sockets>) -> std::io::Result<Ready> {
+    let (bell, stop) = (lanes.switched.as_fd(), lanes.stop());
     let [v4, v6] = sockets.map_or([bell, bell], |sockets| sockets.fds());
     let [v4, v6, bell, stop] = readable([v4, v6, bell, stop], None)?;
     Ok(match () {
@@ -58,13 +86,13 @@ fn wait(running: &Running, sockets: Option<&Sockets>) -> std::io::Result<Ready> 
     })
 }
 
-fn deliver(running: &Running, packets: &mut Packets) {
+fn deliver(lanes: &Lanes, packets: &mut Packets) {
     if packets.is_empty() {
         return;
     }
-    let lost = running.tun.write(packets);
+    let lost = lanes.tun.write(packets);
     if lost > 0 {
-        lock(&running.control).count_undelivered(lost as u64);
+        lock(&lanes.control).count_undelivered(lost as u64);
     }
     packets.clear();
 }

@@ -6,16 +6,14 @@
 //! down has no socket.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use arc_swap::ArcSwapOption;
 use nanami_model::PrivateKey;
 use tracing::{debug, warn};
 
-use crate::engine::{ControlHalf, DEFAULT_MTU, Engine, lock};
+use crate::engine::{ControlHalf, DEFAULT_MTU, Engine, Event, lock};
 
 #[cfg(feature = "uapi")]
 mod configured;
@@ -24,6 +22,7 @@ mod frame;
 mod inward;
 mod join;
 mod keeper;
+mod lanes;
 mod monitor;
 pub(crate) mod namespace;
 mod offloads;
@@ -41,14 +40,16 @@ pub use configured::Configured;
 pub use error::DeviceError;
 pub use offloads::{Offload, Offloads, ParseOffloadsError};
 
+pub(crate) use keeper::Owner;
+pub(crate) use lanes::{Lanes, Threads};
 pub(crate) use tun::Tun;
-use udp::Sockets;
-use wake::Wake;
+pub(crate) use udp::Sockets;
+pub(crate) use wake::Wake;
 
 /// A running WireGuard interface.
 pub struct Device {
     running: Arc<Running>,
-    threads: Vec<JoinHandle<()>>,
+    _threads: Threads,
 }
 
 /// How a device starts.
@@ -58,22 +59,14 @@ pub struct DeviceOptions {
     offloads: Offloads,
 }
 
-/// What the threads share.
+/// What runs, and what its sockets follow from.
 struct Running {
-    tun: Tun,
-    offloads: Offloads,
-    sockets: ArcSwapOption<Sockets>,
-    control: Mutex<ControlHalf>,
+    lanes: Arc<Lanes>,
     link: Mutex<Link>,
-    /// Rung when the control half has something to say.
-    keeper: Wake,
-    /// Rung when there are other sockets.
-    inward: Wake,
-    /// Rung once; everybody looks at it and nobody answers.
-    stop: Wake,
-    /// Rung when the interface went away by itself.
-    ended: Wake,
 }
+
+/// Nobody listens to events but the log.
+struct Logged;
 
 /// What the sockets follow from.
 struct Link {
@@ -116,34 +109,14 @@ impl Device {
         let (mut control, outbound, inbound) = engine.split();
         control.handle_mtu(options.mtu);
         control.handle_down(now);
-        let running = Arc::new(Running {
-            tun,
-            offloads: options.offloads,
-            sockets: ArcSwapOption::empty(),
-            control: Mutex::new(control),
-            link: Mutex::new(Link { is_up: false, has_key: false, port: 0, mark: 0 }),
-            keeper: Wake::new().map_err(unavailable)?,
-            inward: Wake::new().map_err(unavailable)?,
-            stop: Wake::new().map_err(unavailable)?,
-            ended: Wake::new().map_err(unavailable)?,
-        });
-        let mut device = Self { running, threads: Vec::new() };
-        // If one of these cannot start, dropping `device` ends those that did.
-        let mut start = |name: &str, run: Box<dyn FnOnce(&Running) + Send>| {
-            let running = device.running.clone();
-            let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
-                run(&running);
-                if !running.is_stopping() {
-                    running.ended.ring();
-                }
-            });
-            thread.map(|thread| device.threads.push(thread)).map_err(unavailable)
-        };
-        start("wg-out", Box::new(move |running| outward::run(running, outbound)))?;
-        start("wg-in", Box::new(move |running| inward::run(running, inbound)))?;
-        start("wg-keep", Box::new(keeper::run))?;
-        start("wg-link", Box::new(monitor::run))?;
-        Ok(device)
+        let (control, keeper) = (Arc::new(Mutex::new(control)), Arc::new(Wake::new().map_err(unavailable)?));
+        let lanes = Arc::new(Lanes::new(Arc::new(tun), control, inbound, keeper).map_err(unavailable)?);
+        let link = Mutex::new(Link { is_up: false, has_key: false, port: 0, mark: 0 });
+        let running = Arc::new(Running { lanes: lanes.clone(), link });
+        let mut threads = Threads::start(lanes, outbound, Logged).map_err(unavailable)?;
+        let watched = running.clone();
+        threads.spawn("wg-link", move || monitor::run(&watched)).map_err(unavailable)?;
+        Ok(Self { running, _threads: threads })
     }
 
     /// The interface's name now.
@@ -151,18 +124,18 @@ impl Device {
     /// # Errors
     /// The interface is gone.
     pub fn name(&self) -> io::Result<String> {
-        self.running.tun.name()
+        self.running.lanes.tun.name()
     }
 
     /// Reads the engine's control half.
     pub fn look<T>(&self, look: impl FnOnce(&ControlHalf) -> T) -> T {
-        look(&lock(&self.running.control))
+        look(&lock(&self.running.lanes.control))
     }
 
     /// Changes the engine's control half; what it wants to say leaves at once.
     pub fn control<T>(&self, change: impl FnOnce(&mut ControlHalf, Instant) -> T) -> T {
-        let result = change(&mut lock(&self.running.control), Instant::now());
-        self.running.keeper.ring();
+        let result = change(&mut lock(&self.running.lanes.control), Instant::now());
+        self.running.lanes.keeper.ring();
         result
     }
 
@@ -170,7 +143,7 @@ impl Device {
     pub fn set_private_key(&self, key: Option<&PrivateKey>) {
         let mut link = lock(&self.running.link);
         link.has_key = key.is_some();
-        let (mut control, now) = (lock(&self.running.control), Instant::now());
+        let (mut control, now) = (lock(&self.running.lanes.control), Instant::now());
         if let Some(key) = key {
             control.handle_private_key(now, key);
         }
@@ -178,7 +151,7 @@ impl Device {
             true => control.handle_up(now),
             false => control.handle_down(now),
         }
-        self.running.keeper.ring();
+        self.running.lanes.keeper.ring();
     }
 
     /// Listens on another port, or on any if it is 0; while the interface is down it is only remembered.
@@ -187,7 +160,7 @@ impl Device {
     /// The port cannot be had, for example because another program listens there. The old one stays.
     pub fn listen(&self, port: u16) -> io::Result<()> {
         let mut link = lock(&self.running.link);
-        if link.is_up && self.running.sockets.load().as_ref().is_none_or(|sockets| sockets.port() != port) {
+        if link.is_up && self.running.lanes.sockets.load().as_ref().is_none_or(|sockets| sockets.port() != port) {
             self.running.bind(port, link.mark)?;
         }
         link.port = port;
@@ -197,7 +170,7 @@ impl Device {
     /// The port that it listens on; while it is down, the one that it will listen on.
     pub fn port(&self) -> u16 {
         let port = lock(&self.running.link).port;
-        self.running.sockets.load().as_ref().map_or(port, |sockets| sockets.port())
+        self.running.lanes.sockets.load().as_ref().map_or(port, |sockets| sockets.port())
     }
 
     /// Sets the firewall mark of datagrams; 0 for none.
@@ -206,7 +179,7 @@ impl Device {
     /// This program may not mark datagrams.
     pub fn set_mark(&self, mark: u32) -> io::Result<()> {
         let mut link = lock(&self.running.link);
-        if let Some(sockets) = self.running.sockets.load().as_ref() {
+        if let Some(sockets) = self.running.lanes.sockets.load().as_ref() {
             sockets.set_mark(mark)?;
         }
         link.mark = mark;
@@ -215,22 +188,17 @@ impl Device {
 
     /// Readable when the interface went away by itself, because somebody removed it.
     pub fn ended(&self) -> BorrowedFd<'_> {
-        self.running.ended.as_fd()
+        self.running.lanes.ended()
     }
 }
 
 impl Running {
-    fn is_stopping(&self) -> bool {
-        wait::readable([self.stop.as_fd()], Some(std::time::Duration::ZERO)).is_ok_and(|[stop]| stop)
-    }
-
     fn bind(&self, port: u16, mark: u32) -> io::Result<()> {
-        let sockets = Sockets::bind(port, mark, self.offloads)?;
+        let sockets = Sockets::bind(port, mark, self.lanes.offloads())?;
         debug!(port = sockets.port(), "listening");
-        self.sockets.store(Some(Arc::new(sockets)));
-        self.inward.ring();
-        lock(&self.control).handle_port_changed(Instant::now());
-        self.keeper.ring();
+        self.lanes.switch(Some(sockets));
+        lock(&self.lanes.control).handle_port_changed(Instant::now());
+        self.lanes.keeper.ring();
         Ok(())
     }
 
@@ -247,24 +215,19 @@ impl Running {
                 warn!(port = link.port, %error, "cannot listen");
             }
             if link.has_key {
-                lock(&self.control).handle_up(Instant::now());
+                lock(&self.lanes.control).handle_up(Instant::now());
             }
         } else {
-            self.sockets.store(None);
-            self.inward.ring();
-            lock(&self.control).handle_down(Instant::now());
+            self.lanes.switch(None);
+            lock(&self.lanes.control).handle_down(Instant::now());
         }
-        self.keeper.ring();
+        self.lanes.keeper.ring();
     }
 }
 
-impl Drop for Device {
-    fn drop(&mut self) {
-        self.running.stop.ring();
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has ended as well, and said why.
-            let _ = thread.join();
-        }
+impl Owner for Logged {
+    fn event(&mut self, event: Event) {
+        debug!(?event, "event");
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn run(running: &Running) {
         warn!(%error, "the interface's state is not followed any more");
         // Without news, up is what lets it work.
         running.set_up(true);
-        let _ = readable([running.stop.as_fd()], None);
+        let _ = readable([running.lanes.stop()], None);
     }
 }
 
@@ -34,19 +34,19 @@ fn follow(running: &Running) -> io::Result<()> {
         let seen = namespace::visit(&home, elsewhere.as_ref(), || look(running))?;
         match seen.or_else(|error| {
             // Not in that namespace: it was moved, or it is gone, which another thread notices.
-            let there = namespace::of(&running.tun).map_err(|_| error)?;
+            let there = namespace::of(&*running.lanes.tun).map_err(|_| error)?;
             debug!("the interface is in another network namespace");
             let (new_bell, seen) = namespace::visit(&home, Some(&there), || (doorbell(), look(running)))?;
             (bell, elsewhere) = (new_bell?, Some(there));
             seen
         }) {
             Ok((mtu, is_up)) => {
-                lock(&running.control).handle_mtu(mtu);
+                lock(&running.lanes.control).handle_mtu(mtu);
                 running.set_up(is_up);
             }
             Err(error) => debug!(%error, "the interface cannot be asked"),
         }
-        let [rung, stop] = readable([bell.as_fd(), running.stop.as_fd()], None)?;
+        let [rung, stop] = readable([bell.as_fd(), running.lanes.stop()], None)?;
         if stop {
             return Ok(());
         }
@@ -58,7 +58,7 @@ fn follow(running: &Running) -> io::Result<()> {
 
 /// The interface's MTU, and whether it is up; an error if it is not in this thread's namespace.
 fn look(running: &Running) -> io::Result<(u16, bool)> {
-    Ok((running.tun.mtu()?, running.tun.is_up()?))
+    Ok((running.lanes.tun.mtu()?, running.lanes.tun.is_up()?))
 }
 
 /// A socket that becomes readable when a link of this thread's network namespace changes.

@@ -5,23 +5,23 @@ use std::time::Instant;
 
 use tracing::debug;
 
-use super::Running;
+use super::lanes::Lanes;
 use super::wait::readable;
 use crate::engine::{Datagrams, Outbound, Packets};
 
-/// Seals what this host sends, until the interface is gone or the device stops.
-pub(super) fn run(running: &Running, mut outbound: Outbound) {
-    let mut buffer = running.tun.buffer();
+/// Seals what this host sends, until the interface is gone or the threads stop.
+pub(super) fn run(lanes: &Lanes, mut outbound: Outbound) {
+    let mut buffer = lanes.tun.buffer();
     let (mut packets, mut refusals, mut datagrams) = (Packets::new(), Packets::new(), Datagrams::new());
     loop {
-        match readable([running.tun.as_fd(), running.stop.as_fd()], None) {
+        match readable([lanes.tun.as_fd(), lanes.stop()], None) {
             Ok([_, true]) => return,
             Ok([true, _]) => {}
             Ok(_) => continue,
             Err(error) => return debug!(%error, "waiting for the interface"),
         }
         while packets.len() < BATCH {
-            match running.tun.read(&mut buffer, &mut packets) {
+            match lanes.tun.read(&mut buffer, &mut packets) {
                 Ok(true) => {}
                 Ok(false) => break,
                 // An interface that is down says so with EIO; there is nothing to read then.
@@ -36,16 +36,16 @@ pub(super) fn run(running: &Running, mut outbound: Outbound) {
         }
         outbound.seal(Instant::now(), &packets, &mut datagrams, &mut refusals);
         packets.clear();
-        match running.sockets.load().as_ref() {
+        match lanes.sockets.load().as_ref() {
             Some(sockets) => sockets.send(&mut datagrams),
             None => datagrams.clear(),
         }
         if !refusals.is_empty() {
-            running.tun.write(&refusals);
+            lanes.tun.write(&refusals);
             refusals.clear();
         }
         if outbound.wants_control() {
-            running.keeper.ring();
+            lanes.keeper.ring();
         }
     }
 }

@@ -67,6 +67,11 @@ impl Tun {
         Ok(())
     }
 
+    /// Those that are asked for, less what this kernel's TUN driver does not have.
+    pub(crate) fn offloads(&self) -> Offloads {
+        self.offloads
+    }
+
     pub(super) fn name(&self) -> io::Result<String> {
         self.device.name()
     }

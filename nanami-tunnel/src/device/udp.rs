@@ -4,11 +4,13 @@
 //! system call carries as many datagrams of one length to one end as the kernel allows, and what it does not allow is
 //! sent one by one. Datagrams may be fragmented on their way, as the kernel's WireGuard lets them.
 
+use std::convert::Infallible;
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -23,10 +25,12 @@ use super::wait::writable;
 use crate::engine::{Datagrams, Ecn, Outer};
 
 /// Both sockets; the one of a family that this host does not have is absent.
-pub(super) struct Sockets {
+pub(crate) struct Sockets {
     v4: Option<Udp>,
     v6: Option<Udp>,
     port: u16,
+    /// Goes after the sockets, and whoever waits for that notices.
+    open: OnceLock<Sender<Infallible>>,
 }
 
 /// One socket.
@@ -55,10 +59,28 @@ impl Sockets {
                     if v4.is_none() && v6.is_none() {
                         return Err(ErrorKind::Unsupported.into());
                     }
-                    return Ok(Self { v4, v6, port: chosen });
+                    return Ok(Self { v4, v6, port: chosen, open: OnceLock::new() });
                 }
             }
         }
+    }
+
+    /// Those of a socket that somebody bound; there is none of the other family.
+    #[cfg(feature = "os")]
+    pub(crate) fn one(socket: UdpSocket, offloads: Offloads) -> io::Result<Self> {
+        let at = socket.local_addr()?;
+        let udp = Udp::of(socket, at.is_ipv4(), offloads)?;
+        let (v4, v6) = if at.is_ipv4() { (Some(udp), None) } else { (None, Some(udp)) };
+        Ok(Self { v4, v6, port: at.port(), open: OnceLock::new() })
+    }
+
+    /// Returns when everybody who uses these sockets has let go of them, and they are closed.
+    pub(super) fn closed(sockets: Arc<Self>) {
+        let (open, closed) = channel();
+        // Only whoever takes them away waits, and that is one.
+        let _ = sockets.open.set(open);
+        drop(sockets);
+        let _ = closed.recv();
     }
 
     pub(super) fn port(&self) -> u16 {
@@ -113,8 +135,11 @@ impl Udp {
             socket.set_mark(mark)?;
         }
         socket.bind(&at.into())?;
-        let socket = UdpSocket::from(socket);
-        let state = ArcSwap::from_pointee(state_of(&socket, ip.is_ipv4(), offloads)?);
+        Self::of(socket.into(), ip.is_ipv4(), offloads)
+    }
+
+    fn of(socket: UdpSocket, is_ipv4: bool, offloads: Offloads) -> io::Result<Self> {
+        let state = ArcSwap::from_pointee(state_of(&socket, is_ipv4, offloads)?);
         Ok(Self { socket, state, offloads, distrust: AtomicU32::new(0) })
     }
 

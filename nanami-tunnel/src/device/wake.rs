@@ -7,14 +7,14 @@ use rustix::event::{EventfdFlags, eventfd};
 
 /// Rung, it is readable until it is answered.
 #[derive(Debug)]
-pub(super) struct Wake(OwnedFd);
+pub(crate) struct Wake(OwnedFd);
 
 impl Wake {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
     }
 
-    pub(super) fn ring(&self) {
+    pub(crate) fn ring(&self) {
         // Only a counter at its end refuses, and then the bell rings already.
         let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
     }

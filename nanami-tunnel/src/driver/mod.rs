@@ -1,26 +1,34 @@
-//! A running tunnel: the engine on one UDP socket, on the caller's tokio runtime.
+//! A running tunnel: the engine on one UDP socket, on the caller's tokio runtime; where it has an interface of a Linux host, on
+//! the threads of [`device`](crate::device).
 //!
 //! **Invariants**: no protocol decision is made here; nothing listens before [`Tunnel::start`]; when the last handle is
-//! dropped, the socket closes and the task ends, without a word to anybody.
+//! dropped, the socket closes and task and threads end, without a word to anybody.
 
-use std::net::{IpAddr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use nanami_model::{Cidr, NetworkMap, PrivateKey, PublicKey};
-use tokio::sync::{Notify, broadcast, watch};
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::sync::{broadcast, watch};
+use tokio::task::AbortHandle;
+use tracing::{debug, warn};
 
 use crate::engine::{Applied, Attempt, ControlHalf, Counters, Engine, Event, Link, MapError, Usage, lock};
 use crate::interface::{Inside, Interface};
 use crate::random;
 
 mod buffers;
+mod driving;
 mod events;
 mod options;
 mod run;
 mod socket;
+#[cfg(all(feature = "os", target_os = "linux"))]
+mod threads;
+
+use driving::Driver;
 
 pub use events::EventStream;
 pub use options::{Sockets, StartError, TunnelOptions};
@@ -66,11 +74,11 @@ struct Handle {
     ended: watch::Receiver<bool>,
 }
 
-/// What handle and task share.
+/// What handle and driver share.
 struct Core {
-    control: Mutex<ControlHalf>,
-    /// Woken when the control half was changed from outside the task.
-    wake: Notify,
+    control: Arc<Mutex<ControlHalf>>,
+    /// Wakes the driver, when the control half was changed by somebody else.
+    wake: Box<dyn Fn() + Send + Sync>,
     stop: watch::Sender<bool>,
     inside: Arc<dyn Inside>,
     /// The tunnel's addresses, for whoever stands at the other end of the interface.
@@ -78,7 +86,7 @@ struct Core {
     events: broadcast::Sender<Event>,
     public: PublicKey,
     local: Mutex<SocketAddr>,
-    /// The loop makes another socket.
+    /// The driver makes another socket.
     network_changed: AtomicBool,
     mark: u32,
     options: TunnelOptions,
@@ -98,7 +106,7 @@ impl Tunnel {
         map: &NetworkMap,
         options: TunnelOptions,
     ) -> Result<Self, StartError> {
-        let Interface { pipe, run: host, inside, mark } = interface;
+        let Interface { crossing, inside, mark } = interface;
         let socket = socket::bind(&options, options.listen, mark)?;
         let local = socket.local_addr().map_err(StartError::Unavailable)?;
         let (now, public) = (Instant::now(), key.public());
@@ -108,12 +116,13 @@ impl Tunnel {
         control.apply(now, map).map_err(StartError::Map)?;
         let (stop, stopping) = watch::channel(false);
         let (end, ended) = watch::channel(false);
+        let driver = Driver::new(crossing);
         let core = Arc::new(Core {
-            control: Mutex::new(control),
-            wake: Notify::new(),
+            control: Arc::new(Mutex::new(control)),
+            wake: driver.bell(),
             stop,
             inside,
-            addresses: pipe.addresses.clone(),
+            addresses: driver.addresses(),
             events: broadcast::Sender::new(options.buffers.events),
             public,
             local: Mutex::new(local),
@@ -122,14 +131,10 @@ impl Tunnel {
             options,
         });
         core.configure(map).map_err(StartError::Map)?;
+        let driving = driver.start(&core, socket, (outbound, inbound)).map_err(StartError::Driver)?;
         let ending = core.clone();
-        let task = run::Loop::new(core.clone(), socket, pipe, outbound, inbound);
         let task = tokio::spawn(async move {
-            let host = host.map(|host| AbortOnDrop(tokio::spawn(host)));
-            task.run(stopping).await;
-            if let Some(host) = host {
-                host.ended().await;
-            }
+            driving.until(stopping).await;
             ending.inside.ended();
             // Only a task that ends in order says so; `stop` on an aborted one finds the sender gone.
             end.send_replace(true);
@@ -150,7 +155,7 @@ impl Tunnel {
             return Err(MapError::Stopped);
         }
         let applied = lock(&core.control).apply(Instant::now(), map)?;
-        core.wake.notify_one();
+        (core.wake)();
         core.configure(map)?;
         Ok(applied)
     }
@@ -178,7 +183,7 @@ impl Tunnel {
     pub fn network_changed(&self) {
         self.handle.core.inside.network_changed();
         self.handle.core.network_changed.store(true, Ordering::Release);
-        self.handle.core.wake.notify_one();
+        (self.handle.core.wake)();
     }
 
     /// Nobody looks at this host, or somebody does again. Idle, links are not measured, so that no standby takes over; a neighbor
@@ -250,7 +255,7 @@ impl Tunnel {
 
     fn change(&self, change: impl FnOnce(&mut ControlHalf, Instant)) {
         change(&mut lock(&self.handle.core.control), Instant::now());
-        self.handle.core.wake.notify_one();
+        (self.handle.core.wake)();
     }
 }
 
@@ -259,30 +264,40 @@ impl Core {
         self.addresses.send_replace(map.addresses().to_vec());
         self.inside.configure(map, self.options.mtu)
     }
+
+    /// Tells everybody what happened.
+    fn tell(&self, event: Event) {
+        debug!(?event, "event");
+        if let Event::OwnerChanged { prefix, .. } = &event {
+            self.inside.rerouted(*prefix);
+        }
+        // Nobody listening is no error.
+        let _ = self.events.send(event);
+    }
+
+    /// Makes other sockets, which `take` puts in the place of the one before. That one is closed before a port that was asked
+    /// for is asked for again; where that is not to be had, any port is better than none.
+    fn rebind(&self, now: Instant, mut take: impl FnMut(UdpSocket) -> io::Result<()>) {
+        let any = SocketAddr::new(self.options.listen.ip(), 0);
+        let listen = self.options.listen;
+        for at in [any, listen].into_iter().take(if listen.port() == 0 { 1 } else { 2 }) {
+            let taken = socket::bind(&self.options, at, self.mark).and_then(|socket| {
+                let local = socket.local_addr();
+                take(socket).and(local).map_err(StartError::Unavailable)
+            });
+            match taken {
+                Ok(local) => *lock(&self.local) = local,
+                Err(error) => warn!(%at, %error, "no other socket"),
+            }
+        }
+        lock(&self.control).handle_network_changed(now);
+    }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         self.core.stop.send_replace(true);
         self.task.abort();
-    }
-}
-
-/// Ends what runs at the other end of the interface, however the tunnel's task ends.
-struct AbortOnDrop(JoinHandle<()>);
-
-impl AbortOnDrop {
-    /// Ends it, and returns when what it had is gone.
-    async fn ended(mut self) {
-        self.0.abort();
-        // An error says that it was aborted, or that it panicked and said so.
-        let _ = (&mut self.0).await;
-    }
-}
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 
@@ -296,6 +311,6 @@ impl std::fmt::Debug for Tunnel {
 ///
 /// # Errors
 /// The operating system has none, which no program that runs normally ever sees.
-pub fn generate_key() -> std::io::Result<PrivateKey> {
+pub fn generate_key() -> io::Result<PrivateKey> {
     random::bytes().map(PrivateKey::from_bytes)
 }

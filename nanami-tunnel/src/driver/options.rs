@@ -83,6 +83,9 @@ pub enum StartError {
     /// The socket cannot be had for another reason.
     #[error("opening the UDP socket of the tunnel")]
     Unavailable(#[source] std::io::Error),
+    /// There is neither a task nor a thread to be had that drives the tunnel.
+    #[error("starting what drives the tunnel")]
+    Driver(#[source] std::io::Error),
     /// The operating system gives no randomness.
     #[error("reading the operating system's randomness: {0}")]
     Randomness(String),
@@ -97,7 +100,7 @@ impl StartError {
         match self {
             Self::AddressInUse { .. } => "host.address_in_use",
             Self::NotPermitted { .. } => "host.not_permitted",
-            Self::Unavailable(_) | Self::Randomness(_) => "host.unavailable",
+            Self::Unavailable(_) | Self::Driver(_) | Self::Randomness(_) => "host.unavailable",
             Self::Map(error) => error.code(),
         }
     }

@@ -3,23 +3,26 @@
 //! **Invariant**: datagrams that have arrived are opened before the clock is looked at, so that a host that was busy does
 //! not take its own delay for the death of a neighbor.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio::net::UdpSocket;
-use tokio::sync::watch;
-use tracing::{debug, warn};
+use tokio::sync::{Notify, watch};
+use tracing::debug;
 
+use super::Core;
 use super::buffers::{Buffers, LONGEST_DATAGRAM};
-use super::{Core, socket};
-use crate::engine::{Datagrams, Event, Inbound, Outbound, Output, Packets, lock};
+use crate::engine::{Datagrams, Inbound, Outbound, Output, Packets, lock};
 use crate::interface::Pipe;
 
 /// The task of one tunnel.
 pub(super) struct Loop {
     core: Arc<Core>,
+    /// Rung when the control half was changed by somebody else.
+    bell: Arc<Notify>,
     socket: UdpSocket,
     pipe: Pipe,
     outbound: Outbound,
@@ -34,10 +37,16 @@ pub(super) struct Loop {
 }
 
 impl Loop {
-    pub(super) fn new(core: Arc<Core>, socket: UdpSocket, pipe: Pipe, outbound: Outbound, inbound: Inbound) -> Self {
-        Self {
+    pub(super) fn new(
+        core: Arc<Core>,
+        socket: std::net::UdpSocket,
+        (pipe, bell): (Pipe, Arc<Notify>),
+        (outbound, inbound): (Outbound, Inbound),
+    ) -> io::Result<Self> {
+        Ok(Self {
             core,
-            socket,
+            bell,
+            socket: UdpSocket::from_std(socket)?,
             pipe,
             outbound,
             inbound,
@@ -48,7 +57,7 @@ impl Loop {
             packets: Packets::new(),
             deadline: None,
             host_is_gone: false,
-        }
+        })
     }
 
     pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>) {
@@ -82,28 +91,19 @@ impl Loop {
                     // Nothing will come from there; the tunnel still answers its neighbors.
                     None => self.host_is_gone = true,
                 },
-                () = self.core.wake.notified() => {}
+                () = self.bell.notified() => {}
                 () = due => {}
                 _ = stopping.changed() => {}
             }
         }
     }
 
-    /// Takes another socket. The old one is closed before a port that was asked for is asked for again; where that is not to be
-    /// had, any port is better than none.
     fn rebind(&mut self, now: Instant) {
-        let (options, mark) = (&self.core.options, self.core.mark);
-        let any = SocketAddr::new(options.listen.ip(), 0);
-        for at in [any, options.listen].into_iter().take(if options.listen.port() == 0 { 1 } else { 2 }) {
-            match socket::bind(options, at, mark) {
-                Ok(socket) => self.socket = socket,
-                Err(error) => warn!(%at, %error, "no other socket"),
-            }
-        }
-        if let Ok(local) = self.socket.local_addr() {
-            *lock(&self.core.local) = local;
-        }
-        lock(&self.core.control).handle_network_changed(now);
+        let core = self.core.clone();
+        core.rebind(now, |socket| {
+            self.socket = UdpSocket::from_std(socket)?;
+            Ok(())
+        });
     }
 
     /// Opens what has arrived, a batch at most. Returns whether anything had.
@@ -117,7 +117,7 @@ impl Loop {
                     self.arrived.push(from, &self.buffer[..length]);
                 }
                 // An ICMP error about an earlier datagram; there may be more behind it.
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {}
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(_) => break,
             }
         }
@@ -158,14 +158,7 @@ impl Loop {
         self.deadline = loop {
             match control.poll_output() {
                 Output::Transmit(datagram) => self.leaving.push(datagram.address(), datagram.contents()),
-                Output::Event(event) => {
-                    debug!(?event, "event");
-                    if let Event::OwnerChanged { prefix, .. } = &event {
-                        self.core.inside.rerouted(*prefix);
-                    }
-                    // Nobody listening is no error.
-                    let _ = self.core.events.send(event);
-                }
+                Output::Event(event) => self.core.tell(event),
                 Output::Wait(until) => break until,
             }
         };
@@ -190,7 +183,7 @@ fn deliver(core: &Core, pipe: &Pipe, packets: &mut Packets) {
 /// Sends, or drops: the network may lose a datagram, so may we. A full buffer is waited for, once.
 async fn send_one(socket: &UdpSocket, to: SocketAddr, contents: &[u8]) {
     match socket.try_send_to(contents, to) {
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
             if let Err(error) = socket.send_to(contents, to).await {
                 debug!(%to, %error, "datagram not sent");
             }

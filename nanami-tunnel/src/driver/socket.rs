@@ -1,14 +1,13 @@
 //! The UDP socket of a tunnel.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::UdpSocket;
 
 use super::{StartError, TunnelOptions};
 
-/// A socket with buffers for bursts, registered with the caller's runtime.
+/// A socket with buffers for bursts, which does not block.
 pub(super) fn bind(options: &TunnelOptions, at: SocketAddr, mark: u32) -> Result<UdpSocket, StartError> {
     open(options, at, mark).map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => StartError::AddressInUse { at },
@@ -35,5 +34,5 @@ fn open(options: &TunnelOptions, at: SocketAddr, mark: u32) -> std::io::Result<U
     if options.sockets.is_none() {
         socket.bind(&at.into())?;
     }
-    UdpSocket::from_std(socket.into())
+    Ok(socket.into())
 }

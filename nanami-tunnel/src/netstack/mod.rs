@@ -120,7 +120,7 @@ impl Netstack {
         let (host, pipe) = crate::interface::pipe();
         let (netstack, run) = on_pipe(Medium::Ip, host);
         let inside = netstack.inside();
-        (netstack, Interface { pipe, run: Some(Box::pin(run)), inside, mark: 0 })
+        (netstack, Interface::queued(pipe, Some(Box::pin(run)), inside))
     }
 
     /// Stands on a segment instead of a tunnel.

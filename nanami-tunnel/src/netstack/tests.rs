@@ -34,11 +34,12 @@ enum Way {
 }
 
 fn started(interface: Interface, addresses: &[IpAddr]) -> Pipe {
-    tokio::spawn(interface.run.expect("a netstack runs"));
     let map = NetworkMap::new(addresses.iter().copied());
     interface.inside.configure(&map, crate::engine::DEFAULT_MTU).unwrap();
-    interface.pipe.addresses.send_replace(addresses.to_vec());
-    interface.pipe
+    let (pipe, run) = interface.into_queues();
+    tokio::spawn(run.expect("a netstack runs"));
+    pipe.addresses.send_replace(addresses.to_vec());
+    pipe
 }
 
 /// The ICMP error that a filter sends about `packet`.
@@ -166,7 +167,8 @@ async fn lost_segments_are_sent_again_within_a_second_and_counted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_end_of_the_tunnel_ends_streams_and_listeners() {
     let (a, interface) = Netstack::new();
-    let task = tokio::spawn(interface.run.expect("a netstack runs"));
+    let (_pipe, run) = interface.into_queues();
+    let task = tokio::spawn(run.expect("a netstack runs"));
     let mut listener = a.listen(80).unwrap();
     assert_eq!(a.listen(80).unwrap_err(), DialError::AddressInUse);
     let accept = tokio::spawn(async move { listener.accept().await.map(|_| ()) });

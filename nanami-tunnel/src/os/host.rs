@@ -1,7 +1,7 @@
 //! An interface of this host and what belongs to it.
 
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Mutex;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex};
 
 use nanami_model::{Cidr, NetworkMap};
 use tracing::{debug, warn};
@@ -11,7 +11,7 @@ use super::netlink::Netlink;
 use super::perform::perform;
 use super::step::HostStep;
 use super::{HostDesired, HostError, HostOptions, HostPlan, MARK};
-use crate::device::{DeviceError, Offloads, Tun, namespace};
+use crate::device::{DeviceError, Tun, namespace};
 use crate::engine::{DEFAULT_MTU, lock};
 
 /// An interface of this host and what belongs to it. Dropping it takes all of it away.
@@ -20,7 +20,7 @@ use crate::engine::{DEFAULT_MTU, lock};
 /// and where nft is needed two or three processes, of some milliseconds each.
 pub struct Host {
     options: HostOptions,
-    tun: Tun,
+    tun: Arc<Tun>,
     /// Where it was opened.
     namespace: OwnedFd,
     state: Mutex<State>,
@@ -62,7 +62,7 @@ impl Host {
         if look(&mut netlink, &options)?.1.is_some() {
             return Err(DeviceError::InUse { name: options.name }.into());
         }
-        let tun = Tun::create(&options.name, DEFAULT_MTU, Offloads::NONE)?;
+        let tun = Arc::new(Tun::create(&options.name, DEFAULT_MTU, options.offloads)?);
         let (_, index) = look(&mut netlink, &options)?;
         let gone = || reading("the new interface")(std::io::ErrorKind::NotFound.into());
         let state = State { netlink, index: index.ok_or_else(gone)? };
@@ -91,11 +91,11 @@ impl Host {
     }
 
     /// The interface, for whoever carries its packets.
-    pub(crate) fn descriptor(&self) -> std::io::Result<OwnedFd> {
-        self.tun.as_fd().try_clone_to_owned()
+    pub(crate) fn tun(&self) -> Arc<Tun> {
+        self.tun.clone()
     }
 
-    /// Takes everything away but the interface, which goes with its last descriptor.
+    /// Takes everything away but the interface, which goes with whoever has it last.
     fn clear(&self) -> Result<(), HostError> {
         self.at_home(|state| {
             let (found, _) = look(&mut state.netlink, &self.options)?;

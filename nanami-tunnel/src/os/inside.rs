@@ -8,8 +8,9 @@ use tracing::warn;
 
 use super::{Host, HostError};
 use crate::Interface;
+use crate::device::Wake;
 use crate::engine::{MapError, lock};
-use crate::interface::Inside;
+use crate::interface::{Crossing, Inside};
 
 impl Interface {
     /// An interface of this host; each map that the tunnel enforces is brought to the host as well. What belongs to it goes
@@ -17,11 +18,14 @@ impl Interface {
     ///
     /// The tunnel's datagrams are marked, so that they go past the tunnel whatever its routes cover.
     ///
+    /// Packets cross by three threads that the tunnel starts, many in a system call where the kernel allows it
+    /// ([`HostOptions::with_offloads`](super::HostOptions::with_offloads)); none of them is the runtime's.
+    ///
     /// # Errors
-    /// There is no descriptor left for the interface.
+    /// There is no descriptor left for these threads.
     pub fn host(host: Host) -> io::Result<Self> {
-        let (descriptor, mark) = (host.descriptor()?, host.mark());
-        Self::packets_of(descriptor, Arc::new(AtHome(Mutex::new(Some(Running { host, last: None })))), mark)
+        let (crossing, mark) = (Crossing::Tun(host.tun(), Arc::new(Wake::new()?)), host.mark());
+        Ok(Self { crossing, inside: Arc::new(AtHome(Mutex::new(Some(Running { host, last: None })))), mark })
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use nanami_model::Cidr;
 
 use super::HostError;
+use crate::device::Offloads;
 
 /// How an interface stands on its host: its name, its routing table, and what the map does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,7 @@ pub struct HostOptions {
     pub(super) table: u32,
     pub(super) masqueraded: Vec<Cidr>,
     pub(super) direct: Vec<SocketAddr>,
+    pub(super) offloads: Offloads,
 }
 
 impl HostOptions {
@@ -25,7 +27,13 @@ impl HostOptions {
         if !crate::interface_name::is_interface_name(name) || !name.bytes().all(is_plain) {
             return Err(HostError::Name { name: name.to_owned() });
         }
-        Ok(Self { name: name.to_owned(), table: table_of(name), masqueraded: Vec::new(), direct: Vec::new() })
+        Ok(Self {
+            name: name.to_owned(),
+            table: table_of(name),
+            masqueraded: Vec::new(),
+            direct: Vec::new(),
+            offloads: Offloads::default(),
+        })
     }
 
     /// Sets the number of the routing table that holds the interface's routes. By default it follows from the name, so that
@@ -43,6 +51,12 @@ impl HostOptions {
     /// TCP to these addresses never enters the tunnel, whatever its routes cover: where control listens.
     pub fn with_direct(self, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         Self { direct: addresses.into_iter().collect(), ..self }
+    }
+
+    /// Sets which of the kernel's offloads the interface and the tunnel's sockets use; if nothing is said, those that this kernel
+    /// gets right.
+    pub fn with_offloads(self, offloads: Offloads) -> Self {
+        Self { offloads, ..self }
     }
 
     /// The interface's name.

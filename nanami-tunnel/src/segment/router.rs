@@ -29,7 +29,7 @@ pub(super) fn gateway(segment: &Segment, address: Ipv4Addr, network: Cidr) -> (N
         }
     };
     let inside = netstack.inside();
-    (netstack, Interface { pipe: tunnel, run: Some(Box::pin(both)), inside, mark: 0 })
+    (netstack, Interface::queued(tunnel, Some(Box::pin(both)), inside))
 }
 
 struct Router {

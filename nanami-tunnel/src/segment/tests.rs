@@ -13,10 +13,11 @@ fn client(gateways: [Interface; 2], chosen: Arc<std::sync::atomic::AtomicUsize>)
     tokio::spawn(run);
     let map = nanami_model::NetworkMap::new([IpAddr::from([10, 43, 0, 1])]);
     netstack.inside().configure(&map, crate::engine::DEFAULT_MTU).unwrap();
-    let mut pipes = gateways.map(|mut gateway| {
-        tokio::spawn(gateway.run.take().expect("a gateway runs"));
-        gateway.pipe.addresses.send_replace(vec![IpAddr::from([10, 42, 0, 2])]);
-        gateway.pipe
+    let mut pipes = gateways.map(|gateway| {
+        let (pipe, run) = gateway.into_queues();
+        tokio::spawn(run.expect("a gateway runs"));
+        pipe.addresses.send_replace(vec![IpAddr::from([10, 42, 0, 2])]);
+        pipe
     });
     tokio::spawn(async move {
         let _addresses_stay = (&pipes[0].addresses, &pipes[1].addresses);

@@ -22,6 +22,7 @@ mod noise;
 mod offloads;
 mod os;
 mod rogue;
+mod threads;
 
 use std::io::Write;
 use std::process::{Child, Command, Stdio};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nanami_model::{Filter, ForwardRule, Neighbor, NetworkMap, PublicKey, Service};
 use nanami_tunnel::os::{Host, HostOptions};
-use nanami_tunnel::{Interface, MapError, StartError, Tunnel, TunnelOptions};
+use nanami_tunnel::{Event, EventStream, Interface, MapError, StartError, Tunnel, TunnelOptions};
 use tokio::runtime::Runtime;
 
 use super::common::{cidr, key, private};
@@ -56,18 +56,18 @@ fn runtime() -> Runtime {
 }
 
 /// Peer N: 10.78.0.N and fd78::N.
-fn map(n: u8) -> NetworkMap {
+pub(super) fn map(n: u8) -> NetworkMap {
     NetworkMap::new([format!("10.78.0.{n}"), format!("fd78::{n}")].map(|address| address.parse::<IpAddr>().unwrap()))
         .with_routes([cidr("10.78.0.0/16"), cidr("fd78::/48")])
 }
 
-fn neighbor(n: u8, more: &[&str]) -> Neighbor {
+pub(super) fn neighbor(n: u8, more: &[&str]) -> Neighbor {
     let own = [format!("10.78.0.{n}/32"), format!("fd78::{n}/128")];
     let ranges = own.iter().map(String::as_str).chain(more.iter().copied());
     Neighbor::new(key(n), ranges.map(cidr))
 }
 
-fn open() -> Filter {
+pub(super) fn open() -> Filter {
     Filter::deny_all().accept(cidr("10.78.0.0/16"), Service::ANY).accept(cidr("fd78::/48"), Service::ANY)
 }
 
@@ -81,19 +81,19 @@ fn newer(map: NetworkMap) -> NetworkMap {
     map.clone().with_generation(map.epoch(), map.generation().next())
 }
 
-fn named() -> HostOptions {
+pub(super) fn named() -> HostOptions {
     HostOptions::named("nanami0").unwrap()
 }
 
 /// A tunnel of one of the hosts, with its runtime in that host.
-struct AtHome {
+pub(super) struct AtHome {
     host: &'static str,
     runtime: Option<Runtime>,
-    tunnel: Tunnel,
+    pub(super) tunnel: Tunnel,
 }
 
 impl AtHome {
-    fn start(host: &'static str, n: u8, map: &NetworkMap, options: HostOptions) -> Result<Self, StartError> {
+    pub(super) fn start(host: &'static str, n: u8, map: &NetworkMap, options: HostOptions) -> Result<Self, StartError> {
         on(host, || {
             let runtime = runtime();
             let listen = TunnelOptions::default().with_listen(([0, 0, 0, 0], 51820).into());
@@ -107,7 +107,21 @@ impl AtHome {
         on(self.host, || self.runtime.as_ref().unwrap().block_on(self.tunnel.apply(map)).map(drop))
     }
 
-    fn stop(&self) {
+    /// The first event of `events` that is the one.
+    pub(super) fn hears(&self, events: &mut EventStream<Event>, is_it: impl Fn(&Event) -> bool) -> Event {
+        let hear = async {
+            loop {
+                let event = events.next().await.expect("the tunnel runs");
+                if is_it(&event) {
+                    return event;
+                }
+            }
+        };
+        let runtime = self.runtime.as_ref().unwrap();
+        runtime.block_on(async { tokio::time::timeout(PATIENCE, hear).await }).expect("this is told in time")
+    }
+
+    pub(super) fn stop(&self) {
         on(self.host, || self.runtime.as_ref().unwrap().block_on(self.tunnel.stop()));
     }
 }
@@ -119,7 +133,7 @@ impl Drop for AtHome {
     }
 }
 
-fn introduce(one: &AtHome, other: PublicKey, at: &str) {
+pub(super) fn introduce(one: &AtHome, other: PublicKey, at: &str) {
     one.tunnel.hints(other, vec![format!("{at}:51820").parse().unwrap()]);
 }
 
