@@ -26,6 +26,7 @@ async fn world() -> World {
     let service = segment.host(SERVICE, cidr(VPC));
     let owner = Neighbor::new(key(1), [addresses(1)[0].into(), addresses(1)[1].into(), cidr(VPC)]);
     let standby = neighbor(2).with_standby(cidr(VPC), 1);
+    let [owner, standby] = [owner, standby].map(|carrier| carrier.with_keepalive(Duration::from_secs(25)));
     let client = start(0, &map_of(0).with_neighbor(owner).with_neighbor(standby)).await;
     let gateway = async |n: u8| {
         let (_, interface) = segment.gateway(Ipv4Addr::new(10, 60, 0, n), cidr(VPC));

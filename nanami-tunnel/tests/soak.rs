@@ -72,6 +72,8 @@ async fn an_outage_of_two_minutes_ends_by_itself_where_there_is_a_keepalive() {
     until(|| client.tunnel.links()[0].handshake.is_some()).await;
     let handshakes = client.tunnel.links()[0].handshakes;
     cut.store(true, Ordering::Relaxed);
+    // Somebody notices: what is sent meanwhile is answered by nobody.
+    drop(tokio::time::timeout(Duration::from_secs(1), client.net.dial(at(1, 443))).await);
     tokio::time::sleep(Duration::from_secs(120)).await;
     cut.store(false, Ordering::Relaxed);
     // Nobody sends anything: the keepalive alone finds the way back.

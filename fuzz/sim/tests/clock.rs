@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use counting::{Counting, bytes};
-use nanami_model::{Cidr, Neighbor, NetworkMap, PrivateKey};
+use nanami_model::{Cidr, Filter, Neighbor, NetworkMap, PrivateKey, Service};
 use nanami_sim::clock::Machine;
 use nanami_sim::node::{Kind, Made, Node};
 
@@ -33,11 +33,16 @@ fn at(n: usize) -> SocketAddr {
 
 fn map(n: usize) -> NetworkMap {
     let host = |n: usize| format!("10.0.0.{}/32", n + 1).parse::<Cidr>().unwrap();
-    NetworkMap::new([host(n).address()]).with_neighbor(Neighbor::new(private(1 - n).public(), [host(1 - n)]))
+    let map = NetworkMap::new([host(n).address()]).with_neighbor(Neighbor::new(private(1 - n).public(), [host(1 - n)]));
+    map.with_filter(Filter::deny_all().accept(host(1 - n), Service::udp(7)))
 }
 
 fn start(n: usize, machine: Machine) -> Node {
-    let mut node = Node::start(machine, private(n), [n as u8; 32], Kind::Plain);
+    start_as(Kind::Plain, n, machine)
+}
+
+fn start_as(kind: Kind, n: usize, machine: Machine) -> Node {
+    let mut node = Node::start(machine, private(n), [n as u8; 32], kind);
     node.apply(&map(n));
     node.control(|control, now| control.handle_hints(now, private(1 - n).public(), &[at(1 - n)]));
     node
@@ -229,4 +234,27 @@ fn what_a_keypair_took_is_given_back_when_it_ends() {
     let again = bytes();
     assert!((again - asleep).abs() < 2_000, "{} bytes are left", again - asleep);
     assert_eq!(pair.send(1).len(), 1);
+}
+
+/// Nothing is asked of a neighbor for nobody: with the filter on, a keypair ends as one of plain WireGuard does.
+#[test]
+fn who_had_traffic_and_has_none_any_more_sends_nothing_and_wants_no_time() {
+    for kind in [Kind::Plain, Kind::Filtered] {
+        let mut pair = Pair::new();
+        pair.nodes = [0, 1].map(|n| start_as(kind, n, Machine::new(Duration::from_secs(1000), n as u64)));
+        let sent =
+            |pair: &Pair| [0, 1].map(|n| pair.nodes[n].link(&private(1 - n).public()).unwrap().tx_datagram_bytes);
+        let wants = |pair: &mut Pair| [0, 1].map(|n| pair.nodes[n].control(|_, _| {}).wait);
+        for _ in 0..30 {
+            assert_eq!((pair.send(0).len(), pair.send(1).len()), (1, 1), "{kind:?}");
+            pair.pass(Duration::from_secs(1), [false; 2]);
+        }
+        // Until the keypair ends that replaces the one that was used, and the flows do.
+        pair.pass(Duration::from_secs(400), [false; 2]);
+        let before = sent(&pair);
+        assert_eq!(wants(&mut pair), [None; 2], "{kind:?}");
+        pair.pass(Duration::from_secs(1200), [false; 2]);
+        assert_eq!((sent(&pair), wants(&mut pair)), (before, [None; 2]), "{kind:?}");
+        assert_eq!(pair.send(1).len(), 1, "and the next packet finds its way");
+    }
 }

@@ -25,6 +25,7 @@ use super::usage::{Attempt, Usage};
 
 mod care;
 mod live;
+mod probing;
 
 /// The part of an engine that takes maps, hints and time.
 pub struct ControlHalf {
@@ -107,7 +108,7 @@ impl ControlHalf {
         self.hints.insert(key, hints.to_vec());
         let snapshot = self.shared.snapshot.load_full();
         let Some(peer) = snapshot.peer(&key) else { return };
-        let wants = self.must_stay_reachable(&key);
+        let wants = self.must_stay_reachable(now, &key);
         if peer.with_endpoint(|endpoint| endpoint.hint(hints)) {
             self.try_at_once(now, peer, wants);
         }
@@ -134,6 +135,7 @@ impl ControlHalf {
             drop(state);
             return self.probe(now, &key);
         }
+        state.probes.want();
         let waited = state.noise.initiated().map(|at| now.saturating_duration_since(at));
         state.initiate(now, &self.shared, key, waited.is_some_and(|waited| waited >= ASKED_RETRY), &mut self.out);
     }
@@ -144,7 +146,7 @@ impl ControlHalf {
         self.handle_port_changed(now);
         let snapshot = self.shared.snapshot.load_full();
         for peer in &snapshot.peers {
-            let wants = self.must_stay_reachable(&peer.key);
+            let wants = self.must_stay_reachable(now, &peer.key);
             let Some(mut state) = peer.if_awake() else { continue };
             if wants || state.noise.is_ready() || !state.queue.is_empty() {
                 state.initiate(now, &self.shared, peer.key, true, &mut self.out);
@@ -170,8 +172,8 @@ impl ControlHalf {
                 Timer::Reach(key) => self.reach(now, &key),
                 Timer::Probe(key) => self.probe_round(now, &key),
                 Timer::Flows => {
-                    if self.shared.flows.sweep(now) {
-                        self.timers.arm(Timer::Flows, now + SWEEP);
+                    if let Some(next) = self.shared.flows.sweep(now) {
+                        self.timers.arm(Timer::Flows, next.max(now + SWEEP));
                     }
                 }
             }
@@ -327,13 +329,10 @@ impl ControlHalf {
             if let Some(initiated) = state.noise.initiated().filter(|_| tries_soon) {
                 self.timers.arm_by(Timer::Reach(key), initiated + FIRST_RETRY);
             }
-            // A new keypair is probed at once: its moment has passed already.
+            self.arm_probe(key, &state);
             if !self.shared.is_plain()
                 && let Some(established) = state.noise.established()
             {
-                if !self.idle {
-                    self.timers.arm_by(Timer::Probe(key), established);
-                }
                 self.timers.arm_by(Timer::Flows, established + SWEEP);
             }
         }

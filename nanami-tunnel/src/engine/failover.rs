@@ -2,9 +2,10 @@
 //!
 //! **Invariants**: a carrier in use is left only when it is dead and another one is alive; a better rank that comes back
 //! after a death waits for [`HOLD_DOWN`], so that a gateway that flaps does not take every flow with it. What counts are
-//! rounds of probing, not time, so that a host that slept does not take its own absence for everybody's death.
+//! rounds of probing, not time, so that a host that slept does not take its own absence for everybody's death. Of a carrier
+//! that nobody uses, and so nobody asks, nothing is concluded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use nanami_model::PublicKey;
@@ -13,12 +14,16 @@ use nanami_model::PublicKey;
 #[derive(Debug, Default)]
 pub(crate) struct Failover {
     carriers: BTreeMap<PublicKey, Life>,
+    /// With whom each shares a prefix.
+    companions: BTreeMap<PublicKey, BTreeSet<PublicKey>>,
 }
 
 /// What the rounds of probing say about one carrier.
 #[derive(Debug, Clone, Copy)]
 struct Life {
-    watched_since: Instant,
+    /// Rounds are under way.
+    is_asked: bool,
+    asked_since: Instant,
     round_since: Instant,
     heard: bool,
     misses: u32,
@@ -27,13 +32,44 @@ struct Life {
 }
 
 impl Failover {
-    /// Watches exactly these carriers from now on.
-    pub(crate) fn watch(&mut self, now: Instant, carriers: &[PublicKey]) {
-        self.carriers.retain(|key, _| carriers.contains(key));
-        for key in carriers {
-            let life = Life { watched_since: now, round_since: now, heard: false, misses: 0, recovered: None };
-            self.carriers.entry(*key).or_insert(life);
+    /// Knows exactly these carriers from now on, those of one prefix in each group.
+    pub(crate) fn watch(&mut self, now: Instant, groups: impl IntoIterator<Item = Vec<PublicKey>>) {
+        self.companions.clear();
+        for group in groups {
+            for key in &group {
+                self.companions.entry(*key).or_default().extend(&group);
+            }
         }
+        self.carriers.retain(|key, _| self.companions.contains_key(key));
+        for key in self.companions.keys() {
+            self.carriers.entry(*key).or_insert(Life::unasked(now));
+        }
+    }
+
+    /// The carriers on which a choice depends in which this one takes part, itself included.
+    pub(crate) fn companions(&self, key: &PublicKey) -> impl Iterator<Item = PublicKey> + use<> {
+        self.companions.get(key).cloned().unwrap_or_default().into_iter()
+    }
+
+    /// Rounds with this carrier begin; with a keypair it was heard. Returns whether that is news. One that was dead when
+    /// they ended is so until it is heard.
+    pub(crate) fn ask(&mut self, now: Instant, key: &PublicKey, is_ready: bool) -> bool {
+        let Some(life) = self.carriers.get_mut(key).filter(|life| !life.is_asked) else { return false };
+        (life.is_asked, life.asked_since, life.round_since) = (true, now, now);
+        if life.misses < MISSES {
+            (life.heard, life.misses) = (is_ready, 0);
+        }
+        true
+    }
+
+    /// Rounds with this carrier end: nobody depends on it.
+    pub(crate) fn leave(&mut self, key: &PublicKey) {
+        self.carriers.get_mut(key).into_iter().for_each(|life| life.is_asked = false);
+    }
+
+    /// All rounds end.
+    pub(crate) fn leave_all(&mut self) {
+        self.carriers.values_mut().for_each(|life| life.is_asked = false);
     }
 
     pub(crate) fn is_watched(&self, key: &PublicKey) -> bool {
@@ -69,15 +105,20 @@ impl Failover {
 }
 
 impl Life {
+    fn unasked(now: Instant) -> Self {
+        Self { is_asked: false, asked_since: now, round_since: now, heard: false, misses: 0, recovered: None }
+    }
+
     fn is_alive(&self) -> bool {
-        self.heard && self.misses < MISSES
+        self.is_asked && self.heard && self.misses < MISSES
     }
 
     fn is_dead(&self, now: Instant) -> bool {
-        match self.heard {
-            true => self.misses >= MISSES,
-            false => now.saturating_duration_since(self.watched_since) >= FIRST_ANSWER,
-        }
+        self.is_asked
+            && match self.heard {
+                true => self.misses >= MISSES,
+                false => now.saturating_duration_since(self.asked_since) >= FIRST_ANSWER,
+            }
     }
 
     /// Alive, and not only just back from the dead.
@@ -104,6 +145,12 @@ mod tests {
         [1, 2].map(|n| PrivateKey::from_bytes([n; 32]).public())
     }
 
+    /// All of them are in use.
+    fn watch(failover: &mut Failover, now: Instant, carriers: &[PublicKey]) {
+        failover.watch(now, [carriers.to_vec()]);
+        carriers.iter().for_each(|key| assert!(failover.ask(now, key, false)));
+    }
+
     fn rounds(failover: &mut Failover, now: Instant, key: &PublicKey, heard: Option<Instant>, n: u32) {
         (0..n).for_each(|_| failover.round(now, key, heard));
     }
@@ -111,7 +158,7 @@ mod tests {
     #[test]
     fn a_dead_owner_is_replaced_after_three_silent_rounds_and_not_before() {
         let (now, [owner, standby], mut failover) = (Instant::now(), carriers(), Failover::default());
-        failover.watch(now, &carriers());
+        watch(&mut failover, now, &carriers());
         failover.round(now, &owner, Some(now));
         failover.round(now, &standby, Some(now));
         rounds(&mut failover, now, &owner, None, 2);
@@ -123,7 +170,7 @@ mod tests {
     #[test]
     fn silence_of_a_carrier_that_cannot_be_asked_means_nothing() {
         let (now, [_, standby], mut failover) = (Instant::now(), carriers(), Failover::default());
-        failover.watch(now, &[standby]);
+        watch(&mut failover, now, &[standby]);
         failover.round(now, &standby, Some(now));
         assert_eq!(failover.choose(now + Duration::from_secs(60), &carriers(), 0), 0);
     }
@@ -131,7 +178,7 @@ mod tests {
     #[test]
     fn a_dead_standby_is_never_chosen() {
         let (now, [owner, standby], mut failover) = (Instant::now(), carriers(), Failover::default());
-        failover.watch(now, &carriers());
+        watch(&mut failover, now, &carriers());
         for key in [owner, standby] {
             failover.round(now, &key, Some(now));
             rounds(&mut failover, now, &key, None, 3);
@@ -142,7 +189,7 @@ mod tests {
     #[test]
     fn an_owner_that_comes_back_waits_for_the_hold_down_unless_the_standby_dies() {
         let (start, [owner, standby], mut failover) = (Instant::now(), carriers(), Failover::default());
-        failover.watch(start, &carriers());
+        watch(&mut failover, start, &carriers());
         failover.round(start, &owner, Some(start));
         failover.round(start, &standby, Some(start));
         rounds(&mut failover, start, &owner, None, 3);
@@ -157,12 +204,48 @@ mod tests {
     #[test]
     fn an_owner_that_was_never_heard_gives_way_and_gets_its_prefix_at_its_first_answer() {
         let (start, [owner, standby], mut failover) = (Instant::now(), carriers(), Failover::default());
-        failover.watch(start, &carriers());
+        watch(&mut failover, start, &carriers());
         failover.round(start, &standby, Some(start));
         assert_eq!(failover.choose(start + Duration::from_secs(1), &carriers(), 0), 0);
         let later = start + FIRST_ANSWER;
         assert_eq!(failover.choose(later, &carriers(), 0), 1);
         failover.round(later, &owner, Some(later));
         assert_eq!(failover.choose(later, &carriers(), 1), 0);
+    }
+
+    #[test]
+    fn nothing_is_concluded_about_carriers_that_nobody_uses() {
+        let (start, [owner, standby], mut failover) = (Instant::now(), carriers(), Failover::default());
+        failover.watch(start, [carriers().to_vec()]);
+        assert_eq!(failover.choose(start + Duration::from_secs(60), &carriers(), 0), 0, "never asked");
+        watch(&mut failover, start, &carriers());
+        failover.round(start, &owner, Some(start));
+        failover.round(start, &standby, Some(start));
+        carriers().iter().for_each(|key| failover.leave(key));
+        let later = start + Duration::from_secs(60);
+        assert_eq!(failover.choose(later, &carriers(), 0), 0);
+        // One keypair is still there, the other one is gone: its carrier has as long as one that is new.
+        assert!(failover.ask(later, &owner, false) && failover.ask(later, &standby, true));
+        rounds(&mut failover, later, &owner, None, 3);
+        failover.round(later, &standby, Some(later));
+        assert_eq!(failover.choose(later, &carriers(), 0), 0);
+        assert_eq!(failover.choose(later + FIRST_ANSWER, &carriers(), 0), 1);
+    }
+
+    #[test]
+    fn who_was_dead_when_nobody_asked_any_more_is_still_held_down_when_it_is_back() {
+        let (start, [owner, standby], mut failover) = (Instant::now(), carriers(), Failover::default());
+        watch(&mut failover, start, &carriers());
+        failover.round(start, &owner, Some(start));
+        failover.round(start, &standby, Some(start));
+        rounds(&mut failover, start, &owner, None, 3);
+        failover.leave_all();
+        let later = start + Duration::from_secs(600);
+        carriers().iter().for_each(|key| assert!(failover.ask(later, key, false)));
+        failover.round(later, &standby, Some(later));
+        assert_eq!(failover.choose(later, &carriers(), 1), 1);
+        failover.round(later, &owner, Some(later));
+        assert_eq!(failover.choose(later + HOLD_DOWN - Duration::from_secs(1), &carriers(), 1), 1);
+        assert_eq!(failover.choose(later + HOLD_DOWN, &carriers(), 1), 0);
     }
 }

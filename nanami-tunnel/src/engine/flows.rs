@@ -169,15 +169,16 @@ impl Flows {
         open
     }
 
-    /// Forgets what has been quiet for too long. Returns whether anything is left.
-    pub(crate) fn sweep(&self, now: Instant) -> bool {
-        let mut any = false;
+    /// Forgets what has been quiet for too long. Returns when there is something to forget again; `None` if nothing is left.
+    pub(crate) fn sweep(&self, now: Instant) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
         for shard in &self.shards {
             let mut shard = lock(shard);
             shard.retain(|key, flow| flow.is_alive(now, key.protocol));
-            any |= !shard.is_empty();
+            let ends = shard.iter().map(|(key, flow)| flow.last + flow.lifetime(key.protocol));
+            next = next.into_iter().chain(ends).min();
         }
-        any
+        next
     }
 
     fn open(&self, now: Instant, key: FlowKey, origin: Origin) -> usize {
@@ -215,15 +216,19 @@ impl Flow {
     }
 
     fn is_alive(&self, now: Instant, protocol: FlowProtocol) -> bool {
-        let limit = match (self.origin, protocol, self.life) {
+        now.saturating_duration_since(self.last) <= self.lifetime(protocol)
+    }
+
+    /// How long it may be quiet.
+    fn lifetime(&self, protocol: FlowProtocol) -> Duration {
+        match (self.origin, protocol, self.life) {
             (Origin::Revoked, ..) => REVOKED_MEMORY,
             (_, FlowProtocol::Tcp, Life::Open) => TCP_IDLE,
             (_, FlowProtocol::Tcp, Life::Opening) => TCP_OPENING,
             (_, FlowProtocol::Tcp, Life::Closing) => TCP_CLOSING,
             (_, FlowProtocol::Udp, _) => UDP_IDLE,
             (_, FlowProtocol::Echo, _) => ECHO_IDLE,
-        };
-        now.saturating_duration_since(self.last) <= limit
+        }
     }
 }
 
@@ -337,6 +342,7 @@ mod tests {
             flows.inbound(start, &parse(&udp("10.0.255.255:7", "10.9.0.1:53", b"?")), US_EAST),
             Known::Admitted(None)
         );
-        assert!(!flows.sweep(start + Duration::from_secs(3600)));
+        assert_eq!(flows.sweep(start), Some(start + UDP_IDLE), "the one that was just asked about");
+        assert_eq!(flows.sweep(start + Duration::from_secs(3600)), None);
     }
 }

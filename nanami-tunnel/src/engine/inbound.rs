@@ -106,7 +106,11 @@ impl Inbound {
         }
         let Some(packet) = Inner::parse(packet) else { return shared.tally.malformed.count() };
         state.rx_bytes += packet.bytes.len() as u64;
-        match verdict(now, shared, snapshot, slot, &mut state, &packet, answers) {
+        let verdict = verdict(now, shared, snapshot, slot, &mut state, &packet, answers);
+        if !matches!(verdict, Verdict::Done) {
+            state.note_use(now, shared, peer.key);
+        }
+        match verdict {
             Verdict::Deliver => {
                 let length = packet.bytes.len();
                 packets.commit(length);

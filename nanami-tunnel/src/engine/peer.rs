@@ -80,6 +80,10 @@ pub(crate) struct PeerState {
     pub(crate) heard: Option<Instant>,
     /// When something was last sealed.
     pub(crate) sent: Option<Instant>,
+    /// When a packet of somebody's last passed, in either direction: no probe and no keepalive.
+    used: Option<Instant>,
+    /// The control half has been told that it is in use, and has not found since that it is no longer.
+    is_use_noted: bool,
     pub(crate) handshakes: u64,
     /// When the last of them was completed; its keypair may be gone.
     pub(crate) last_handshake: Option<Instant>,
@@ -189,6 +193,8 @@ impl PeerState {
             refusals: Bucket::new(now, REFUSALS),
             heard: None,
             sent: None,
+            used: None,
+            is_use_noted: false,
             handshakes: 0,
             last_handshake: None,
             rx_bytes: 0,
@@ -211,11 +217,37 @@ impl PeerState {
         if self.gone {
             return;
         }
+        self.note_use(now, shared, key);
         self.catch_up(now, shared, key, out);
         if !self.seal_plain(now, shared, packet, out) {
             self.queue.push(shared, packet.packet());
             self.initiate(now, shared, key, false, out);
         }
+    }
+
+    /// A packet of somebody's passes.
+    pub(crate) fn note_use(&mut self, now: Instant, shared: &Shared, key: PublicKey) {
+        self.used = Some(now);
+        if !std::mem::replace(&mut self.is_use_noted, true) {
+            shared.touch(key);
+        }
+    }
+
+    /// Whether packets passed lately.
+    pub(crate) fn is_used(&self, now: Instant) -> bool {
+        self.used.is_some_and(|used| now.saturating_duration_since(used) < IN_USE)
+    }
+
+    /// Since when the control half should look at what the use asks for.
+    pub(crate) fn noted_use(&self) -> Option<Instant> {
+        self.used.filter(|_| self.is_use_noted)
+    }
+
+    /// The control half has found that nobody depends on it: it wants to be told of the next packet. `false` if one passed
+    /// meanwhile.
+    pub(crate) fn forget_use(&mut self, now: Instant) -> bool {
+        self.is_use_noted = self.is_used(now);
+        !self.is_use_noted
     }
 
     /// Seals a packet, or a keepalive if it is empty. `false` without a keypair.
@@ -318,6 +350,9 @@ impl PeerState {
 const QUIET: Duration = Duration::from_secs(16);
 /// How long the timers of a quiet neighbor are left alone. Chosen: a radio that is woken once a minute sleeps nearly all the time.
 const LEFT_ALONE: Duration = Duration::from_secs(60);
+/// How long a neighbor is in use after a packet. Chosen: whitepaper section 6.5 gives a neighbor as long to answer,
+/// `KEEPALIVE_TIMEOUT` and `REKEY_TIMEOUT`; whoever is quiet for longer loses a second at most when a gateway died meanwhile.
+const IN_USE: Duration = Duration::from_secs(15);
 /// How fast the packets of one neighbor are refused. Chosen: enough for a person and a port scan to be told at once,
 /// little enough that refusing costs less than being asked.
 const REFUSALS: Rate = Rate { every: Duration::from_millis(20), burst: 50 };

@@ -20,6 +20,8 @@ pub(crate) struct Probes {
     asked: u64,
     answered: u64,
     answers: Bucket,
+    /// Somebody asked for a measurement that waits for a keypair.
+    is_wanted: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +39,17 @@ impl Probes {
             asked: 0,
             answered: 0,
             answers: Bucket::new(now, ANSWERS),
+            is_wanted: false,
         }
+    }
+
+    /// Somebody wants to know, as soon as there is a keypair.
+    pub(crate) fn want(&mut self) {
+        self.is_wanted = true;
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.is_wanted
     }
 
     /// The packet that asks; `nonce` is random.
@@ -46,6 +58,7 @@ impl Probes {
             self.unanswered.pop_front();
         }
         self.unanswered.push_back(Sent { nonce, at: now });
+        self.is_wanted = false;
         self.sequence = self.sequence.wrapping_add(1);
         self.asked = self.asked.saturating_add(1);
         let mut payload = MAGIC.to_vec();
@@ -115,9 +128,9 @@ const MAX_UNANSWERED: usize = 8;
 /// How fast one neighbor is answered. Chosen: four times the fastest probing.
 const ANSWERS: Rate = Rate { every: Duration::from_millis(50), burst: 20 };
 
-/// How often a link is measured while it has a keypair. Chosen: fresh enough for a person who looks at status.
+/// How often a link is measured while it is in use. Chosen: fresh enough for a person who looks at status.
 pub(crate) const SLOW: Duration = Duration::from_secs(5);
-/// How often a carrier of a prefix with standbys is asked. Chosen: three misses are 600 ms, which leaves TCP time to go on
+/// How often a carrier of a prefix with standbys is asked while one of them is in use. Chosen: three misses are 600 ms, which leaves TCP time to go on
 /// within a second.
 pub(crate) const FAST: Duration = Duration::from_millis(200);
 

@@ -62,6 +62,10 @@ impl Timers {
         })
     }
 
+    pub(crate) fn is_armed(&self, timer: Timer) -> bool {
+        self.due.contains_key(&timer)
+    }
+
     /// When the next timer is due.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.order.first().map(|(at, _)| *at)

@@ -1,46 +1,18 @@
-//! What is due for each neighbor: Noise timers, keepalives, tries to reach it, probes, and the choice of carriers.
+//! What is due for each neighbor: Noise timers, keepalives, tries to reach it.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use nanami_model::{Cidr, Neighbor, PublicKey};
+use nanami_model::{Neighbor, PublicKey};
 
-use super::super::event::Event;
 use super::super::peer::PeerState;
-use super::super::probe::{FAST, SLOW};
-use super::super::shared::Snapshot;
 use super::super::timers::Timer;
 use super::{ControlHalf, FIRST_RETRY};
 
 impl ControlHalf {
-    /// Arms what the map asks for: carriers with standbys are probed fast, and they and neighbors with a keepalive are
-    /// kept reachable.
-    pub(super) fn watch(&mut self, now: Instant) {
-        if self.shared.is_down() {
-            return;
-        }
-        let snapshot = self.shared.snapshot.load_full();
-        let carriers = snapshot.table.ranked().iter().flat_map(|prefix| snapshot.table.carriers(*prefix));
-        // A carrier without a host address of its own cannot be asked, so nothing is concluded from its silence.
-        let can_be_asked = |slot: &&usize| {
-            let neighbor = self.map.neighbor(&snapshot.peers[**slot].key);
-            neighbor.is_some_and(|neighbor| probe_addresses(&snapshot, **slot, neighbor).is_some())
-        };
-        let carriers: Vec<_> = carriers.filter(can_be_asked).map(|slot| snapshot.peers[*slot].key).collect();
-        self.failover.watch(now, &carriers);
-        let keys: Vec<_> = self.map.neighbors().iter().map(Neighbor::key).collect();
-        for key in keys {
-            if self.must_stay_reachable(&key) {
-                self.timers.arm_by(Timer::Reach(key), now);
-            }
-            if self.failover.is_watched(&key) && !self.idle {
-                self.timers.arm_by(Timer::Probe(key), now + FAST);
-            }
-        }
-    }
-
-    pub(super) fn must_stay_reachable(&self, key: &PublicKey) -> bool {
-        self.failover.is_watched(key) || self.map.neighbor(key).is_some_and(|n| n.keepalive().is_some())
+    /// Whether a neighbor has a keepalive, or is a carrier that somebody depends on. Locks it.
+    pub(super) fn must_stay_reachable(&self, now: Instant, key: &PublicKey) -> bool {
+        self.map.neighbor(key).is_some_and(|n| n.keepalive().is_some())
+            || self.failover.is_watched(key) && self.is_in_use(now, key)
     }
 
     pub(super) fn tick(&mut self, now: Instant, key: &PublicKey) {
@@ -63,8 +35,9 @@ impl ControlHalf {
         let snapshot = self.shared.snapshot.load_full();
         let Some(peer) = snapshot.peer(key) else { return };
         let keepalive = self.map.neighbor(key).and_then(Neighbor::keepalive);
+        let wants = self.must_stay_reachable(now, key);
         let mut state = peer.lock(now);
-        if !self.must_stay_reachable(key) && state.queue.is_empty() {
+        if !wants && state.queue.is_empty() {
             return;
         }
         state.catch_up(now, &self.shared, *key, &mut self.out);
@@ -93,65 +66,6 @@ impl ControlHalf {
         };
         self.timers.arm(Timer::Reach(*key), next);
     }
-
-    /// Ends one round of probing and starts the next.
-    pub(super) fn probe_round(&mut self, now: Instant, key: &PublicKey) {
-        let watched = self.failover.is_watched(key);
-        let every = if watched { FAST } else { SLOW };
-        let snapshot = self.shared.snapshot.load_full();
-        let Some(peer) = snapshot.peer(key) else { return };
-        let (heard, is_ready) = {
-            let mut state = peer.lock(now);
-            state.catch_up(now, &self.shared, *key, &mut self.out);
-            (state.heard, state.noise.is_ready())
-        };
-        if watched {
-            self.failover.round(now, key, heard);
-            self.choose_carriers(now, &snapshot);
-        }
-        if is_ready {
-            self.probe(now, key);
-        }
-        if (watched || is_ready) && !self.idle {
-            self.timers.arm(Timer::Probe(*key), now + every);
-        }
-    }
-
-    /// Asks a neighbor that has a keypair, unless this is plain WireGuard: its host would get the question.
-    pub(super) fn probe(&mut self, now: Instant, key: &PublicKey) {
-        if self.shared.is_plain() {
-            return;
-        }
-        let snapshot = self.shared.snapshot.load_full();
-        let (Some(slot), Some(neighbor)) = (snapshot.slot(key), self.map.neighbor(key)) else { return };
-        let Some((from, to)) = probe_addresses(&snapshot, slot, neighbor) else { return };
-        let mut state = snapshot.peers[slot].lock(now);
-        let question = state.probes.ask(now, from, to, self.random.next_u64());
-        state.seal(now, &self.shared, &question, &mut self.out);
-    }
-
-    fn choose_carriers(&mut self, now: Instant, snapshot: &Snapshot) {
-        let table = &snapshot.table;
-        for prefix in table.ranked() {
-            let carriers: Vec<_> = table.carriers(*prefix).iter().map(|slot| snapshot.peers[*slot].key).collect();
-            let carrying = table.carrying(*prefix);
-            let chosen = self.failover.choose(now, &carriers, carrying);
-            if chosen != carrying {
-                table.switch(*prefix, chosen);
-                let (from, to) = (carriers[carrying], carriers[chosen]);
-                self.shared.emit(Event::OwnerChanged { prefix: *prefix, from, to });
-            }
-        }
-    }
-}
-
-/// Our address and one that the neighbor carries, of one family: a host prefix that goes to it and to nobody before it. Where
-/// it is that of somebody behind a gateway, the gateway itself answers: an engine answers every question of a neighbor. An
-/// implementation that knows no probes hands the question on, and is measured together with who is behind it.
-fn probe_addresses(snapshot: &Snapshot, slot: usize, neighbor: &Neighbor) -> Option<(IpAddr, IpAddr)> {
-    let hosts = neighbor.allowed_ips().iter().filter(|prefix| prefix.is_host()).map(Cidr::address);
-    let mut hosts = hosts.filter(|host| snapshot.table.accepts(*host, slot));
-    hosts.find_map(|host| Some((snapshot.own_address(host)?, host)))
 }
 
 /// How often an unreachable neighbor is tried: WireGuard whitepaper section 6.1, `REKEY_TIMEOUT`.

@@ -50,7 +50,7 @@ impl ControlHalf {
     pub fn handle_endpoint(&mut self, now: Instant, key: PublicKey, at: SocketAddr) {
         let snapshot = self.shared.snapshot.load_full();
         let Some(peer) = snapshot.peer(&key) else { return };
-        let wants = self.must_stay_reachable(&key) && !self.shared.is_down();
+        let wants = self.must_stay_reachable(now, &key) && !self.shared.is_down();
         peer.with_endpoint(|endpoint| endpoint.set(at));
         self.try_at_once(now, peer, wants);
     }
@@ -66,7 +66,7 @@ impl ControlHalf {
         }
         let snapshot = self.shared.snapshot.load_full();
         let Some(peer) = snapshot.peer(&key) else { return };
-        let wants = at.is_some() && self.must_stay_reachable(&key) && !self.shared.is_down();
+        let wants = at.is_some() && self.must_stay_reachable(now, &key) && !self.shared.is_down();
         peer.with_endpoint(|endpoint| endpoint.pin(at));
         self.try_at_once(now, peer, wants);
     }
@@ -82,6 +82,7 @@ impl ControlHalf {
         self.shared.set_down(true);
         self.renew(now, |_| true);
         self.timers.clear();
+        self.failover.leave_all();
         for mut state in self.shared.snapshot.load_full().peers.iter().filter_map(|peer| peer.if_awake()) {
             state.queue.clear(&self.shared);
         }
@@ -98,6 +99,9 @@ impl ControlHalf {
     pub fn handle_idle(&mut self, now: Instant, idle: bool) {
         if std::mem::replace(&mut self.idle, idle) == idle {
             return;
+        }
+        if idle {
+            self.failover.leave_all();
         }
         let snapshot = self.shared.snapshot.load_full();
         for peer in &snapshot.peers {
@@ -124,6 +128,8 @@ impl ControlHalf {
         if !old.peers.iter().any(|peer| which(&peer.key)) {
             return;
         }
+        let changed = old.peers.iter().map(|peer| peer.key).filter(|key| which(key));
+        let kept: BTreeSet<_> = changed.filter(|key| self.must_stay_reachable(now, key)).collect();
         let mut taken: BTreeSet<PeerIndex> = old.indices().collect();
         let mut peers = old.peers.clone();
         for peer in peers.iter_mut().filter(|peer| which(&peer.key)) {
@@ -131,7 +137,7 @@ impl ControlHalf {
             *peer = Arc::new(peer.renewed(now, index, self.preshared.get(&peer.key).cloned()));
             self.timers.disarm(Timer::Noise(peer.key));
             let waits = || peer.if_awake().is_some_and(|state| !state.queue.is_empty());
-            if !self.shared.is_down() && (self.must_stay_reachable(&peer.key) || waits()) {
+            if !self.shared.is_down() && (kept.contains(&peer.key) || waits()) {
                 self.timers.arm(Timer::Reach(peer.key), now);
             }
         }

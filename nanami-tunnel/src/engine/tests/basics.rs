@@ -128,8 +128,13 @@ fn probes_measure_the_link_without_any_rule_and_pings_do_not_pass() {
     let mut world = World::new([map_of(0).with_neighbor(neighbor(1)), map_of(1).with_neighbor(neighbor(0))]);
     world.nodes[0].control.handle_probe(world.now, key(1));
     world.pass(Duration::from_secs(1));
-    assert_eq!(world.link(0, 1).rtt, Some(Duration::ZERO), "virtual time stands still on the wire");
-    assert_eq!(world.link(1, 0).rtt, Some(Duration::ZERO));
+    world.nodes[1].control.handle_probe(world.now, key(0));
+    world.pass(Duration::from_secs(1));
+    for (from, to) in [(0, 1), (1, 0)] {
+        let link = world.link(from, to);
+        assert_eq!(link.rtt, Some(Duration::ZERO), "virtual time stands still on the wire");
+        assert_eq!((link.probes, link.answered), (1, 1));
+    }
     let ping = icmp::echo_request("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap(), 1, 1, b"ping");
     world.send(0, &ping);
     assert!(is_prohibited(&world.received(0)[0]));

@@ -26,6 +26,19 @@ fn asks() -> Vec<u8> {
     tcp("10.0.0.1:4000", "10.60.0.10:443", SYN)
 }
 
+/// Lets time pass while the client uses the prefix.
+fn pass_in_use(world: &mut World, seconds: u64) {
+    for _ in 0..seconds {
+        world.send(0, &asks());
+        world.pass(Duration::from_secs(1));
+    }
+    (0..3).for_each(|n| drop(world.received(n)));
+}
+
+fn is_taken_over(world: &World) -> bool {
+    !world.nodes[0].control.owners().is_empty()
+}
+
 #[test]
 fn a_gateway_hands_on_what_its_rules_forward_and_nothing_else() {
     let mut world = World::new(maps());
@@ -46,7 +59,7 @@ fn a_gateway_hands_on_what_its_rules_forward_and_nothing_else() {
 #[test]
 fn a_dead_owner_is_noticed_within_a_second_and_the_standby_carries_on() {
     let mut world = World::new(maps());
-    world.pass(Duration::from_secs(2));
+    pass_in_use(&mut world, 2);
     world.send(0, &asks());
     assert_eq!(world.received(1).len(), 1);
     world.nodes[1].dead = true;
@@ -68,8 +81,7 @@ fn a_gateway_is_measured_itself_and_not_who_is_behind_it() {
     let [_, gateway, standby] = maps();
     let client = map_of(0).with_neighbor(behind).with_neighbor(neighbor(2).with_standby(cidr(VPC), 1));
     let mut world = World::new([client, gateway, standby]);
-    world.nodes[0].control.handle_probe(world.now, key(1));
-    world.pass(Duration::from_secs(5));
+    pass_in_use(&mut world, 5);
     let link = world.link(0, 1);
     assert!(link.answered > 10 && link.answered == link.probes, "{link:?}");
     assert!(world.nodes[0].control.owners().is_empty(), "it is alive");
@@ -79,26 +91,60 @@ fn a_gateway_is_measured_itself_and_not_who_is_behind_it() {
 #[test]
 fn without_a_living_standby_nothing_changes() {
     let mut world = World::new(maps());
-    world.pass(Duration::from_secs(2));
+    pass_in_use(&mut world, 2);
     (world.nodes[1].dead, world.nodes[2].dead) = (true, true);
-    world.pass(Duration::from_secs(5));
-    assert!(world.nodes[0].control.owners().is_empty());
+    pass_in_use(&mut world, 5);
+    assert!(!is_taken_over(&world));
 }
 
 #[test]
 fn an_owner_that_comes_back_waits_and_a_new_map_does_not_hurry_it() {
     let mut world = World::new(maps());
-    world.pass(Duration::from_secs(2));
+    pass_in_use(&mut world, 2);
     world.nodes[1].dead = true;
-    world.pass(Duration::from_secs(2));
+    pass_in_use(&mut world, 2);
     world.nodes[1].dead = false;
     let [client, ..] = maps();
     let newer = client.with_generation(Default::default(), Generation::new(1));
     world.nodes[0].control.apply(world.now, &newer).unwrap();
+    pass_in_use(&mut world, 20);
+    assert!(is_taken_over(&world), "hold-down");
+    pass_in_use(&mut world, 12);
+    assert!(!is_taken_over(&world));
+}
+
+#[test]
+fn carriers_are_asked_while_one_of_them_is_in_use_and_a_death_in_between_is_noticed_at_the_next_packet() {
+    let mut world = World::new(maps());
+    let asked = |world: &World| [1, 2].map(|n| world.link(0, n).probes);
+    world.pass(Duration::from_secs(60));
+    assert_eq!(asked(&world), [0, 0], "nobody used them yet");
+    assert_eq!(world.link(0, 2).tx_datagram_bytes, 0);
+    pass_in_use(&mut world, 2);
+    assert!(asked(&world).iter().all(|probes| *probes >= 8), "{:?}: the standby as well", asked(&world));
     world.pass(Duration::from_secs(20));
-    assert_eq!(world.nodes[0].control.owners().len(), 1, "hold-down");
-    world.pass(Duration::from_secs(12));
-    assert!(world.nodes[0].control.owners().is_empty());
+    let before = asked(&world);
+    world.nodes[1].dead = true;
+    world.pass(Duration::from_secs(600));
+    assert_eq!((asked(&world), is_taken_over(&world)), (before, false));
+    world.send(0, &asks());
+    world.pass(Duration::from_secs(1));
+    assert!(is_taken_over(&world));
+    world.send(0, &asks());
+    assert_eq!(world.received(2), [asks()]);
+}
+
+#[test]
+fn packets_from_a_carrier_are_a_use_too() {
+    let mut world = World::new(maps());
+    world.send(0, &asks());
+    world.pass(Duration::from_secs(20));
+    let before = world.link(0, 2).probes;
+    for _ in 0..30 {
+        world.send(1, &tcp("10.60.0.10:443", "10.0.0.1:4000", SYN | ACK));
+        world.pass(Duration::from_secs(1));
+    }
+    assert!(world.link(0, 2).probes > before + 100, "the other one could stand in");
 }
 
 #[test]
