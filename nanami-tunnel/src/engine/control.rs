@@ -4,7 +4,7 @@
 //! [`ControlHalf::poll_output`] is drained to [`Output::Wait`], and after packet calls too, because they may have touched a
 //! timer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,6 +35,8 @@ pub struct ControlHalf {
     failover: Failover,
     map: NetworkMap,
     held: Option<Held>,
+    /// How many neighbors were named so far.
+    named: u64,
     hints: BTreeMap<PublicKey, Vec<SocketAddr>>,
     pins: BTreeMap<PublicKey, SocketAddr>,
     /// Nobody looks: nothing is measured.
@@ -65,6 +67,7 @@ impl ControlHalf {
             failover: Failover::default(),
             map: NetworkMap::default(),
             held: None,
+            named: 0,
             hints: BTreeMap::new(),
             pins: BTreeMap::new(),
             idle: false,
@@ -260,12 +263,11 @@ impl ControlHalf {
 
     fn swap_snapshot(&mut self, map: &NetworkMap) {
         let old = self.shared.snapshot.load_full();
-        let mut taken: BTreeSet<PeerIndex> = old.indices().collect();
         let mut peers = Vec::with_capacity(map.neighbors().len());
         for neighbor in map.neighbors() {
             peers.push(match old.peer(&neighbor.key()) {
                 Some(peer) => peer.clone(),
-                None => Arc::new(self.new_peer(neighbor, &mut taken)),
+                None => Arc::new(self.new_peer(neighbor)),
             });
         }
         let new = Snapshot::new(map, peers);
@@ -279,9 +281,10 @@ impl ControlHalf {
         }
     }
 
-    fn new_peer(&mut self, neighbor: &Neighbor, taken: &mut BTreeSet<PeerIndex>) -> Peer {
-        let index = self.new_index(taken);
-        let peer = Peer::new(neighbor.key(), index, self.preshared.get(&neighbor.key()).cloned());
+    fn new_peer(&mut self, neighbor: &Neighbor) -> Peer {
+        self.named += 1;
+        let (index, indices) = (PeerIndex::new(self.named), self.shared.indices.clone());
+        let peer = Peer::new(neighbor.key(), index, indices, self.preshared.get(&neighbor.key()).cloned());
         if let Some(hints) = self.hints.get(&neighbor.key()) {
             peer.with_endpoint(|endpoint| endpoint.hint(hints));
         }
@@ -289,15 +292,6 @@ impl ControlHalf {
             peer.with_endpoint(|endpoint| endpoint.pin(Some(*at)));
         }
         peer
-    }
-
-    fn new_index(&mut self, taken: &mut BTreeSet<PeerIndex>) -> PeerIndex {
-        loop {
-            let index = PeerIndex::from_bits(self.random.next_u64() as u32);
-            if taken.insert(index) {
-                return index;
-            }
-        }
     }
 
     /// Ends the flows that the new map does not allow.

@@ -272,8 +272,8 @@ mod tests {
     use super::super::packet::tests::{ACK, SYN, tcp, udp};
     use super::*;
 
-    const US_EAST: PeerIndex = PeerIndex::from_bits(1);
-    const EU_WEST: PeerIndex = PeerIndex::from_bits(2);
+    const US_EAST: PeerIndex = PeerIndex::new(1);
+    const EU_WEST: PeerIndex = PeerIndex::new(2);
 
     fn parse(bytes: &[u8]) -> Inner<'_> {
         Inner::parse(bytes).unwrap()

@@ -16,7 +16,7 @@ use super::icmp::{self, Unreachable, checksum, unreachable};
 use super::noise::{Dropped, Kind, LONGEST, Opened, Passage};
 use super::outer::{Ecn, Outer, carry_mark};
 use super::packet::Inner;
-use super::peer::{Peer, PeerIndex, PeerState};
+use super::peer::{Peer, PeerState};
 use super::probe::{Seen, recognize};
 use super::shared::{Shared, Snapshot};
 use super::table::Slot;
@@ -165,7 +165,7 @@ impl Inbound {
                 slot
             }
             Kind::Response { index } | Kind::Cookie { index } | Kind::Data { index, .. } => {
-                let slot = snapshot.by_index(PeerIndex::of_receiver(index));
+                let slot = shared.indices.neighbor(index).and_then(|key| snapshot.slot(&key));
                 if slot.is_none() {
                     shared.tally.unauthentic.count();
                 }

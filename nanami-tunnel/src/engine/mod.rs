@@ -36,6 +36,7 @@ mod filter;
 mod flows;
 pub(crate) mod icmp;
 mod inbound;
+mod indices;
 mod link;
 mod map;
 mod noise;
@@ -95,8 +96,10 @@ impl Engine {
     /// The three parts.
     pub fn split(self) -> (ControlHalf, Outbound, Inbound) {
         let identity = noise::Identity::new(&self.key);
-        let shared = Arc::new(shared::Shared::new(self.now, identity, self.mtu, self.enforcement));
-        let control = ControlHalf::new(shared.clone(), random::Random::new(self.seed));
+        let mut random = random::Random::new(self.seed);
+        let indices = Arc::new(indices::Indices::new(random.branch()));
+        let shared = Arc::new(shared::Shared::new(self.now, identity, indices, self.mtu, self.enforcement));
+        let control = ControlHalf::new(shared.clone(), random);
         (control, Outbound::new(self.now, shared.clone()), Inbound::new(shared))
     }
 }

@@ -19,6 +19,7 @@ use boringtun::x25519;
 use nanami_model::{PresharedKey, PublicKey};
 
 use super::batch::{PADDING, Plain};
+use super::indices::{Index, Indices};
 
 mod gate;
 mod identity;
@@ -34,10 +35,10 @@ pub(crate) use outcome::{Dropped, Opened, Tick};
 pub(crate) struct Noise {
     theirs: PublicKey,
     preshared: Option<Arc<PresharedKey>>,
-    index: u32,
+    indices: Arc<Indices>,
     /// Made at the first use and dropped when boringtun gives up or the last keypair ends: a neighbor that does not speak
     /// costs no 11 KiB.
-    tunn: Option<Box<Tunn>>,
+    tunn: Option<Box<Running>>,
     /// The newest initiation that was accepted, which a new `Tunn` must see before any other, so that it refuses older ones
     /// as the dropped one would have (SEC-45).
     newest: Option<Box<[u8; INITIATION]>>,
@@ -53,6 +54,12 @@ pub(crate) struct Noise {
     age: Duration,
 }
 
+/// A `Tunn`, and what names it in datagrams to us (fact 16).
+struct Running {
+    tunn: Tunn,
+    _index: Index,
+}
+
 /// Whether there is something to send with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Keypair {
@@ -66,12 +73,16 @@ enum Keypair {
 }
 
 impl Noise {
-    /// `index` is 24 random bits, unique among the neighbors (fact 16).
-    pub(crate) fn new(now: Instant, theirs: PublicKey, index: u32, preshared: Option<Arc<PresharedKey>>) -> Self {
+    pub(crate) fn new(
+        now: Instant,
+        theirs: PublicKey,
+        indices: Arc<Indices>,
+        preshared: Option<Arc<PresharedKey>>,
+    ) -> Self {
         Self {
             theirs,
             preshared,
-            index,
+            indices,
             tunn: None,
             newest: None,
             keypair: Keypair::None,
@@ -84,10 +95,11 @@ impl Noise {
         }
     }
 
-    /// The state of the same neighbor under another secret, ours or the shared one: no keypair, but the memory of what
-    /// was accepted (fact 12: boringtun has no setter for the one and keeps too much with the other).
-    pub(crate) fn renewed(&mut self, now: Instant, index: u32, preshared: Option<Arc<PresharedKey>>) -> Self {
-        Self { newest: self.newest.take(), ..Self::new(now, self.theirs, index, preshared) }
+    /// Another secret counts, ours or the shared one: no keypair is left, but the memory of what was accepted (fact 12:
+    /// boringtun has no setter for the one and keeps too much with the other).
+    pub(crate) fn renew(&mut self, now: Instant, preshared: Option<Arc<PresharedKey>>) {
+        let newest = self.newest.take();
+        *self = Self { newest, ..Self::new(now, self.theirs, self.indices.clone(), preshared) };
     }
 
     /// Whether a packet can be sealed now.
@@ -110,7 +122,9 @@ impl Noise {
     /// Returns the length; `None` without a keypair.
     pub(crate) fn seal(&mut self, packet: Plain<'_>, mtu: u16, pad: &mut Vec<u8>, buffer: &mut [u8]) -> Option<usize> {
         let ready = self.is_ready();
-        let (Keypair::Confirmed { sealed, .. }, Some(tunn)) = (&mut self.keypair, &mut self.tunn) else { return None };
+        let (Keypair::Confirmed { sealed, .. }, Some(running)) = (&mut self.keypair, &mut self.tunn) else {
+            return None;
+        };
         if !ready {
             return None;
         }
@@ -129,7 +143,7 @@ impl Noise {
                 pad
             }
         };
-        match tunn.encapsulate(source, buffer) {
+        match running.tunn.encapsulate(source, buffer) {
             TunnResult::WriteToNetwork(datagram) => Some(datagram.len()),
             _ => None,
         }
@@ -202,7 +216,7 @@ impl Noise {
     /// else looks at the age of a keypair, so this runs before any packet when [`Noise::is_stale`].
     pub(crate) fn tick<'a>(&mut self, now: Instant, buffer: &'a mut [u8]) -> Tick<'a> {
         self.ticked = now;
-        let Some(tunn) = &mut self.tunn else { return Tick::Nothing };
+        let Some(Running { tunn, .. }) = self.tunn.as_deref_mut() else { return Tick::Nothing };
         let mut unsent = [0; INITIATION];
         let result = tunn.update_timers(&mut unsent);
         let (length, gave_up) = match result {
@@ -242,8 +256,8 @@ impl Noise {
         let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
         let is_old = since(self.established).is_some_and(|age| age >= REKEY_AFTER_TIME + REKEY_TIMEOUT);
         let is_asking = since(self.initiated).is_some_and(|asked| asked < REKEY_TIMEOUT);
-        let (true, false, Some(tunn)) = (is_old, is_asking, &mut self.tunn) else { return Tick::Nothing };
-        match tunn.format_handshake_initiation(buffer, true) {
+        let (true, false, Some(running)) = (is_old, is_asking, &mut self.tunn) else { return Tick::Nothing };
+        match running.tunn.format_handshake_initiation(buffer, true) {
             TunnResult::WriteToNetwork(initiation) => {
                 self.initiated = Some(now);
                 Tick::Send(initiation)
@@ -254,7 +268,7 @@ impl Noise {
 
     /// Whether the timers have not been looked at for so long that they come before the next packet.
     pub(crate) fn is_stale(&mut self, now: Instant) -> bool {
-        let Some(tunn) = &self.tunn else { return false };
+        let Some(Running { tunn, .. }) = self.tunn.as_deref() else { return false };
         if now.saturating_duration_since(self.ticked) > STALE {
             return true;
         }
@@ -288,21 +302,22 @@ impl Noise {
     }
 
     fn tunn(&mut self, identity: &Identity) -> &mut Tunn {
-        let (theirs, index, preshared) = (self.theirs, self.index, self.preshared.as_deref());
-        let newest = self.newest.as_deref();
-        self.tunn.get_or_insert_with(|| {
+        let (theirs, preshared, newest) = (self.theirs, self.preshared.as_deref(), self.newest.as_deref());
+        let running = self.tunn.get_or_insert_with(|| {
+            let index = self.indices.draw(theirs);
             let (secret, gate) = (identity.secret.clone(), identity.behind_gate.clone());
             let (theirs, preshared) = (x25519::PublicKey::from(*theirs.as_bytes()), preshared.map(|key| *key.expose()));
             // Persistent keepalive is ours (fact 3: boringtun's ends for good when a peer is away for 90 s).
-            let mut tunn = Box::new(Tunn::new(secret, theirs, preshared, None, index, Some(gate)));
+            let mut tunn = Tunn::new(secret, theirs, preshared, None, index.bits(), Some(gate));
             if let Some(newest) = newest {
                 // It sees the newest initiation that an earlier one accepted, before anything else: later, the keypair that
                 // this makes could take the place of the one in use. What it answers goes nowhere, and nobody can confirm
                 // it, because the other side forgot that handshake.
                 let _ = tunn.decapsulate(None, newest, &mut [0; INITIATION]);
             }
-            tunn
-        })
+            Box::new(Running { tunn, _index: index })
+        });
+        &mut running.tunn
     }
 
     /// We answered an initiation: a keypair waits for the first packet under it before it may send.
@@ -378,13 +393,36 @@ const TICK: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use super::super::random::Random;
     use super::*;
+
+    fn indices() -> Arc<Indices> {
+        Arc::new(Indices::new(Random::new([0; 32])))
+    }
+
+    #[test]
+    fn sec_51_each_tunn_has_random_bits_of_its_own_and_gives_them_back() {
+        let [ours, theirs] = [[1; 32], [2; 32]].map(nanami_model::PrivateKey::from_bytes);
+        let (now, identity, indices) = (Instant::now(), Identity::new(&ours), indices());
+        let mut noise = Noise::new(now, theirs.public(), indices.clone(), None);
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..8 {
+            let mut buffer = [0; 256];
+            let initiation = noise.initiate(now, &identity, true, &mut buffer).expect("it asks");
+            let index = u32::from_le_bytes([initiation[4], initiation[5], initiation[6], initiation[7]]);
+            assert_eq!(indices.neighbor(index), Some(theirs.public()));
+            assert!(seen.insert(index >> 8), "{seen:?}");
+            // As after its last keypair, or after giving up.
+            noise.tunn = None;
+            assert_eq!(indices.neighbor(index), None);
+        }
+    }
 
     #[test]
     fn sec_43_sending_stops_and_asks_for_another_keypair_long_before_the_counter_ends() {
         let [ours, theirs] = [[1; 32], [2; 32]].map(nanami_model::PrivateKey::from_bytes);
         let (now, identity) = (Instant::now(), Identity::new(&ours));
-        let mut noise = Noise::new(now, theirs.public(), 7, None);
+        let mut noise = Noise::new(now, theirs.public(), indices(), None);
         let mut buffer = vec![0; LONGEST];
         assert!(noise.initiate(now, &identity, false, &mut buffer).is_some());
         noise.keypair = Keypair::Confirmed { index: 0, sealed: REKEY_AFTER_MESSAGES - 1, is_initiator: false };

@@ -14,6 +14,7 @@ use super::batch::{Datagrams, Plain};
 use super::bucket::{Bucket, Rate};
 use super::endpoint::Endpoint;
 use super::event::Event;
+use super::indices::Indices;
 use super::lock;
 use super::noise::{Noise, Tick, sealed_room};
 use super::outer::Ecn;
@@ -22,23 +23,13 @@ use super::queue::Queue;
 use super::shared::Shared;
 use super::usage::UsageTable;
 
-/// 24 random bits that name a neighbor in datagrams to us, drawn anew whenever a neighbor appears (TUNNEL.md fact 16).
+/// A number that names a neighbor on this host, for as long as it is in the map; nobody else learns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct PeerIndex(u32);
+pub(crate) struct PeerIndex(u64);
 
 impl PeerIndex {
-    /// The index with the lowest 24 of these bits.
-    pub(crate) const fn from_bits(bits: u32) -> Self {
-        Self(bits & 0x00ff_ffff)
-    }
-
-    /// The index that a receiver index of a datagram belongs to: its last eight bits count keypairs.
-    pub(crate) const fn of_receiver(receiver: u32) -> Self {
-        Self(receiver >> 8)
-    }
-
-    pub(crate) const fn bits(self) -> u32 {
-        self.0
+    pub(crate) const fn new(number: u64) -> Self {
+        Self(number)
     }
 }
 
@@ -46,6 +37,7 @@ impl PeerIndex {
 pub(crate) struct Peer {
     pub(crate) key: PublicKey,
     pub(crate) index: PeerIndex,
+    indices: Arc<Indices>,
     state: Mutex<Stored>,
 }
 
@@ -91,7 +83,7 @@ pub(crate) struct PeerState {
     pub(crate) tx_bytes: u64,
     /// Bytes of whole datagrams, handshakes and keepalives included.
     pub(crate) datagram_bytes: Exchanged,
-    /// The neighbor is in the map no more, or another `Peer` stands for it; whoever still has an older snapshot sends nothing.
+    /// The neighbor is in the map no more; whoever still has an older snapshot sends nothing.
     gone: bool,
     /// Scratch for padding.
     pad: Vec<u8>,
@@ -105,26 +97,22 @@ pub(crate) struct Exchanged {
 }
 
 impl Peer {
-    pub(crate) fn new(key: PublicKey, index: PeerIndex, preshared: Option<Arc<PresharedKey>>) -> Self {
-        Self::stored(key, index, Stored::Asleep(Asleep { preshared, ..Asleep::default() }))
+    pub(crate) fn new(
+        key: PublicKey,
+        index: PeerIndex,
+        indices: Arc<Indices>,
+        preshared: Option<Arc<PresharedKey>>,
+    ) -> Self {
+        let asleep = Asleep { preshared, ..Asleep::default() };
+        Self { key, index, indices, state: Mutex::new(Stored::Asleep(asleep)) }
     }
 
-    fn stored(key: PublicKey, index: PeerIndex, state: Stored) -> Self {
-        Self { key, index, state: Mutex::new(state) }
-    }
-
-    /// The same neighbor with another secret: keypairs end, everything else goes on, under a new index (TUNNEL.md facts 12
-    /// and 16).
-    pub(crate) fn renewed(&self, now: Instant, index: PeerIndex, preshared: Option<Arc<PresharedKey>>) -> Self {
-        let gone = Stored::Asleep(Asleep { gone: true, ..Asleep::default() });
-        let state = match std::mem::replace(&mut *lock(&self.state), gone) {
-            Stored::Asleep(asleep) => Stored::Asleep(Asleep { preshared, ..asleep }),
-            Stored::Awake(mut state) => {
-                state.noise = state.noise.renewed(now, index.bits(), preshared);
-                Stored::Awake(state)
-            }
-        };
-        Self::stored(self.key, index, state)
+    /// It has another secret: keypairs end, everything else goes on (TUNNEL.md fact 12).
+    pub(crate) fn renew(&self, now: Instant, preshared: Option<Arc<PresharedKey>>) {
+        match &mut *lock(&self.state) {
+            Stored::Asleep(asleep) => asleep.preshared = preshared,
+            Stored::Awake(state) => state.noise.renew(now, preshared),
+        }
     }
 
     /// Locks it, to begin something with it.
@@ -132,7 +120,7 @@ impl Peer {
         let mut stored = lock(&self.state);
         if let Stored::Asleep(asleep) = &mut *stored {
             let Asleep { preshared, endpoint, gone } = std::mem::take(asleep);
-            let noise = Noise::new(now, self.key, self.index.bits(), preshared);
+            let noise = Noise::new(now, self.key, self.indices.clone(), preshared);
             *stored = Stored::Awake(Box::new(PeerState { endpoint, gone, ..PeerState::new(now, noise) }));
         }
         Locked(stored)

@@ -58,16 +58,20 @@ const MAX_BYTES_OF_ALL: usize = 4 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Instant;
 
+    use super::super::indices::Indices;
     use super::super::noise::Identity;
+    use super::super::random::Random;
     use super::super::shared::Enforcement;
     use super::*;
 
     #[test]
     fn sec_47_a_queue_holds_32_packets_and_64_kib_and_all_together_hold_4_mib() {
         let identity = Identity::new(&nanami_model::PrivateKey::from_bytes([1; 32]));
-        let shared = Shared::new(Instant::now(), identity, 1420, Enforcement::Plain);
+        let indices = Arc::new(Indices::new(Random::new([0; 32])));
+        let shared = Shared::new(Instant::now(), identity, indices, 1420, Enforcement::Plain);
         let held = || shared.queued_bytes.load(Ordering::Relaxed);
         let mut queue = Queue::default();
         (0..100u8).for_each(|n| queue.push(&shared, &[n; 10]));

@@ -11,6 +11,13 @@ impl Random {
         Self { seed, drawn: 0 }
     }
 
+    /// Another stream, of which this one tells nothing.
+    pub(crate) fn branch(&mut self) -> Self {
+        let mut seed = [0; 32];
+        seed.chunks_exact_mut(8).for_each(|word| word.copy_from_slice(&self.next_u64().to_le_bytes()));
+        Self::new(seed)
+    }
+
     pub(crate) fn next_u64(&mut self) -> u64 {
         self.drawn += 1;
         let hash = blake3::keyed_hash(&self.seed, &self.drawn.to_le_bytes());

@@ -17,6 +17,7 @@ use super::counters::Tally;
 use super::event::Event;
 use super::filter::PacketFilter;
 use super::flows::Flows;
+use super::indices::Indices;
 use super::lock;
 use super::noise::{Gate, Identity, Passage};
 use super::peer::{Peer, PeerIndex};
@@ -25,6 +26,7 @@ use super::table::{Slot, Table};
 /// Shared by control half, [`Outbound`](super::Outbound) and [`Inbound`](super::Inbound).
 pub(crate) struct Shared {
     pub(crate) identity: ArcSwap<Identity>,
+    pub(crate) indices: Arc<Indices>,
     pub(crate) enforcement: Enforcement,
     mtu: AtomicU16,
     /// Nothing is said and nothing is answered: the interface is down, or has no key.
@@ -55,7 +57,7 @@ pub(crate) struct Snapshot {
     pub(crate) addresses: Vec<IpAddr>,
     /// The neighbors, in the map's order, which is that of their keys.
     pub(crate) peers: Vec<Arc<Peer>>,
-    /// Where they are, in the order of their indices.
+    /// Where they are, in the order of their numbers.
     by_index: Box<[(PeerIndex, u32)]>,
     pub(crate) table: Table,
     pub(crate) filter: PacketFilter,
@@ -92,11 +94,6 @@ impl Snapshot {
         Some(self.by_index[at].1 as Slot)
     }
 
-    /// The indices that are in use.
-    pub(crate) fn indices(&self) -> impl Iterator<Item = PeerIndex> {
-        self.by_index.iter().map(|(index, _)| *index)
-    }
-
     pub(crate) fn peer(&self, key: &PublicKey) -> Option<&Arc<Peer>> {
         self.slot(key).map(|slot| &self.peers[slot])
     }
@@ -119,11 +116,18 @@ struct Notes {
 }
 
 impl Shared {
-    pub(crate) fn new(now: Instant, identity: Identity, mtu: u16, enforcement: Enforcement) -> Self {
+    pub(crate) fn new(
+        now: Instant,
+        identity: Identity,
+        indices: Arc<Indices>,
+        mtu: u16,
+        enforcement: Enforcement,
+    ) -> Self {
         let gate = Gate::new(now, &identity);
         let admission = Admission { gate, sources: Sources::default(), second: now, in_this_second: 0 };
         Self {
             identity: ArcSwap::from_pointee(identity),
+            indices,
             enforcement,
             mtu: AtomicU16::new(mtu),
             is_down: AtomicBool::new(false),

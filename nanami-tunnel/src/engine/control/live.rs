@@ -11,10 +11,8 @@ use nanami_model::{PresharedKey, PrivateKey, PublicKey};
 
 use super::super::MAX_MTU;
 use super::super::noise::Identity;
-use super::super::peer::PeerIndex;
-use super::super::shared::Snapshot;
 use super::super::timers::Timer;
-use super::{ControlHalf, MAX_HINTED, keep_carriers};
+use super::{ControlHalf, MAX_HINTED};
 
 impl ControlHalf {
     /// Gives this end another private key. Keypairs made under the old one end at once; what waits or is kept alive starts
@@ -124,26 +122,15 @@ impl ControlHalf {
 
     /// Starts anew with these neighbors, under indices of which nobody has heard.
     fn renew(&mut self, now: Instant, which: impl Fn(&PublicKey) -> bool) {
-        let old = self.shared.snapshot.load_full();
-        if !old.peers.iter().any(|peer| which(&peer.key)) {
-            return;
-        }
-        let changed = old.peers.iter().map(|peer| peer.key).filter(|key| which(key));
-        let kept: BTreeSet<_> = changed.filter(|key| self.must_stay_reachable(now, key)).collect();
-        let mut taken: BTreeSet<PeerIndex> = old.indices().collect();
-        let mut peers = old.peers.clone();
-        for peer in peers.iter_mut().filter(|peer| which(&peer.key)) {
-            let index = self.new_index(&mut taken);
-            *peer = Arc::new(peer.renewed(now, index, self.preshared.get(&peer.key).cloned()));
+        let snapshot = self.shared.snapshot.load_full();
+        for peer in snapshot.peers.iter().filter(|peer| which(&peer.key)) {
+            peer.renew(now, self.preshared.get(&peer.key).cloned());
             self.timers.disarm(Timer::Noise(peer.key));
             let waits = || peer.if_awake().is_some_and(|state| !state.queue.is_empty());
-            if !self.shared.is_down() && (kept.contains(&peer.key) || waits()) {
+            if !self.shared.is_down() && (self.must_stay_reachable(now, &peer.key) || waits()) {
                 self.timers.arm(Timer::Reach(peer.key), now);
             }
         }
-        let new = Snapshot::new(&self.map, peers);
-        keep_carriers(&old, &new);
-        self.shared.snapshot.store(Arc::new(new));
     }
 }
 

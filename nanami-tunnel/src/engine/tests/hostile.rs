@@ -1,5 +1,7 @@
 //! Datagrams and neighbors that mean harm.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
@@ -140,7 +142,9 @@ struct Rogue {
 impl Rogue {
     /// Completes a handshake with node 1.
     fn connect(world: &mut World) -> Self {
-        let mut rogue = Self { identity: Identity::new(&private(0)), noise: Noise::new(world.now, key(1), 7, None) };
+        let indices = Arc::new(indices::Indices::new(random::Random::new([7; 32])));
+        let mut rogue =
+            Self { identity: Identity::new(&private(0)), noise: Noise::new(world.now, key(1), indices, None) };
         let (mut initiation, mut buffer) = ([0; 256], vec![0; LONGEST]);
         let initiation = rogue.noise.initiate(world.now, &rogue.identity, false, &mut initiation).unwrap();
         let (mut packets, mut answers) = (Packets::new(), Datagrams::new());
