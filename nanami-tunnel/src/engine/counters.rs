@@ -41,7 +41,7 @@ counters! {
     denied_source,
     /// Outbound packets whose destination nobody carries.
     no_route,
-    /// Outbound packets that were our own datagrams: a route leads a neighbor's endpoint into its own tunnel.
+    /// Outbound packets that were our own datagrams: a route leads a neighbor's endpoint into the tunnel.
     looped,
     /// Inbound packets whose source their sender does not carry.
     source_mismatch,

@@ -48,6 +48,7 @@ mod prefixes;
 mod probe;
 mod queue;
 mod random;
+mod recent;
 mod shared;
 mod table;
 mod timers;

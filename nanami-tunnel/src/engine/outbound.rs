@@ -11,7 +11,7 @@ use super::bucket::{Bucket, Rate};
 use super::flows::{Admitted, Way};
 use super::icmp::{Unreachable, unreachable};
 use super::packet::{Inner, Transport};
-use super::peer::PeerState;
+use super::recent::Recent;
 use super::shared::{Shared, Snapshot};
 use super::table::Slot;
 use super::usage::Passed;
@@ -126,11 +126,11 @@ impl Outbound {
         (slot, admitted): (Slot, Option<Admitted>),
         datagrams: &mut Datagrams,
     ) {
-        let peer = &snapshot.peers[slot];
-        let mut state = peer.lock(now);
-        if is_own_datagram(packet, &state) {
+        if is_own_datagram(packet, &self.shared.recent) {
             return self.shared.tally.looped.count();
         }
+        let peer = &snapshot.peers[slot];
+        let mut state = peer.lock(now);
         if let Some(admitted) = admitted
             && !state.usage.record(now, admitted.policy, packet.bytes.len(), Passed::More)
         {
@@ -140,17 +140,11 @@ impl Outbound {
     }
 }
 
-/// Whether this packet carries a message of WireGuard to the end where this neighbor is reached: a route leads its datagrams
-/// into its own tunnel. Sealed, it would come back once more, for ever, and longer each time. The kernel's WireGuard drops
-/// these as well (`ROUTING_LOOP`).
-fn is_own_datagram(packet: &Inner<'_>, state: &PeerState) -> bool {
-    let Transport::Udp { destination, .. } = packet.transport else { return false };
-    let Some([1..=4, 0, 0, 0]) = packet.bytes.get(packet.payload_at + UDP_HEADER..).and_then(<[u8]>::first_chunk)
-    else {
-        return false;
-    };
-    state.endpoint.for_data().map(|to| (to.remote().ip(), to.remote().port()))
-        == Some((packet.destination, destination))
+/// Whether this packet is a datagram that was sealed here a moment ago: a route leads it into the tunnel, its own or that of
+/// another neighbor. Sealed, it would come back once more, for ever, and longer each time.
+fn is_own_datagram(packet: &Inner<'_>, recent: &Recent) -> bool {
+    let Transport::Udp { .. } = packet.transport else { return false };
+    packet.bytes.get(packet.payload_at + UDP_HEADER..).is_some_and(|payload| recent.knows(payload))
 }
 
 /// How fast packets of this host are refused. As Linux does for all of a host (`icmp_msgs_per_sec`, `icmp_msgs_burst`).

@@ -250,6 +250,7 @@ impl PeerState {
         out.push_with(to.with_ecn(Ecn::of_packet(packet)), sealed_room(packet.len()), |buffer| {
             let length = noise.seal(plain, shared.mtu(), pad, buffer).unwrap_or_default();
             *bytes += length as u64;
+            shared.recent.note(&buffer[..length]);
             length
         });
         self.sent = Some(now);
@@ -284,6 +285,7 @@ impl PeerState {
             && let Some(to) = self.endpoint.for_initiation()
         {
             self.datagram_bytes.sent += initiation.len() as u64;
+            shared.recent.note(initiation);
             out.push_with_outer(to, initiation);
             shared.touch(key);
         }
@@ -320,6 +322,7 @@ impl PeerState {
                 let to = if rekeys { self.endpoint.for_initiation() } else { self.endpoint.for_data() };
                 if let Some(to) = to {
                     self.datagram_bytes.sent += datagram.len() as u64;
+                    shared.recent.note(datagram);
                     out.push_with_outer(to, datagram);
                 }
             }

@@ -21,6 +21,7 @@ use super::indices::Indices;
 use super::lock;
 use super::noise::{Gate, Identity, Passage};
 use super::peer::{Peer, PeerIndex};
+use super::recent::Recent;
 use super::table::{Slot, Table};
 
 /// Shared by control half, [`Outbound`](super::Outbound) and [`Inbound`](super::Inbound).
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     is_down: AtomicBool,
     pub(crate) snapshot: ArcSwap<Snapshot>,
     pub(crate) flows: Flows,
+    pub(crate) recent: Recent,
     pub(crate) tally: Tally,
     pub(crate) queued_bytes: AtomicUsize,
     admission: Mutex<Admission>,
@@ -133,6 +135,7 @@ impl Shared {
             is_down: AtomicBool::new(false),
             snapshot: ArcSwap::default(),
             flows: Flows::default(),
+            recent: Recent::new(),
             tally: Tally::default(),
             queued_bytes: AtomicUsize::new(0),
             admission: Mutex::new(admission),

@@ -166,3 +166,4 @@ mod gateways;
 mod hostile;
 mod idle;
 mod live;
+mod loops;
