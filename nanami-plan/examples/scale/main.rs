@@ -3,14 +3,16 @@
 //! `cargo run --release -p nanami-plan --example scale -- --workload w1 --peers 10000 --groups 200 --json`
 //!
 //! Times depend on what else the machine does; instructions do not. With `--count` a run makes the workload, compiles it once
-//! and derives one change once, each in a function of its own that callgrind can be told to look at alone:
+//! and derives one change once, and more, each in a function of its own that callgrind can be told to look at alone:
 //!
 //! ```text
 //! valgrind --tool=callgrind --callgrind-out-file=/dev/null --toggle-collect='scale::count::compile_once' \
 //!     target/release/examples/scale --workload w1 --peers 10000 --groups 200 --count
 //! ```
 //!
-//! with `scale::count::change_once` for the change, and `scale::count::refuse_once` for why something is refused.
+//! with `scale::count::change_once` for the change, `scale::count::refuse_once` for why something is refused, and
+//! `scale::count::plan_once` for the plan of P14. `--dump-before='scale::count::change_each'` and a file to write to give a count for
+//! each change of P5.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -40,7 +42,7 @@ Measures the planner on one workload, single thread, and prints one JSON object.
   --peers N     how many peers (10000)
   --groups G    how many groups, where the workload has groups (200)
   --json        one object on one line; else a line for each value
-  --count       no measurement: compiles once and derives one change once, for callgrind
+  --count       no measurement: each thing once, for callgrind
 
   p1   us    one node, entry by entry (median of 31), with what it allocates the second time
   p2   s     all nodes; null above 20,000 peers, where there are as many entries as pairs

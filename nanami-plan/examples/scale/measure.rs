@@ -24,13 +24,7 @@ pub(crate) fn run(kind: Kind, peers: usize, groups: usize) -> Value {
     let (state_bytes, allocations) = (counting::live().saturating_sub(before), counting::allocations() - count);
     let compile_time = median(9, || drop(black_box(compile(black_box(&intent), &Selection::default()))));
     let adversarial = kind == Kind::W4;
-    // Groups that there are, but for the workloads that give each pair one.
-    let edits: Vec<Intent> = match kind {
-        Kind::W1 | Kind::W2 | Kind::W4 => {
-            (0..100).map(|n| regrouped(&intent, n * peers / 101, n * 7 % groups)).collect()
-        }
-        _ => Vec::new(),
-    };
+    let edits = edits(&intent, kind, peers, groups);
     let mut report = json!({
         "workload": format!("{kind:?}").to_lowercase(),
         "peers": peers,
@@ -60,6 +54,16 @@ pub(crate) fn run(kind: Kind, peers: usize, groups: usize) -> Value {
     }
     report["peak_bytes"] = json!(counting::peak());
     report
+}
+
+/// The changes of one peer each that P5 and P12 are measured with, where the workload has groups that are not a pair's own.
+pub(crate) fn edits(intent: &Intent, kind: Kind, peers: usize, groups: usize) -> Vec<Intent> {
+    match kind {
+        Kind::W1 | Kind::W2 | Kind::W4 => {
+            (0..100).map(|n| regrouped(intent, n * peers / 101, n * 7 % groups)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// P1: everything that one node must know, object by object, and what it allocates once it has its memory.
@@ -213,7 +217,7 @@ fn sweep(kind: Kind, desired: &Desired) -> Value {
 }
 
 /// One peer in a hundred goes to another group; `None` where there are no such groups.
-fn regrouped_peers(intent: &Intent, kind: Kind, peers: usize, groups: usize) -> Option<Intent> {
+pub(crate) fn regrouped_peers(intent: &Intent, kind: Kind, peers: usize, groups: usize) -> Option<Intent> {
     let many = (peers / 100).max(1);
     matches!(kind, Kind::W1 | Kind::W4).then(|| many_regrouped(intent, many, peers, groups))
 }
