@@ -7,30 +7,48 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use nanami_model::{PeerId, Slot};
+use nanami_model::{PeerId, PolicyId, Services, Slot};
 
+use crate::access::among::Spoken;
 use crate::access::expand::{Scratch, Toward};
 use crate::access::signature::SignatureId;
 use crate::desired::Desired;
-use crate::lets::{Lets, Split, differing, lets, split};
+use crate::lets::{Lets, Split, differing, lets_among, split};
 use crate::touched::Touched;
 use crate::words::Words;
 
-/// What one state lets through around a peer.
+/// What one state lets through around a peer: what others may begin, and what it may begin. Where rules go both ways these are one.
 #[derive(Debug, Default)]
 pub(crate) struct Around {
-    /// What others may begin.
-    pub(crate) here: Lets,
-    /// What it may begin.
-    pub(crate) there: Lets,
+    here: Lets,
+    there: Option<Lets>,
 }
 
 impl Around {
+    pub(crate) fn new(here: Lets, there: Lets) -> Self {
+        Self { here, there: Some(there) }
+    }
+
+    /// The same either way.
+    fn both_ways(lets: Lets) -> Self {
+        Self { here: lets, there: None }
+    }
+
     pub(crate) fn toward(&self, toward: Toward) -> &Lets {
         match toward {
             Toward::Here => &self.here,
-            Toward::There => &self.there,
+            Toward::There => self.there.as_ref().unwrap_or(&self.here),
         }
+    }
+
+    /// All that is let through, each once.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&(PolicyId, Services), &Words)> {
+        self.here.iter().chain(self.there.iter().flatten())
+    }
+
+    /// Everybody whom anything is let through with.
+    pub(crate) fn everybody(&self) -> Words {
+        Words::all_of(self.each().map(|(_, who)| who))
     }
 }
 
@@ -51,9 +69,15 @@ impl Between {
         self.states.each_ref().map(|state| state.toward(toward))
     }
 
+    /// Whether both states let the same through either way.
+    pub(crate) fn is_both_ways(&self) -> bool {
+        self.states.iter().all(|state| state.there.is_none())
+    }
+
     /// Those for whom that differs in anything, by what it was and is. It is found when it is first asked for.
     pub(crate) fn unlike(&self, toward: Toward) -> &Split<2> {
-        self.unlike[usize::from(toward == Toward::There)].get_or_init(|| {
+        let there = toward == Toward::There && !self.is_both_ways();
+        self.unlike[usize::from(there)].get_or_init(|| {
             let [was, is] = self.toward(toward);
             split([was, is], &differing(was, is))
         })
@@ -100,18 +124,21 @@ impl<'a> Surroundings<'a> {
         if let Some(known) = found.by_class.get(&class) {
             return known.clone();
         }
-        let [before, after] = self.states.map(Desired::access);
+        let spoken = self.states.map(|state| state.access().spoken_of(peer));
+        let both_ways = spoken.iter().all(Spoken::is_both_ways);
         // A tunnel is kept by what the other end may begin too, so both ways are looked at for all of them.
-        let mut among = before.unlike_among(after, peer, &[Toward::Here, Toward::There]);
+        let ways = if both_ways { &[Toward::Here][..] } else { &[Toward::Here, Toward::There] };
+        let mut among = spoken[0].unlike_among(&spoken[1], ways);
         among.union(&self.unlike);
         found.scratch.with_itself = true;
-        let around = [before, after].map(|access| {
-            let [here, there] = [Toward::Here, Toward::There]
-                .map(|toward| lets(access, peer, toward, Some(&among), &mut found.scratch));
-            Around { here, there }
+        let around = spoken.map(|spoken| {
+            let mut lets = |toward| lets_among(&spoken, toward, &among, &mut found.scratch);
+            match both_ways {
+                true => Around::both_ways(lets(Toward::Here)),
+                false => Around::new(lets(Toward::Here), lets(Toward::There)),
+            }
         });
-        let sets = around.iter().flat_map(|state| state.here.values().chain(state.there.values()));
-        let held: usize = sets.map(|who| who.words().len()).sum();
+        let held: usize = around.iter().flat_map(Around::each).map(|(_, who)| who.words().len()).sum();
         let around = Rc::new(Between::new(around));
         if found.words + held <= KEPT {
             found.words += held;

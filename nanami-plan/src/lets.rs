@@ -9,6 +9,7 @@ use std::sync::Arc;
 use nanami_model::{PeerId, PolicyId, Services, Slot};
 
 use crate::access::Access;
+use crate::access::among::Spoken;
 use crate::access::expand::{Scratch, Toward, overlap};
 use crate::access::rule::Rule;
 use crate::stage::Stage;
@@ -18,40 +19,52 @@ use crate::words::{ByWord, Gathered, Words};
 /// For each policy and what is left of its services: whom.
 pub(crate) type Lets = BTreeMap<(PolicyId, Services), Words>;
 
-/// What is let through between a peer and others: these, or everybody.
-pub(crate) fn lets(
-    access: &Access,
-    slot: Slot<PeerId>,
-    toward: Toward,
-    among: Option<&Words>,
-    scratch: &mut Scratch,
-) -> Lets {
-    let mut found: Vec<(&Arc<Rule>, Services, Words)> = Vec::new();
-    let room = among.map_or(ROOM, |among| among.words().len().min(ROOM_AMONG));
-    let with = |index: usize, word: u64, rule, services: &Services| {
+/// What is let through between a peer and everybody else.
+pub(crate) fn lets(access: &Access, slot: Slot<PeerId>, toward: Toward, scratch: &mut Scratch) -> Lets {
+    let mut letting = Letting { found: Vec::new(), room: ROOM };
+    access.expand(slot, toward, scratch, |index, word, rule, services| letting.note(index, word, rule, services));
+    letting.finish()
+}
+
+/// The same between a peer and some others.
+pub(crate) fn lets_among(spoken: &Spoken<'_>, toward: Toward, among: &Words, scratch: &mut Scratch) -> Lets {
+    let mut letting = Letting { found: Vec::new(), room: among.words().len().min(ROOM_AMONG) };
+    spoken.expand_among(toward, among, scratch, |index, word, rule, services| {
+        letting.note(index, word, rule, services);
+    });
+    letting.finish()
+}
+
+/// What is let through, while it is shown rule by rule.
+struct Letting<'a> {
+    found: Vec<(&'a Arc<Rule>, Services, Words)>,
+    room: usize,
+}
+
+impl<'a> Letting<'a> {
+    fn note(&mut self, index: usize, word: u64, rule: &'a Arc<Rule>, services: &Services) {
         // Words of one rule come one after the other.
-        let mut known = found.iter().rev().take_while(|(last, ..)| Arc::ptr_eq(last, rule));
-        match known.position(|(_, left, _)| left == services).map(|back| found.len() - 1 - back) {
-            Some(at) => found[at].2.set_word(index, word),
+        let mut known = self.found.iter().rev().take_while(|(last, ..)| Arc::ptr_eq(last, rule));
+        match known.position(|(_, left, _)| left == services).map(|back| self.found.len() - 1 - back) {
+            Some(at) => self.found[at].2.set_word(index, word),
             None => {
-                let mut who = Words::with_room(room);
+                let mut who = Words::with_room(self.room);
                 who.set_word(index, word);
-                found.push((rule, services.clone(), who));
+                self.found.push((rule, services.clone(), who));
             }
         }
-    };
-    match among {
-        Some(among) => access.expand_among(slot, toward, among, scratch, with),
-        None => access.expand(slot, toward, scratch, with),
     }
-    let mut lets = Lets::new();
-    for (rule, services, who) in found {
-        match lets.entry((rule.policy, services)) {
-            Entry::Vacant(new) => _ = new.insert(who),
-            Entry::Occupied(mut known) => known.get_mut().union(&who),
+
+    fn finish(self) -> Lets {
+        let mut lets = Lets::new();
+        for (rule, services, who) in self.found {
+            match lets.entry((rule.policy, services)) {
+                Entry::Vacant(new) => _ = new.insert(who),
+                Entry::Occupied(mut known) => known.get_mut().union(&who),
+            }
         }
+        lets
     }
-    lets
 }
 
 /// chosen: words for which a set has room at first among everybody; one of a group in a workspace where groups stand together has

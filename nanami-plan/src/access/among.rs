@@ -9,44 +9,89 @@ use nanami_model::{PeerId, Services, Slot, SlotSet};
 
 use super::Access;
 use super::expand::{Scratch, Toward, overlap, remainder, runs};
-use super::rule::Rule;
-use super::side::Use;
+use super::rule::{End, Rule};
+use super::side::{SideId, Use};
 use crate::bitmap::{Bitmap, bits};
 use crate::words::Words;
 
+/// The places at which rules speak of a peer, each way rule by rule.
+pub(crate) struct Spoken<'a> {
+    access: &'a Access,
+    peer: Slot<PeerId>,
+    here: Vec<Use>,
+    there: Vec<Use>,
+}
+
 impl Access {
-    /// Shows every rule that grants something between a peer and some others, as [`expand`](Access::expand) does.
-    pub(crate) fn expand_among<'a>(
-        &'a self,
-        peer: Slot<PeerId>,
+    /// Where rules speak of a peer.
+    pub(crate) fn spoken_of(&self, peer: Slot<PeerId>) -> Spoken<'_> {
+        let (mut here, mut there) = (Vec::new(), Vec::new());
+        self.uses(peer).for_each(|at| if at.begins { there.push(at) } else { here.push(at) });
+        here.sort_unstable();
+        there.sort_unstable();
+        Spoken { access: self, peer, here, there }
+    }
+}
+
+impl<'a> Spoken<'a> {
+    fn toward(&self, toward: Toward) -> &[Use] {
+        match toward {
+            Toward::Here => &self.here,
+            Toward::There => &self.there,
+        }
+    }
+
+    /// Whether each rule leads the same peers here as it leads this one to, so that what holds one way holds the other way too.
+    pub(crate) fn is_both_ways(&self) -> bool {
+        let ends = |toward: Toward| {
+            let far = |at: &Use| {
+                let arrow = self.access.rule(at.rule)?.arrows.get(usize::from(at.arrow))?;
+                match (toward, arrow.end) {
+                    (Toward::Here, _) => Some((at.rule, arrow.begin)),
+                    (Toward::There, End::Side(side)) => Some((at.rule, side)),
+                    (Toward::There, End::Route(_)) => None,
+                }
+            };
+            let mut ends: Vec<(u32, SideId)> = self.toward(toward).iter().filter_map(far).collect();
+            ends.sort_unstable();
+            ends
+        };
+        ends(Toward::Here) == ends(Toward::There)
+    }
+
+    /// Shows every rule that grants something between the peer and some others, as [`expand`](Access::expand) does.
+    pub(crate) fn expand_among(
+        &self,
         toward: Toward,
         among: &Words,
         scratch: &mut Scratch,
         mut with: impl FnMut(usize, u64, &'a Arc<Rule>, &Services),
     ) {
-        let meets = |(index, word)| (index, word & self.families.partners_in(peer, index, scratch.with_itself));
+        let access = self.access;
+        let meets = |(index, word)| (index, word & access.families.partners_in(self.peer, index, scratch.with_itself));
         let among: Vec<(usize, u64)> = among.words().map(meets).filter(|(_, word)| *word != 0).collect();
         if among.is_empty() {
             return;
         }
-        let uses = self.sorted_uses(peer, toward);
+        let uses = self.toward(toward);
         let mut denies = Vec::new();
-        runs(&uses, |first, last| {
-            denies.extend(self.rule(uses[first].rule).filter(|rule| !rule.is_allow()).map(|deny| (deny, first..last)));
+        runs(uses, |first, last| {
+            denies
+                .extend(access.rule(uses[first].rule).filter(|rule| !rule.is_allow()).map(|deny| (deny, first..last)));
         });
         let mut own: Vec<&'a SlotSet> = Vec::new();
         // Where the others are many, what a rule leads to is laid out once instead of looked up word by word.
-        let laid_out = among.len() * 16 > self.intent.slot_bound::<PeerId>() / 64;
+        let laid_out = among.len() * 16 > access.intent.slot_bound::<PeerId>() / 64;
         let mut reached = Bitmap::default();
-        runs(&uses, |first, last| {
-            let Some(rule) = self.rule(uses[first].rule).filter(|rule| rule.is_allow()) else { return };
+        runs(uses, |first, last| {
+            let Some(rule) = access.rule(uses[first].rule).filter(|rule| rule.is_allow()) else { return };
             let far = |deny: &Rule, run: &[Use], into: &mut Vec<&'a SlotSet>| {
                 into.clear();
-                into.extend(run.iter().filter_map(|at| self.far(deny, at, toward)));
+                into.extend(run.iter().filter_map(|at| access.far(deny, at, toward)));
             };
             far(rule, &uses[first..last], &mut own);
             if laid_out {
-                reached.reset(self.intent.slot_bound::<PeerId>());
+                reached.reset(access.intent.slot_bound::<PeerId>());
                 own.iter().for_each(|set| reached.add(set));
             }
             let denies = denies.iter().filter(|(deny, _)| overlap(&deny.services, &rule.services));
@@ -76,36 +121,35 @@ impl Access {
         });
     }
 
-    /// Those between whom and a peer rules may let something else through than in the other state, one of these ways, if neither of
+    /// Those between whom and the peer rules may let something else through than in the other state, one of these ways, if neither of
     /// them has addresses of other families than there. The slots of the two states must mean the same peers.
-    pub(crate) fn unlike_among(&self, other: &Access, peer: Slot<PeerId>, ways: &[Toward]) -> Words {
+    pub(crate) fn unlike_among(&self, other: &Spoken<'_>, ways: &[Toward]) -> Words {
         let (mut some, mut whole) = (Vec::new(), Vec::new());
-        ways.iter().for_each(|toward| self.note_unlike(other, peer, *toward, &mut some, &mut whole));
-        let words = self.intent.slot_bound::<PeerId>().div_ceil(64);
-        if whole.iter().map(|set| set.len()).sum::<usize>() * 4 < words {
+        ways.iter().for_each(|toward| self.note_unlike(other, *toward, &mut some, &mut whole));
+        let bound = self.access.intent.slot_bound::<PeerId>();
+        if whole.iter().map(|set| set.len()).sum::<usize>() * 4 < bound.div_ceil(64) {
             some.extend(whole.into_iter().flat_map(SlotSet::words));
             return Words::of(some);
         }
-        let mut all = Bitmap::new(self.intent.slot_bound::<PeerId>());
+        let mut all = Bitmap::new(bound);
         whole.into_iter().for_each(|set| all.add(set));
         some.into_iter().for_each(|(index, word)| all.set_word(index, word));
         (&all).into()
     }
 
     /// Notes single peers that came to the far side of a rule or went from it, and far sides of rules that say something else.
-    fn note_unlike<'a>(
-        &'a self,
-        other: &'a Access,
-        peer: Slot<PeerId>,
+    fn note_unlike<'b>(
+        &'b self,
+        other: &'b Spoken<'_>,
         toward: Toward,
         some: &mut Vec<(usize, u64)>,
-        whole: &mut Vec<&'a SlotSet>,
+        whole: &mut Vec<&'b SlotSet>,
     ) {
-        let both = [self, other];
-        let uses = both.map(|access| access.sorted_uses(peer, toward));
+        let both = [self.access, other.access];
+        let uses = [self.toward(toward), other.toward(toward)];
         let far = |n: usize, at: &Use| both[n].far(both[n].rule(at.rule)?, at, toward);
         let same = |at: &Use| {
-            let (Some(a), Some(b)) = (self.rule(at.rule), other.rule(at.rule)) else { return false };
+            let (Some(a), Some(b)) = (both[0].rule(at.rule), both[1].rule(at.rule)) else { return false };
             let said = |rule: &'_ Rule| (rule.policy, rule.verdict);
             uses[0].binary_search(at).is_ok()
                 && uses[1].binary_search(at).is_ok()
@@ -123,13 +167,6 @@ impl Access {
             }
         }
     }
-
-    /// The places at which rules speak of a peer, one way, rule by rule.
-    fn sorted_uses(&self, peer: Slot<PeerId>, toward: Toward) -> Vec<Use> {
-        let mut uses: Vec<Use> = self.uses(peer).filter(|at| at.begins == (toward == Toward::There)).collect();
-        uses.sort_unstable();
-        uses
-    }
 }
 
 #[cfg(test)]
@@ -137,7 +174,7 @@ mod tests {
     use nanami_model::{Intent, PolicyId};
 
     use super::*;
-    use crate::lets::{differing, lets};
+    use crate::lets::{differing, lets, lets_among};
 
     const BOTH: [Toward; 2] = [Toward::Here, Toward::There];
 
@@ -154,13 +191,13 @@ mod tests {
         let acme = acme();
         let (access, mut scratch) = (Access::of(&acme), Scratch::default());
         for (slot, toward) in slots(&acme).into_iter().flat_map(|slot| BOTH.map(|toward| (slot, toward))) {
-            let all = lets(&access, slot, toward, None, &mut scratch);
+            let all = lets(&access, slot, toward, &mut scratch);
             for n in 2..5 {
                 let some: Words = slots(&acme).into_iter().filter(|slot| slot.index() % n == 0).collect();
                 let mut wanted = all.clone();
                 wanted.values_mut().for_each(|who| who.intersect(&some));
                 wanted.retain(|_, who| !who.is_empty());
-                assert_eq!(lets(&access, slot, toward, Some(&some), &mut scratch), wanted);
+                assert_eq!(lets_among(&access.spoken_of(slot), toward, &some, &mut scratch), wanted);
             }
         }
     }
@@ -184,14 +221,33 @@ mod tests {
             let next = acme.apply(acme.owner(), &draft.into_changes()).unwrap();
             let (after, mut scratch) = (Access::of(&next), Scratch::default());
             for (slot, toward) in slots(&acme).into_iter().flat_map(|slot| BOTH.map(|toward| (slot, toward))) {
-                let [was, is] = [&before, &after].map(|access| lets(access, slot, toward, None, &mut scratch));
+                let [was, is] = [&before, &after].map(|access| lets(access, slot, toward, &mut scratch));
                 let mut missed = differing(&was, &is);
-                let unlike = before.unlike_among(&after, slot, &[toward]);
+                let unlike = before.spoken_of(slot).unlike_among(&after.spoken_of(slot), &[toward]);
                 missed.subtract(&unlike);
                 assert!(missed.is_empty(), "{slot:?} {toward:?}");
                 none += usize::from(unlike.is_empty());
             }
         }
         assert!(none > 0, "everybody is always looked at");
+    }
+
+    #[test]
+    fn where_rules_go_both_ways_the_same_is_let_through_either_way() {
+        let acme = acme();
+        let mut draft = acme.draft();
+        acme.policies().for_each(|(id, _)| draft.update(id, |policy| policy.both_ways()));
+        let mutual = acme.apply(acme.owner(), &draft.into_changes()).unwrap();
+        let mut seen = [0, 0];
+        for intent in [acme, mutual] {
+            let (access, mut scratch) = (Access::of(&intent), Scratch::default());
+            for slot in slots(&intent) {
+                let both = access.spoken_of(slot).is_both_ways();
+                seen[usize::from(both)] += 1;
+                let [here, there] = BOTH.map(|toward| lets(&access, slot, toward, &mut scratch));
+                assert!(!both || here == there, "{slot:?}");
+            }
+        }
+        assert!(seen.iter().all(|seen| *seen > 0), "{seen:?}");
     }
 }

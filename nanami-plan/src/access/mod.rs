@@ -17,7 +17,7 @@ use nanami_model::{
 };
 
 mod advance;
-mod among;
+pub(crate) mod among;
 mod eligible;
 pub(crate) mod expand;
 mod few;

@@ -16,7 +16,7 @@ use crate::access::expand::{Scratch, Toward};
 use crate::around::{Around, Between, Surroundings};
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
-use crate::lets::{Lets, Split, differing, lets, minus, parts, split};
+use crate::lets::{Lets, Split, differing, lets, lets_among, minus, parts, split};
 use crate::touched::Touched;
 use crate::words::Words;
 
@@ -90,7 +90,7 @@ pub(super) fn first(after: &Desired, carried: &Carried) -> Vec<Block> {
     for from in classes.into_values() {
         let Some(first) = from.iter().next() else { continue };
         scratch.with_itself = from.count() > 1;
-        let lets = lets(access, first, Toward::There, None, &mut scratch);
+        let lets = lets(access, first, Toward::There, &mut scratch);
         let all: Vec<_> = lets.iter().collect();
         let sets: Vec<_> = all.iter().map(|(_, who)| *who).collect();
         // Those who are reached by the same services, whichever policies say so.
@@ -166,8 +166,8 @@ impl Finding<'_> {
         let itself: Words = [slot].into_iter().collect();
         let around = match self.surroundings.unlike().contains(slot) {
             true => Rc::new(Between::new([0, 1].map(|n| {
-                let [here, there] = [Toward::Here, Toward::There].map(|toward| self.lets(n, slot, toward, None));
-                Around { here, there }
+                let [here, there] = [Toward::Here, Toward::There].map(|toward| self.lets(n, slot, toward));
+                Around::new(here, there)
             }))),
             false => self.surroundings.of(slot),
         };
@@ -242,8 +242,10 @@ impl Finding<'_> {
         for members in classes.into_values() {
             let Some(first) = members.iter().next() else { continue };
             self.scratch.with_itself = true;
-            let among = self.among(first, Toward::There);
-            let [was, is] = [0, 1].map(|n| self.lets(n, first, Toward::There, Some(&among)));
+            let spoken = [self.before, self.after].map(|desired| desired.access().spoken_of(first));
+            let mut among = spoken[0].unlike_among(&spoken[1], &[Toward::There]);
+            among.union(self.surroundings.unlike());
+            let [was, is] = spoken.map(|spoken| lets_among(&spoken, Toward::There, &among, &mut self.scratch));
             self.scratch.with_itself = false;
             let mut others = differing(&was, &is);
             others.subtract(&self.all);
@@ -255,15 +257,8 @@ impl Finding<'_> {
         }
     }
 
-    fn lets(&mut self, n: usize, slot: Slot<PeerId>, toward: Toward, among: Option<&Words>) -> Lets {
-        lets([self.before, self.after][n].access(), slot, toward, among, &mut self.scratch)
-    }
-
-    /// Those between whom and a peer that is the same as before anything may be different.
-    fn among(&self, slot: Slot<PeerId>, toward: Toward) -> Words {
-        let mut among = self.before.access().unlike_among(self.after.access(), slot, &[toward]);
-        among.union(self.surroundings.unlike());
-        among
+    fn lets(&mut self, n: usize, slot: Slot<PeerId>, toward: Toward) -> Lets {
+        lets([self.before, self.after][n].access(), slot, toward, &mut self.scratch)
     }
 
     /// Adds blocks for these peers and the others, who are split by what they had and have.

@@ -21,7 +21,7 @@ use crate::atoms::Atoms;
 use crate::base::Base;
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
-use crate::lets::{Lets, Rewrite, lets};
+use crate::lets::lets;
 use crate::paths::{Way, first_hops};
 use crate::places::Places;
 use crate::share::Among;
@@ -72,11 +72,13 @@ pub(super) struct Finding<'a> {
 
 /// Who has a tunnel to a group, in one state.
 #[derive(Default)]
-struct Tied {
+pub(super) struct Tied {
     /// Because no gateway carries the pair.
-    direct: Words,
+    pub(super) direct: Words,
     /// Because one end carries something for the other.
-    carrying: Words,
+    pub(super) carrying: Words,
+    /// The peers that carry anything for the group.
+    bearers: BTreeSet<PeerId>,
 }
 
 impl Finding<'_> {
@@ -88,8 +90,8 @@ impl Finding<'_> {
             self.tunnels(group, &around.states, &tied);
         }
         match group.there[1] {
-            true => self.share(group, &around.states),
-            false => self.gone(group),
+            true => self.share(group, &around.states, &tied),
+            false => self.gone(group, &tied[0].bearers),
         }
         if group.there == [true, true] {
             self.key(group, &tied);
@@ -106,8 +108,8 @@ impl Finding<'_> {
         let around = [0, 1].map(|n| {
             let Some(state) = self.scope.states[n].filter(|_| group.there[n]) else { return Around::default() };
             let [here, there] = [Toward::Here, Toward::There]
-                .map(|toward| lets(state.access(), group.first, toward, None, &mut self.scratch));
-            Around { here, there }
+                .map(|toward| lets(state.access(), group.first, toward, &mut self.scratch));
+            Around::new(here, there)
         });
         self.scratch.with_itself = false;
         Rc::new(Between::new(around))
@@ -115,16 +117,17 @@ impl Finding<'_> {
 
     fn tied(&self, group: &Group, n: usize, around: &Around) -> Tied {
         let Some(state) = self.scope.states[n].filter(|_| group.there[n]) else { return Tied::default() };
-        let mut direct = Words::all_of(around.here.values().chain(around.there.values()));
+        let mut direct = around.everybody();
         group.leave_out_itself(&mut direct);
         for other in self.scope.carried[n].get(&group.id).into_iter().flatten() {
             state.intent().slot(*other).into_iter().for_each(|slot| direct.remove(slot));
         }
-        Tied { direct, carrying: carrying(state, &self.scope.carried[n], group) }
+        let bearers = by_bearers(state, &self.scope.carried[n], group);
+        Tied { direct, carrying: carrying(state, &bearers, group), bearers }
     }
 
     /// The slots of peers that are compared share by share with a group.
-    fn apart(&self, group: &Group) -> Words {
+    pub(super) fn apart(&self, group: &Group) -> Words {
         let states = self.scope.states.iter().enumerate().filter_map(|(n, state)| Some((n, (*state)?)));
         let slots = states.flat_map(|(n, state)| {
             let carried = self.scope.carried[n].get(&group.id).into_iter().flatten();
@@ -142,102 +145,16 @@ impl Finding<'_> {
         [(same, [true, true]), (swapped.clone(), [true, false]), (swapped, [false, true])]
     }
 
-    fn rules(&mut self, group: &Group, around: &Between) {
-        let (none, apart) = (Lets::new(), self.apart(group));
-        let deed = |stage, services| match (stage, services) {
-            (_, None) => Deed::Attribute(None),
-            (Stage::Tighten | Stage::Retire, Some(services)) => Deed::Refuse(services),
-            (_, Some(services)) => Deed::Accept(services),
-        };
-        // What others let in from those who were touched is said here for those who were not.
-        let ways = if group.touched { &[Toward::Here, Toward::There][..] } else { &[Toward::Here] };
-        for toward in ways.iter().copied() {
-            let [was, is] = around.toward(toward);
-            let said_here = |others: &mut Words| {
-                group.leave_out_itself(others);
-                others.subtract(&apart);
-                if toward == Toward::There || !group.touched {
-                    others.subtract(&self.scope.touched);
-                }
-            };
-            if self.scope.swapped.is_empty() {
-                let parts = around.unlike(toward).iter().map(|(part, services)| {
-                    let mut part = part.clone();
-                    said_here(&mut part);
-                    (part, services)
-                });
-                let rewrite = Rewrite { was, is, before: was, after: is };
-                for ((stage, policy, deed), part) in rewrite.of_parts(parts, deed) {
-                    self.add(stage, policy, deed, group, &part, toward == Toward::Here);
-                }
-                continue;
-            }
-            let mut others = Words::all_of(was.values().chain(is.values()));
-            said_here(&mut others);
-            for (others, [old, new]) in self.split(others) {
-                let (was, is) = (if old { was } else { &none }, if new { is } else { &none });
-                let rewrite = Rewrite { was, is, before: was, after: is };
-                for ((stage, policy, deed), part) in rewrite.of(&others, deed) {
-                    self.add(stage, policy, deed, group, &part, toward == Toward::Here);
-                }
-            }
-        }
-    }
-
-    fn tunnels(&mut self, group: &Group, around: &[Around; 2], tied: &[Tied; 2]) {
-        let mut apart = self.apart(group);
-        tied.iter().for_each(|state| apart.union(&state.carrying));
-        let [mut was, mut is] = [0, 1].map(|n| tied[n].direct.clone());
-        for set in [&mut was, &mut is] {
-            set.subtract(&apart);
-            if !group.touched {
-                set.subtract(&self.scope.touched);
-            }
-        }
-        let (mut come, mut go) = (is.clone(), was.clone());
-        for (set, other) in [(&mut come, &was), (&mut go, &is)] {
-            let mut kept = other.clone();
-            kept.subtract(&self.scope.swapped);
-            set.subtract(&kept);
-        }
-        for (n, stage, set, deed) in
-            [(1, Stage::Prepare, come, Deed::Connect), (0, Stage::Retire, go, Deed::Disconnect)]
-        {
-            for (policy, part) in self.by_first_policy(n, &around[n], set) {
-                self.add(stage, policy, deed.clone(), group, &part, true);
-                if group.touched {
-                    let mut untouched = part;
-                    untouched.subtract(&self.scope.touched);
-                    self.add(stage, policy, deed.clone(), group, &untouched, false);
-                }
-            }
-        }
-    }
-
-    /// Those of a set by the first policy by name that lets anything through either way.
-    fn by_first_policy(&self, n: usize, around: &Around, mut left: Words) -> Vec<(PolicyId, Words)> {
-        let Some(state) = self.scope.states[n].filter(|_| !left.is_empty()) else { return Vec::new() };
-        let all = around.here.iter().chain(&around.there).map(|((policy, _), who)| (*policy, who));
-        let mut lets: Vec<_> = all.filter(|(_, who)| left.meets(who)).collect();
-        lets.sort_by(|a, b| state.intent().name_of(a.0).cmp(&state.intent().name_of(b.0)));
-        let mut found: Vec<(PolicyId, Words)> = Vec::new();
-        for (policy, who) in lets {
-            let mut own = left.clone();
-            own.intersect(who);
-            if own.is_empty() {
-                continue;
-            }
-            left.subtract(&own);
-            match found.last_mut().filter(|(last, _)| *last == policy) {
-                Some((_, known)) => known.union(&own),
-                None => found.push((policy, own)),
-            }
-        }
-        found
-    }
-
     /// Adds what a group does about others, or what the others do about it.
-    fn add(&mut self, stage: Stage, policy: PolicyId, deed: Deed, group: &Group, others: &Words, by_group: bool) {
+    pub(super) fn add(
+        &mut self,
+        stage: Stage,
+        policy: PolicyId,
+        deed: Deed,
+        group: &Group,
+        others: &Words,
+        by_group: bool,
+    ) {
         let reason = self.because(policy);
         // Who is not there any more does nothing.
         let bundle = match by_group {
@@ -250,19 +167,19 @@ impl Finding<'_> {
 
     pub(super) fn because(&self, id: impl Into<ObjectId>) -> Reason {
         let id = id.into();
-        let known = self.after.intent().name_of(id).is_some();
-        let before = self.base.intent().filter(|_| !known);
-        Reason::Because(before.unwrap_or(self.after.intent()).label(id))
+        let label = self.after.intent().label(id);
+        let gone = self.base.intent().filter(|_| label.name().is_none());
+        Reason::Because(gone.map_or(label, |before| before.label(id)))
     }
 
     /// What is compared share by share: tunnels to gateways, prefixes, what gateways carry between peers, the peer itself.
-    fn share(&mut self, group: &Group, around: &[Around; 2]) {
+    fn share(&mut self, group: &Group, around: &[Around; 2], tied: &[Tied; 2]) {
         let mut among = Among::default();
         for (n, state) in self.scope.states.iter().enumerate().filter_map(|(n, state)| Some((n, (*state)?))) {
-            among.ties.extend(by_bearers(state, &self.scope.carried[n], group));
+            among.ties.extend(&tied[n].bearers);
             among.rules.extend(self.scope.carried[n].get(&group.id).into_iter().flatten());
             if self.scope.odd.contains(&group.id) {
-                let all = Words::all_of(around[n].here.values().chain(around[n].there.values()));
+                let all = around[n].everybody();
                 among.rules.extend(all.iter().filter_map(|slot| Some(state.intent().in_slot(slot)?.0)));
             }
         }
@@ -328,10 +245,10 @@ impl Finding<'_> {
     }
 
     /// What those who carried anything for peers that are not there any more do about them.
-    fn gone(&mut self, group: &Group) {
+    fn gone(&mut self, group: &Group, bearers: &BTreeSet<PeerId>) {
         let Some(before) = self.scope.states[0] else { return };
         let carried = &self.scope.carried[0];
-        for bearer in by_bearers(before, carried, group) {
+        for bearer in bearers.iter().copied() {
             let policy = need(before, carried, bearer, group.id).filter(|_| before.intent().is_effective(bearer));
             if let (Some(policy), Some(at)) = (policy, self.after.intent().slot(bearer)) {
                 let who: Words = [at].into_iter().collect();
@@ -422,9 +339,9 @@ fn by_bearers(state: &Desired, carried: &Carried, group: &Group) -> BTreeSet<Pee
 }
 
 /// The slots of the peers that carry anything for a group, and of those that it carries anything for.
-fn carrying(state: &Desired, carried: &Carried, group: &Group) -> Words {
+fn carrying(state: &Desired, bearers: &BTreeSet<PeerId>, group: &Group) -> Words {
     let intent = state.intent();
-    let bearers = by_bearers(state, carried, group).into_iter().filter_map(|id| intent.slot(id));
+    let bearers = bearers.iter().filter_map(|id| intent.slot(*id));
     let Some((gateway, _)) = intent.gateway_of(group.id) else { return bearers.collect() };
     let mut found: Bitmap = bearers.collect();
     // Of two gateways that follow each other each has tunnels to its own end alone.

@@ -24,6 +24,7 @@ use crate::words::Words;
 
 pub(crate) mod bundle;
 pub(crate) mod difference;
+mod direct;
 mod find;
 mod forwards;
 mod group;
