@@ -8,10 +8,10 @@ use std::sync::Arc;
 use nanami_model::{PeerId, Services, Slot, SlotSet};
 
 use super::Access;
-use super::expand::{Scratch, Toward, overlap, remainder, runs};
+use super::expand::{Scratch, Toward, next_part, overlap, remainder, runs};
 use super::rule::{End, Rule};
 use super::side::{SideId, Use};
-use crate::bitmap::{Bitmap, bits};
+use crate::bitmap::Bitmap;
 use crate::words::Words;
 
 /// The places at which rules speak of a peer, each way rule by rule.
@@ -79,6 +79,7 @@ impl<'a> Spoken<'a> {
             denies
                 .extend(access.rule(uses[first].rule).filter(|rule| !rule.is_allow()).map(|deny| (deny, first..last)));
         });
+        let Scratch { denying, spoken, left, .. } = scratch;
         let mut own: Vec<&'a SlotSet> = Vec::new();
         // Where the others are many, what a rule leads to is laid out once instead of looked up word by word.
         let laid_out = among.len() * 16 > access.intent.slot_bound::<PeerId>() / 64;
@@ -105,16 +106,20 @@ impl<'a> Spoken<'a> {
             for (index, wanted) in &among {
                 let all = |sets: &[&SlotSet]| sets.iter().fold(0, |all, set| all | set.word(*index));
                 let word = wanted & if laid_out { reached.word(*index) } else { all(&own) };
-                let denied = if word == 0 { 0 } else { denies.iter().fold(0, |any, (_, sets)| any | all(sets)) };
+                if word == 0 {
+                    continue;
+                }
+                spoken.clear();
+                spoken.extend(denies.iter().map(|(_, sets)| word & all(sets)));
+                let mut denied = spoken.iter().fold(0, |all, word| all | word);
                 if word & !denied != 0 {
                     with(*index, word & !denied, rule, &rule.services);
                 }
-                for slot in bits(*index, word & denied) {
-                    let speaks = |sets: &[&SlotSet]| sets.iter().any(|set| set.contains(slot));
-                    let denying: Vec<_> =
-                        denies.iter().filter(|(_, sets)| speaks(sets)).map(|(deny, _)| (*deny).clone()).collect();
-                    if let Some(services) = remainder(&mut scratch.left, rule, &denying) {
-                        with(*index, 1 << (slot.index() % 64), rule, services);
+                while denied != 0 {
+                    let rules = denies.iter().map(|(deny, _)| *deny);
+                    let part = next_part(&mut denied, rules.zip(spoken.iter().copied()), denying);
+                    if let Some(services) = remainder(left, rule, denying) {
+                        with(*index, part, rule, services);
                     }
                 }
             }

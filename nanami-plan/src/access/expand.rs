@@ -10,7 +10,7 @@ use nanami_model::{PeerId, Services, Slot};
 use super::Access;
 use super::rule::{End, Rule};
 use super::side::Use;
-use crate::bitmap::{Bitmap, bits};
+use crate::bitmap::Bitmap;
 
 /// Which way is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,15 +26,17 @@ pub(crate) enum Toward {
 pub(crate) struct Scratch {
     /// Whether a peer that rules lead to itself is shown to itself, as one of those who are on the same sides.
     pub(crate) with_itself: bool,
-    /// How much was looked at: places, words of peers, and peers that a deny speaks of.
+    /// How much was looked at: places, words of peers, and parts of these of which the same denies speak.
     pub(crate) work: u64,
     pub(super) uses: Vec<Use>,
     pub(super) partners: Bitmap,
     far: Bitmap,
     denied: Bitmap,
     pub(super) denies: Vec<(usize, usize)>,
-    /// Which denies speak of the peer that is looked at.
+    /// Which denies speak of the peers that are looked at.
     pub(super) denying: Vec<Arc<Rule>>,
+    /// Of whom in a word each deny speaks.
+    pub(super) spoken: Vec<u64>,
     pub(super) left: Vec<Remainder>,
 }
 
@@ -73,7 +75,7 @@ impl Access {
     ) {
         let bound = self.intent.slot_bound::<PeerId>();
         self.gather(peer, toward, scratch);
-        let Scratch { uses, partners, far, denied, denies, denying, left, work, .. } = scratch;
+        let Scratch { uses, partners, far, denied, denies, denying, spoken, left, work, .. } = scratch;
         runs(uses, |first, last| {
             let slot = uses[first].rule;
             let Some(rule) = self.rule(slot).filter(|rule| rule.is_allow() && wanted(slot)) else { return };
@@ -112,14 +114,18 @@ impl Access {
                 if free != 0 {
                     with(index, free, rule, &rule.services);
                 }
-                for slot in bits(index, word & denied.word(index)) {
+                let mut left_over = word & denied.word(index);
+                if left_over == 0 {
+                    continue;
+                }
+                spoken.clear();
+                spoken.extend(denies.iter().filter(overlaps).map(|at| self.spoken(&uses[at.0..at.1], toward, index)));
+                while left_over != 0 {
                     *work += 1;
-                    denying.clear();
-                    for at in denies.iter().filter(overlaps) {
-                        denying.extend(self.denies(&uses[at.0..at.1], toward, slot).cloned());
-                    }
+                    let rules = denies.iter().filter(overlaps).filter_map(|at| self.rule(uses[at.0].rule));
+                    let part = next_part(&mut left_over, rules.zip(spoken.iter().copied()), denying);
                     if let Some(services) = remainder(left, rule, denying) {
-                        with(index, 1 << (slot.index() % 64), rule, services);
+                        with(index, part, rule, services);
                     }
                 }
             }
@@ -152,11 +158,11 @@ impl Access {
         self.rule(uses[at.0].rule).is_some_and(|deny| overlap(&deny.services, &rule.services))
     }
 
-    /// The rule of a run, if it speaks of the peer at the far end.
-    pub(super) fn denies(&self, run: &[Use], toward: Toward, far: Slot<PeerId>) -> Option<&Arc<Rule>> {
-        let deny = self.rule(run.first()?.rule)?;
-        let speaks = |at: &Use| self.far(deny, at, toward).is_some_and(|set| set.contains(far));
-        run.iter().any(speaks).then_some(deny)
+    /// A word of those at the far end of whom the rule of a run speaks.
+    fn spoken(&self, run: &[Use], toward: Toward, index: usize) -> u64 {
+        let Some(deny) = run.first().and_then(|at| self.rule(at.rule)) else { return 0 };
+        let sides = run.iter().filter_map(|at| self.far(deny, at, toward));
+        sides.fold(0, |all, side| all | side.word(index))
     }
 
     /// The side at the far end of an arrow, if there are peers.
@@ -185,6 +191,29 @@ impl Access {
         self.expand(peer, toward, scratch, |index, word, _, _| found.set_word(index, word));
         found
     }
+}
+
+/// Takes out of a word, which is not empty, a part of whose peers the same denies speak: each comes with a word of those of whom it
+/// does. They are put into `denying`.
+pub(super) fn next_part<'a>(
+    left: &mut u64,
+    denies: impl Iterator<Item = (&'a Arc<Rule>, u64)>,
+    denying: &mut Vec<Arc<Rule>>,
+) -> u64 {
+    let first = *left & left.wrapping_neg();
+    let mut part = *left;
+    denying.clear();
+    for (deny, word) in denies {
+        match word & first {
+            0 => part &= !word,
+            _ => {
+                part &= word;
+                denying.push(deny.clone());
+            }
+        }
+    }
+    *left &= !part;
+    part
 }
 
 /// What these denies leave of a rule, worked out once.
@@ -221,4 +250,28 @@ pub(super) fn runs(uses: &[Use], mut with: impl FnMut(usize, usize)) {
 /// Whether two lists have a packet in common.
 pub(crate) fn overlap(a: &Services, b: &Services) -> bool {
     a.iter().any(|a| b.iter().any(|b| a.intersection(b).is_some()))
+}
+
+#[cfg(test)]
+mod tests {
+    use nanami_model::{PolicyId, Service, Verdict};
+
+    use super::*;
+
+    #[test]
+    fn a_word_comes_in_parts_of_whom_the_same_denies_speak() {
+        let deny = |n: u8| {
+            let (policy, services) = (PolicyId::from_bytes([n; 10]), Service::ANY.into());
+            Arc::new(Rule { policy, verdict: Verdict::Deny, services, arrows: Vec::new(), via: false })
+        };
+        let [one, two] = [1, 2].map(deny);
+        let denies = [(&one, 0b0110), (&two, 0b1100)];
+        let (mut left, mut denying, mut parts) = (0b1111, Vec::new(), Vec::new());
+        while left != 0 {
+            let part = next_part(&mut left, denies.into_iter(), &mut denying);
+            parts.push((part, denying.iter().map(|rule| rule.policy).collect::<Vec<_>>()));
+        }
+        let (one, two) = (one.policy, two.policy);
+        assert_eq!(parts, [(0b0001, vec![]), (0b0010, vec![one]), (0b0100, vec![one, two]), (0b1000, vec![two])]);
+    }
 }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use nanami_model::{PeerId, Services, Slot};
 
 use super::Access;
-use super::expand::{Scratch, Toward, remainder, runs};
+use super::expand::{Scratch, Toward, next_part, remainder, runs};
 use super::rule::Rule;
 use super::side::Use;
 use super::unlike::UnlikeRules;
-use crate::bitmap::{Bitmap, bits};
+use crate::bitmap::Bitmap;
 
 /// Takes a word of peers, its index, the rule, and what is left of its services for them.
 type Show<'s, 'a> = dyn FnMut(usize, u64, &'a Arc<Rule>, &Services) + 's;
@@ -89,25 +89,28 @@ impl Access {
         scratch: &mut Scratch,
         with: &mut Show<'_, 'a>,
     ) {
-        let denies: Vec<&[Use]> = self.denying(rule, uses, scratch).collect();
+        let denies = self.denying(rule, uses, scratch).filter_map(|run| Some((self.rule(run[0].rule)?, run)));
+        let denies: Vec<(&Arc<Rule>, &[Use])> = denies.collect();
         let word = |index: usize, rule: &Rule, run: &[Use]| {
             let sides = run.iter().filter_map(|at| self.far(rule, at, toward));
             sides.fold(0, |word, side| word | side.word(index))
         };
+        let Scratch { partners, denying, spoken, left, work, .. } = scratch;
         for (index, asked) in among.words() {
-            scratch.work += (run.len() + denies.len()) as u64;
-            let far = asked & scratch.partners.word(index) & word(index, rule, run);
-            let deny = |run: &&[Use]| self.rule(run[0].rule).map_or(0, |deny| word(index, deny, run));
-            let denied = far & denies.iter().map(deny).fold(0, |all, word| all | word);
+            *work += (run.len() + denies.len()) as u64;
+            let far = asked & partners.word(index) & word(index, rule, run);
+            spoken.clear();
+            spoken.extend(denies.iter().map(|(deny, run)| far & word(index, deny, run)));
+            let mut denied = spoken.iter().fold(0, |all, word| all | word);
             if far != denied {
                 with(index, far & !denied, rule, &rule.services);
             }
-            for slot in bits(index, denied) {
-                scratch.work += 1;
-                scratch.denying.clear();
-                scratch.denying.extend(denies.iter().filter_map(|run| self.denies(run, toward, slot)).cloned());
-                if let Some(services) = remainder(&mut scratch.left, rule, &scratch.denying) {
-                    with(index, 1 << (slot.index() % 64), rule, services);
+            while denied != 0 {
+                *work += 1;
+                let rules = denies.iter().map(|(deny, _)| *deny);
+                let part = next_part(&mut denied, rules.zip(spoken.iter().copied()), denying);
+                if let Some(services) = remainder(left, rule, denying) {
+                    with(index, part, rule, services);
                 }
             }
         }
