@@ -16,7 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use nanami_model::{Cidr, Destination, GatewayId, Intent, OnAllDown, Path, PeerId, PolicyId, Route, RouteId, Slot};
+use nanami_model::{
+    Cidr, Destination, GatewayId, Intent, Name, OnAllDown, Path, PeerId, PolicyId, Route, RouteId, Slot,
+};
 
 use crate::access::Access;
 use crate::access::expand::{Scratch, Toward};
@@ -108,7 +110,7 @@ impl fmt::Debug for Way {
 #[derive(Debug, Clone)]
 pub(crate) struct Ways {
     intent: Intent,
-    routes: BTreeMap<RouteId, RouteWays>,
+    routes: Arc<BTreeMap<RouteId, RouteWays>>,
     /// Only the pairs that a gateway carries, the smaller id first.
     carried: BTreeMap<(PeerId, PeerId), Way>,
     /// Of those that two gateways carry, the same from the larger id to the smaller one.
@@ -231,7 +233,7 @@ impl RouteWays {
 impl Ways {
     pub(crate) fn of(intent: &Intent, access: &Access, selection: &Selection) -> Self {
         let demands = Demands::of(intent);
-        let routes = RouteWays::all(intent, selection, &demands);
+        let routes = Arc::new(RouteWays::all(intent, selection, &demands));
         Self::with_routes(routes, &demands, intent, access, selection)
     }
 
@@ -242,7 +244,7 @@ impl Ways {
     }
 
     fn with_routes(
-        routes: BTreeMap<RouteId, RouteWays>,
+        routes: Arc<BTreeMap<RouteId, RouteWays>>,
         demands: &Demands,
         intent: &Intent,
         access: &Access,
@@ -349,7 +351,10 @@ impl Ways {
             near.is_some_and(|near| hops.any(|far| apart.contains(&ordered(near, far))))
         };
         let nowhere = |way: &mut Way| *way = Way::by(Vec::new());
-        routes.values_mut().flat_map(|ways| &mut ways.ways).filter(|way| parted(way)).for_each(nowhere);
+        if routes.values().flat_map(|ways| &ways.ways).any(parted) {
+            let all = Arc::make_mut(routes).values_mut().flat_map(|ways| &mut ways.ways);
+            all.filter(|way| parted(way)).for_each(nowhere);
+        }
         carried.values_mut().filter(|way| parted(way)).for_each(nowhere);
         back.retain(|pair, _| carried.get(pair).is_some_and(|way| way.near.is_some()));
     }
@@ -470,18 +475,20 @@ fn demanded(intent: &Intent, access: &Access) -> BTreeMap<(PeerId, PeerId), Vec<
     if begins.is_empty() {
         return BTreeMap::new();
     }
-    let by_name: BTreeMap<PolicyId, usize> = intent.policies().enumerate().map(|(n, (id, _))| (id, n)).collect();
-    let mut asking: BTreeMap<_, BTreeMap<usize, PolicyId>> = BTreeMap::new();
+    // By the policies' names.
+    let mut asking: BTreeMap<_, BTreeMap<&Name, PolicyId>> = BTreeMap::new();
     let mut scratch = Scratch::default();
+    let asks = |rule: u32| access.rule(rule).is_some_and(|rule| rule.via);
     for slot in begins.iter() {
         let Some((from, _)) = intent.in_slot(slot) else { continue };
-        access.expand(slot, Toward::There, &mut scratch, |index, word, rule, _| {
-            for (to, _) in bits(index, word).filter(|_| rule.via).filter_map(|slot| intent.in_slot(slot)) {
-                asking.entry(ordered(from, to)).or_default().insert(by_name[&rule.policy], rule.policy);
+        access.expand_rules(slot, Toward::There, &mut scratch, asks, |index, word, rule, _| {
+            let Some(name) = intent.name_of(rule.policy) else { return };
+            for (to, _) in bits(index, word).filter_map(|slot| intent.in_slot(slot)) {
+                asking.entry(ordered(from, to)).or_default().insert(name, rule.policy);
             }
         });
     }
-    let lists = |policies: BTreeMap<usize, PolicyId>| {
+    let lists = |policies: BTreeMap<&Name, PolicyId>| {
         policies.into_values().filter_map(|id| intent.get(id)).map(|p| p.via().to_vec()).reduce(common)
     };
     asking.into_iter().filter_map(|(pair, policies)| Some((pair, lists(policies)?))).collect()
