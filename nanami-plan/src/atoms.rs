@@ -47,6 +47,11 @@ impl Atoms {
         self.owners[state].get(atom).copied()
     }
 
+    /// Every atom that belongs to a route before (0) or after (1), with that route.
+    pub(crate) fn owned(&self, state: usize) -> impl Iterator<Item = (&Cidr, &RouteId)> {
+        self.owners[state].iter()
+    }
+
     /// The atoms that belong to a route before (0) or after (1).
     pub(crate) fn of(&self, state: usize, route: RouteId) -> &[Cidr] {
         self.of[state].get(&route).map(Vec::as_slice).unwrap_or_default()

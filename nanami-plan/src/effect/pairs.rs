@@ -3,17 +3,18 @@
 //! **Invariant**: a range is a prefix of some route of either state, and belongs in each state to the route with the longest prefix
 //! around it; so what is compared means the same addresses before and after.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use nanami_model::{Cidr, Destination, Intent, PeerId, PublicKey, RouteId, Services};
 
 use super::{Disturbance, Passage};
 use crate::access::{Grant, union};
+use crate::atoms::Atoms;
 use crate::bitmap::Bitmap;
 use crate::desired::Desired;
 use crate::lets::minus;
 use crate::paths::Way;
-use crate::territory;
 
 /// Passages, as they were compared.
 #[derive(Debug, Clone, Default)]
@@ -50,22 +51,17 @@ enum Atom {
 pub(super) struct Comparison<'a> {
     before: Option<&'a Desired>,
     after: &'a Desired,
-    ranges: BTreeSet<Cidr>,
-    /// By state: which route each range belongs to.
-    owners: [BTreeMap<Cidr, RouteId>; 2],
+    /// Found when they are first asked for: most changes are about nobody who reaches any.
+    ranges: OnceCell<Atoms>,
 }
 
 impl<'a> Comparison<'a> {
     pub(super) fn new(before: Option<&'a Desired>, after: &'a Desired) -> Self {
-        let intents: Vec<&Intent> = before.iter().map(|d| d.intent()).chain([after.intent()]).collect();
-        let ranges: BTreeSet<Cidr> =
-            intents.iter().flat_map(|i| i.routes()).flat_map(|(_, route)| route.prefixes().to_vec()).collect();
-        let owners = |desired: Option<&Desired>| {
-            let Some(intent) = desired.map(Desired::intent) else { return BTreeMap::new() };
-            ranges.iter().filter_map(|range| Some((*range, territory::owner(intent, range)?))).collect()
-        };
-        let owners = [owners(before), owners(Some(after))];
-        Self { before, after, ranges, owners }
+        Self { before, after, ranges: OnceCell::new() }
+    }
+
+    fn ranges(&self) -> &Atoms {
+        self.ranges.get_or_init(|| Atoms::between(self.before.map(Desired::intent), self.after.intent()))
     }
 
     /// Everything, pair by pair.
@@ -91,14 +87,7 @@ impl<'a> Comparison<'a> {
                 let Some(desired) = desired else { continue };
                 let slot = desired.intent().slot(from);
                 let routes = slot.map(|slot| desired.access().routes_from(slot)).unwrap_or_default();
-                if routes.is_empty() {
-                    continue;
-                }
-                let owned = self
-                    .ranges
-                    .iter()
-                    .filter(|range| self.owners[state].get(range).is_some_and(|route| routes.contains(route)));
-                ranges.extend(owned.copied());
+                ranges.extend(routes.into_iter().flat_map(|route| self.ranges().of(state, route)).copied());
             }
             ranges.into_iter().for_each(|range| self.compare(from, Atom::Range(range), &mut lists));
         }
@@ -109,7 +98,7 @@ impl<'a> Comparison<'a> {
     pub(super) fn ranges_before(&self) -> usize {
         let Some(before) = self.before else { return 0 };
         let mut passages: BTreeMap<(RouteId, Option<Cidr>), Bitmap> = BTreeMap::new();
-        for (range, route) in self.ranges.iter().filter_map(|range| Some((range, self.owners[0].get(range)?))) {
+        for (range, route) in self.ranges().owned(0) {
             let own = before.intent().get(*route).is_some_and(|route| route.prefixes().contains(range));
             let mut clients = before.access().sources_of(*route, range.is_ipv4());
             if before.ways_to(*route).iter().any(Way::is_nowhere) {
@@ -165,7 +154,7 @@ impl<'a> Comparison<'a> {
                 match to {
                     Destination::Peer(to) => _ = atoms.insert((from, Atom::Peer(to))),
                     Destination::Route(route) => {
-                        let owned = self.ranges.iter().filter(|r| self.owners[state].get(r) == Some(&route));
+                        let owned = self.ranges().of(state, route).iter();
                         atoms.extend(owned.map(|range| (from, Atom::Range(*range))));
                     }
                     Destination::Address(_) => {}
@@ -182,7 +171,7 @@ impl<'a> Comparison<'a> {
             Atom::Range(range) => {
                 let family = desired.access().family(range.is_ipv4());
                 desired.intent().slot(from).filter(|slot| family.contains(*slot))?;
-                let route = *self.owners[state].get(&range)?;
+                let route = self.ranges().owner(state, &range)?;
                 let own = desired.intent().get(route)?.prefixes().contains(&range);
                 (Destination::Route(route), (!own).then_some(range))
             }

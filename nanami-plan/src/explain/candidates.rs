@@ -33,9 +33,9 @@ struct Part {
 /// How many changes are tried at most (chosen: more than anybody reads; each costs a compilation).
 const MAX: usize = 16;
 
-pub(super) fn all(desired: &Desired, flow: &Flow) -> Vec<Candidate> {
+/// The changes that are tried against all that stands in the way, in order.
+pub(super) fn all(desired: &Desired, flow: &Flow, mut blockers: Vec<Blocker>) -> Vec<Candidate> {
     let intent = desired.intent();
-    let mut blockers = Blocker::all(desired, flow);
     let cut_off = blockers.contains(&Blocker::NoWay);
     blockers.retain(|blocker| *blocker != Blocker::NoWay);
     if cut_off {

@@ -10,6 +10,7 @@ use nanami_model::{
 use super::candidates::{self, Candidate};
 use crate::access::{missing, union};
 use crate::assertion::AssertionsFailed;
+use crate::blocker::Blocker;
 use crate::desired::Desired;
 use crate::effect::Effect;
 use crate::lets::minus;
@@ -59,9 +60,9 @@ impl Fix {
 }
 
 /// The fixes that hold, that which opens least first, and those that would break an assertion.
-pub(super) fn find(desired: &Desired, flow: &Flow) -> (Vec<Fix>, Vec<Fix>) {
+pub(super) fn find(desired: &Desired, flow: &Flow, blockers: Vec<Blocker>) -> (Vec<Fix>, Vec<Fix>) {
     let broken = names(desired.check_assertions(&[]));
-    let mut proven: Vec<Fix> = candidates::all(desired, flow)
+    let mut proven: Vec<Fix> = candidates::all(desired, flow, blockers)
         .into_iter()
         .filter_map(|candidate| prove(desired, flow, candidate, &broken))
         .collect();

@@ -65,17 +65,16 @@ impl fmt::Display for Ground {
 }
 
 /// Everything that a flow needs, each looked at by itself.
-pub(super) fn chain(view: &View<'_>, flow: &Flow, literal: Destination) -> Vec<Ground> {
+pub(super) fn chain(view: &View<'_>, flow: &Flow, literal: Destination, blockers: &[Blocker]) -> Vec<Ground> {
     let desired = view.desired();
-    let blockers = Blocker::all(desired, flow);
-    let place = destination(desired.intent(), flow, &blockers);
+    let place = destination(desired.intent(), flow, blockers);
     let nowhere = !place.holds();
     let mut chain = vec![place];
     if !nowhere {
-        chain.extend(standing(desired.intent(), &blockers));
-        chain.push(policy(desired, flow, &blockers));
-        chain.extend(deny(desired, flow, &blockers));
-        chain.push(address(desired.intent(), flow, literal, &blockers));
+        chain.extend(standing(desired.intent(), blockers));
+        chain.push(policy(desired, flow, blockers));
+        chain.extend(deny(desired, flow, blockers));
+        chain.push(address(desired.intent(), flow, literal, blockers));
         chain.push(path(view, flow));
     }
     chain.push(observed(view, flow, !blockers.is_empty()));

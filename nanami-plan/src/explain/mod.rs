@@ -6,6 +6,7 @@
 use nanami_model::{Destination, Flow, GatewayId, Intent, PeerId, Revision};
 
 use crate::access::missing;
+use crate::blocker::Blocker;
 use crate::names::Names;
 use crate::paths::Way;
 use crate::share::common_family;
@@ -116,10 +117,11 @@ impl View<'_> {
         let asked = Flow { to: resolved(intent, flow.to), ..*flow };
         let (names, revision) = (Names::new(intent, None), intent.revision());
         let subject = Subject { flow: *flow, names, revision };
-        let chain = grounds::chain(self, &asked, flow.to);
+        let blockers = Blocker::all(desired, &asked);
+        let chain = grounds::chain(self, &asked, flow.to, &blockers);
         let nowhere = desired.way(asked.from, asked.to).is_nowhere();
         if nowhere || missing(asked.service, &desired.access().grants(asked.from, asked.to)).is_some() {
-            let (fixes, rejected) = fix::find(desired, &asked);
+            let (fixes, rejected) = fix::find(desired, &asked, blockers);
             return Explanation::Denied(WhyNot { subject, chain, fixes, rejected });
         }
         let way = desired.way(asked.from, asked.to).clone();
