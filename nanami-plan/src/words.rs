@@ -87,6 +87,8 @@ impl Words {
         }
         match self.place(index) {
             Ok(at) => self.0[at].1 |= bits,
+            // Most often words come in order.
+            Err(at) if at == self.0.len() => self.0.push((index as u32, bits)),
             Err(at) => self.0.insert(at, (index as u32, bits)),
         }
     }
@@ -190,6 +192,11 @@ impl Words {
         self.0.is_empty()
     }
 
+    /// Whether it is one peer alone, without counting the others.
+    pub(crate) fn is_one(&self) -> bool {
+        matches!(self.0.as_slice(), [(_, word)] if word.is_power_of_two())
+    }
+
     /// The slots, the lowest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Slot<PeerId>> + '_ {
         self.words().flat_map(|(index, word)| bits(index, word))
@@ -285,7 +292,7 @@ mod tests {
             let of = |list: &[u32]| list.iter().copied().map(Slot::new).collect::<Words>();
             let same = |words: Words, model: BTreeSet<Slot<PeerId>>| {
                 let well = words.0.is_sorted_by(|a, b| a.0 < b.0) && words.0.iter().all(|(_, word)| *word != 0);
-                well && words.count() == model.len() && words.is_empty() == model.is_empty() && words.iter().eq(model)
+                well && words.count() == model.len() && words.is_empty() == model.is_empty() && words.is_one() == (model.len() == 1) && words.iter().eq(model)
             };
             let with = |change: &dyn Fn(&mut Words)| {
                 let mut words = of(&a);

@@ -53,7 +53,7 @@ impl Bundle {
     pub(crate) fn new(stage: Stage, reason: Reason, deed: Deed, who: &Words, whom: &Words) -> Option<Self> {
         let only = matches!(deed, Deed::Only(_));
         let mut who = Cow::Borrowed(who);
-        if !only && whom.count() == 1 {
+        if !only && whom.is_one() {
             whom.iter().for_each(|one| who.to_mut().remove(one));
         }
         let empty = who.is_empty() || (!only && whom.is_empty());

@@ -31,7 +31,7 @@ pub(super) struct Group {
 impl Group {
     /// Takes the one member of a group of one out of a set: rules may lead those who are alike to each other, and nobody to itself.
     pub(super) fn leave_out_itself(&self, set: &mut Words) {
-        if self.members.count() == 1 {
+        if self.members.is_one() {
             set.remove(self.first);
         }
     }
