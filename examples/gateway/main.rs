@@ -91,7 +91,7 @@ fn show(stays: bool) -> Result<()> {
     laptop.run(alice.stop())?;
     gateway.run(office.stop())?;
 
-    let interface = HostOptions::named("nanami0")?.with_masquerade(["10.60.0.0/24".parse()?]);
+    let interface = HostOptions::named("nanami0")?;
     for (host, map) in [&laptop, &gateway].into_iter().zip(maps) {
         println!("== {}: what an interface changes", host.name());
         print!("{}", host.on(|| Ok(os::Host::preview(&map, 1420, &interface)?))?);

@@ -48,6 +48,7 @@ pub struct NetworkMap {
     neighbors: Vec<Neighbor>,
     filter: Filter,
     forward: Vec<ForwardRule>,
+    masquerade: Vec<Cidr>,
     routes: Vec<Cidr>,
     digests: Known,
 }
@@ -104,6 +105,14 @@ impl NetworkMap {
         self.changed()
     }
 
+    /// Sets the destinations that see the gateway's own address as the source of what is forwarded to them.
+    pub fn with_masquerade(self, ranges: impl IntoIterator<Item = Cidr>) -> Self {
+        let mut masquerade: Vec<_> = ranges.into_iter().collect();
+        masquerade.sort_unstable();
+        masquerade.dedup();
+        Self { masquerade, ..self }.changed()
+    }
+
     /// Sets the prefixes that the host routes into the tunnel.
     pub fn with_routes(self, routes: impl IntoIterator<Item = Cidr>) -> Self {
         let mut routes: Vec<_> = routes.into_iter().collect();
@@ -155,6 +164,12 @@ impl NetworkMap {
     /// What the peer forwards; empty unless it is a gateway.
     pub fn forward(&self) -> &[ForwardRule] {
         &self.forward
+    }
+
+    /// Destinations of [`NetworkMap::forward`] that see the gateway's own address as the source of what is forwarded to them, so
+    /// that their answers come to it. What is in none of these ranges sees the client's overlay address, and needs a route back.
+    pub fn masquerade(&self) -> &[Cidr] {
+        &self.masquerade
     }
 
     /// The prefixes that the host routes into the tunnel.

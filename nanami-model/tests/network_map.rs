@@ -83,15 +83,16 @@ fn map() -> impl Strategy<Value = NetworkMap> {
     let address =
         prop_oneof![(0u8..9).prop_map(|n| format!("10.42.0.{n}")), (0u8..9).prop_map(|n| format!("fd42::{n}"))];
     let addresses = vec(address.prop_map(|text| text.parse::<std::net::IpAddr>().unwrap()), 0..4);
-    let lists = (vec(accept, 0..12), vec(forward, 0..6), vec(any_prefix(), 0..5));
+    let lists = (vec(accept, 0..12), vec(forward, 0..6), vec(any_prefix(), 0..5), vec(any_prefix(), 0..4));
     (addresses, neighbors(), lists, any::<(u32, u64)>()).prop_map(
-        |(addresses, neighbors, (accept, forward, routes), (epoch, generation))| {
+        |(addresses, neighbors, (accept, forward, routes, masquerade), (epoch, generation))| {
             NetworkMap::new(addresses)
                 .with_generation(Epoch::new(epoch), Generation::new(generation))
                 .with_neighbors(neighbors)
                 .with_filter(accept.into_iter().collect::<Filter>())
                 .with_forwards(forward)
                 .with_routes(routes)
+                .with_masquerade(masquerade)
         },
     )
 }
@@ -193,7 +194,7 @@ proptest! {
     }
 
     #[test]
-    fn no_section_panics(sections in btree_map(1u8..14, vec(any::<u8>(), 0..60), 0..6), old in map()) {
+    fn no_section_panics(sections in btree_map(1u8..16, vec(any::<u8>(), 0..60), 0..6), old in map()) {
         let section = |(tag, bytes): (u8, Vec<u8>)| [&[tag, bytes.len() as u8], &bytes[..]].concat();
         let bytes: Vec<u8> = std::iter::once(2).chain(sections.into_iter().flat_map(section)).collect();
         refused_or_sound(&bytes, &old);

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use nanami_model::{Cidr, Destination, GatewayId, Intent, Neighbor, NetworkMap, PeerId, RouteId, Slot, Standby};
+use nanami_model::{
+    Cidr, Destination, GatewayId, Intent, Neighbor, NetworkMap, PeerId, ReturnPath, RouteId, Slot, Standby,
+};
 
 use crate::access::Access;
 use crate::bitmap::{Bitmap, bits};
@@ -127,6 +129,7 @@ impl Desired {
                 .with_neighbors(neighbors)
                 .with_filter(share.accept.iter().cloned().collect())
                 .with_forwards(share.forward.iter().cloned())
+                .with_masquerade(share.masquerade.iter().copied())
                 .with_routes(share.routes.iter().copied()),
         )
     }
@@ -180,6 +183,20 @@ impl Desired {
     /// The ways of a peer to other peers that gateways carry it to.
     pub(crate) fn ways_of(&self, peer: PeerId) -> impl Iterator<Item = (PeerId, &Way)> {
         self.0.ways.carried_of(peer)
+    }
+
+    /// Whether a peer, as a gateway, puts its own address in the place of those who begin, towards what is behind a route. What falls
+    /// back leaves where the next wider route's packets leave, and its answers come back as theirs do.
+    pub(crate) fn masquerades(&self, peer: PeerId, route: RouteId) -> bool {
+        let Some(gateway) = self.borne_by(peer) else { return false };
+        let mut at = Some(route);
+        while let Some((id, route)) = at.and_then(|id| Some((id, self.intent().get(id)?))) {
+            if self.intent().gateways_of(id).contains(&gateway) {
+                return route.return_path() == ReturnPath::Snat;
+            }
+            at = territory::wider(self.intent(), id);
+        }
+        false
     }
 
     /// Whether gateways carry anything between peers.

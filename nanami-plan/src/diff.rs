@@ -157,6 +157,7 @@ impl Words<'_> {
                 let (from, to) = (range(rule.from), range(rule.to));
                 (format!("forward {from} -> {to} {}", rule.services), String::new())
             }
+            MapItem::Masquerade(prefix) => (format!("masquerade towards {}", range(*prefix)), String::new()),
             MapItem::Route(prefix) => (format!("route {prefix}"), String::new()),
         }
     }

@@ -107,6 +107,18 @@ fn waits(at: PeerId, action: &Action, before: Option<&Desired>, after: &Desired)
             let others = others.map(|hop| gate(hop, Stage::Move));
             [gate(*from, Stage::Move)].into_iter().chain(far).chain(others).collect()
         }
+        // Nor does it stop masquerading before, for those who send there until then. Open connections keep what they had.
+        Action::StopMasquerading { to } => {
+            let Some(before) = before else { return Vec::new() };
+            let own = before.borne_by(at);
+            let mut clients = Vec::new();
+            before.each_client(*to, |slot, _| clients.extend(before.intent().in_slot(slot).map(|(id, _)| id)));
+            let to = Destination::Route(*to);
+            let goes = clients.into_iter().filter(|from| before.way(*from, to).leaves_by(own));
+            let goes = goes.filter(|from| !after.way(*from, to).leaves_by(own));
+            let senders = |from| [from].into_iter().chain(senders(before, before.way(from, to), to));
+            goes.flat_map(senders).map(|peer| gate(peer, Stage::Move)).collect()
+        }
         Action::Disconnect { to } => vec![gate(*to, Stage::Move)],
         // Nobody sends to the old addresses any more once the peer has the new ones, and not before.
         Action::Renumber => after.share(at).ties.keys().map(|tie| gate(*tie, Stage::Prepare)).collect(),

@@ -85,6 +85,11 @@ impl Way {
         self.all().any(|id| id == gateway)
     }
 
+    /// Whether a gateway is one of those from which packets leave the tunnels, in use or standing by.
+    pub(crate) fn leaves_by(&self, gateway: Option<GatewayId>) -> bool {
+        gateway.is_some_and(|gateway| self.ranks.contains(&gateway)) && self.near != gateway
+    }
+
     pub(crate) fn by(ranks: Vec<GatewayId>) -> Self {
         Self { nowhere: ranks.is_empty(), near: None, ranks }
     }

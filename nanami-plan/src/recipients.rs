@@ -104,6 +104,7 @@ fn differ(before: &Desired, after: &Desired, peer: PeerId, work: &mut u64) -> bo
     let maps = [before, after].map(|desired| desired.map_for(peer));
     for map in maps.iter().flatten() {
         *work += (map.neighbors().len() + map.filter().rules().len() + map.forward().len() + map.routes().len()) as u64;
+        *work += map.masquerade().len() as u64;
     }
     let [was, is] = maps;
     was != is

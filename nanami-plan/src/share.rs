@@ -24,6 +24,8 @@ pub(crate) struct Share {
     pub(crate) ties: BTreeMap<PeerId, Tie>,
     pub(crate) accept: BTreeSet<AcceptRule>,
     pub(crate) forward: BTreeSet<ForwardRule>,
+    /// What of it sees the gateway's own address.
+    pub(crate) masquerade: BTreeSet<Cidr>,
     pub(crate) routes: BTreeSet<Cidr>,
 }
 
@@ -172,6 +174,7 @@ impl<'a> Sharing<'a> {
 
     /// What this peer forwards as a gateway, and the tunnels to those it does it for.
     fn carry(&mut self) {
+        let mut masquerades: BTreeMap<RouteId, bool> = BTreeMap::new();
         for (from, to) in self.carried() {
             let there = |id| self.is_there(id);
             let targets = match to {
@@ -194,6 +197,14 @@ impl<'a> Sharing<'a> {
                 continue;
             }
             let sources = hosts(&self.addresses(from));
+            if let Destination::Route(route) = to
+                && self.leaves_here(from, to)
+                && *masquerades.entry(route).or_insert_with(|| self.desired.masquerades(self.peer, route))
+                && !self.desired.access().grants(from, to).is_empty()
+            {
+                let meant = targets.iter().filter(|target| sources.iter().any(|s| s.is_ipv4() == target.is_ipv4()));
+                self.share.masquerade.extend(meant.copied());
+            }
             for grant in self.desired.access().grants(from, to) {
                 for source in &sources {
                     for target in targets.iter().filter(|target| target.is_ipv4() == source.is_ipv4()) {
@@ -203,6 +214,12 @@ impl<'a> Sharing<'a> {
                 }
             }
         }
+    }
+
+    /// Whether this peer is the last gateway on a way: it hands on to no other one.
+    fn leaves_here(&self, from: PeerId, to: Destination) -> bool {
+        let own = self.desired.intent().gateway_of(self.peer).map(|(own, _)| own);
+        self.desired.way(from, to).leaves_by(own)
     }
 
     /// The ends of a way to which this peer hands on by tunnels of their own. Where another gateway stands between, that one is sent what

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use nanami_model::{Cidr, Destination, Label, Name, PeerId, Services};
+use nanami_model::{Cidr, Destination, Label, Name, PeerId, RouteId, Services};
 
 use crate::names::Names;
 use crate::stage::Stage;
@@ -127,6 +127,16 @@ pub enum Action {
         part: Option<Cidr>,
         /// By which services.
         services: Services,
+    },
+    /// Puts its own address, as a gateway, in the place of those who begin, so that answers come to it.
+    Masquerade {
+        /// What is reached.
+        to: RouteId,
+    },
+    /// Lets what is behind a route see who begins.
+    StopMasquerading {
+        /// What is reached.
+        to: RouteId,
     },
 }
 
@@ -266,6 +276,10 @@ impl Action {
             }
             Self::StopForwarding { from, to, part, services } => {
                 format!("stop forwarding {} -> {} {services}", names.of(*from), part_of(names, *to, *part))
+            }
+            Self::Masquerade { to } => format!("masquerade towards {}", to_name(&Destination::Route(*to))),
+            Self::StopMasquerading { to } => {
+                format!("stop masquerading towards {}", to_name(&Destination::Route(*to)))
             }
         }
     }

@@ -11,8 +11,10 @@ mod workload;
 
 use common::world;
 use edits::{edited, edits};
-use nanami_model::{Destination, Intent, NetworkMap, Observed, PeerId, Policy, PrivateKey, Service, Timestamp};
-use nanami_plan::{Desired, Selection, Who, compile};
+use nanami_model::{
+    Destination, Intent, NetworkMap, Observed, PeerId, Policy, PrivateKey, ReturnPath, RouteId, Service, Timestamp,
+};
+use nanami_plan::{Base, Desired, Selection, Stage, Who, compile, plan};
 use proptest::prelude::*;
 use reversed::reversed;
 use workload::{Kind, regrouped};
@@ -195,6 +197,35 @@ fn turned(intent: &Intent, peer: usize, group: usize, turn: u8) -> Intent {
         }
     }
     intent.apply(intent.owner(), &draft.into_changes()).unwrap_or_else(|_| intent.clone())
+}
+
+/// How answers come back concerns those who send them on, and nobody who asks.
+#[test]
+fn i3_another_return_path_tells_exactly_the_gateways_of_the_route() {
+    let acme = common::joined(&common::acme());
+    let back = |intent: &Intent, back: ReturnPath| {
+        let mut draft = intent.draft();
+        draft.update(acme.id::<RouteId>("vpc").unwrap(), |route| route.with_return_path(back));
+        intent.apply(intent.owner(), &draft.into_changes()).unwrap()
+    };
+    let (before, next) = (desired(&acme), back(&acme, ReturnPath::Snat));
+    let what_if = before.what_if(&next);
+    let told: Vec<_> = what_if.recipients().map(|id| next.name_of(id).unwrap().to_string()).collect();
+    assert_eq!(told, ["eu-west", "us-east"]);
+    let steps = plan(&Base::settled(&before), what_if.desired(), Observed::none(), Timestamp::from_millis(0));
+    let text = |stage| steps.steps(stage).map(|step| format!("{step} for {}", step.reason())).collect::<Vec<_>>();
+    let masquerade = |at: &str| format!("{at}: masquerade towards vpc for route vpc");
+    assert_eq!(text(Stage::Prepare), [masquerade("eu-west"), masquerade("us-east")]);
+    let gateway: PeerId = acme.id("us-east").unwrap();
+    let maps = [&before, what_if.desired()].map(|desired| desired.map_for(gateway).unwrap());
+    assert_eq!(maps.iter().map(|map| map.masquerade().len()).collect::<Vec<_>>(), [0, 1]);
+    let delta = maps[0].delta_to(&maps[1]);
+    assert!(delta.forward().is_empty() && delta.neighbors().is_empty(), "{delta:?}");
+    // And the other way round; a return path of the same effect tells nobody.
+    let after = what_if.desired().clone();
+    let steps = plan(&Base::settled(&after), &before, Observed::none(), Timestamp::from_millis(0));
+    assert_eq!(steps.steps(Stage::Retire).count(), 2);
+    assert_eq!(before.what_if(&back(&acme, ReturnPath::Unstated)).recipients().count(), 0);
 }
 
 #[test]

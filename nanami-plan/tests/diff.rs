@@ -36,6 +36,7 @@ fn entries(map: &NetworkMap) -> BTreeMap<(Facet, String), BTreeSet<String>> {
             MapItem::Accepted { prefix, of } => (format!("accepted {prefix} {of}"), String::new()),
             MapItem::Accept(rule) => (format!("{} {}", rule.from, rule.services), String::new()),
             MapItem::Forward(rule) => (format!("{} {} {}", rule.from, rule.to, rule.services), String::new()),
+            MapItem::Masquerade(range) => (format!("masquerade {range}"), String::new()),
             MapItem::Route(prefix) => (prefix.to_string(), String::new()),
         };
         entries.entry((facet, about)).or_default().insert(says);

@@ -98,6 +98,30 @@ proptest! {
         }
     }
 
+    /// A packet leaves the last gateway under the sender's address or under that gateway's, as the route there says; and nothing is
+    /// masqueraded that is not forwarded.
+    #[test]
+    fn a_gateway_masquerades_exactly_what_the_routes_behind_it_ask_for(world in world(), strokes in strokes()) {
+        let intent = everything(&common::joined(&world.intent()), &strokes);
+        let fabric = fabric(&intent);
+        for (from, peer) in intent.peers() {
+            for (to, source) in targets(&intent).into_iter().flat_map(|to| peer.addresses().iter().map(move |source| (to, *source))) {
+                let Some(hops) = PROBES.into_iter().find_map(|(protocol, port)| fabric.hops(from, None, (source, to, protocol, port))) else { continue };
+                let last = hops[hops.len() - 1];
+                let (_, map) = fabric.maps().find(|(id, _)| *id == last).unwrap();
+                let behind = !map.addresses().contains(&to) && matches!(reference::destination(&intent, to), Some(Destination::Route(_)));
+                let wanted = behind && reference::masquerades(&intent, last, to);
+                let masquerades = map.masquerade().iter().any(|range| range.contains(to));
+                prop_assert_eq!(masquerades, wanted, "{} -> {} at {}\n{}", source, to, intent.label(last), intent.to_toml());
+            }
+        }
+        for (at, map) in fabric.maps() {
+            for range in map.masquerade() {
+                prop_assert!(map.forward().iter().any(|rule| rule.to == *range), "{} at {}", range, intent.label(at));
+            }
+        }
+    }
+
     /// Wherever a packet is put into a tunnel, and whatever rule takes it on, it visits no hop twice, and three at most.
     #[test]
     fn i12_no_address_is_handed_on_in_a_circle(world in world(), strokes in strokes()) {

@@ -10,8 +10,8 @@ mod reversed;
 use common::{World, world};
 use edits::{edited, edits};
 use nanami_model::{
-    GatewayId, Intent, Mode, NetworkId, Observed, PeerId, Policy, RouteId, RoutingMode, RoutingPreference, Service,
-    Timestamp, TrafficMode, User, name,
+    GatewayId, Intent, Mode, NetworkId, Observed, PeerId, Policy, ReturnPath, RouteId, RoutingMode, RoutingPreference,
+    Service, Timestamp, TrafficMode, User, name,
 };
 use nanami_plan::{Base, Desired, Plan, Selection, Stage, Step, compile, plan};
 use proptest::prelude::*;
@@ -62,7 +62,10 @@ fn twisted(intent: &Intent, (what, a, b, c): edits::Edit) -> Intent {
     match (what % 9, route) {
         (0, _) => draft.update(gateway, |gateway| gateway.draining()),
         (1, _) => draft.update(gateway, |gateway| gateway.disabled()),
-        (2, Some(route)) => draft.update(route, |route| route.with_redundancy(1 + c % 2)),
+        (2, Some(route)) => draft.update(route, |route| {
+            let back = if c & 2 == 2 { ReturnPath::Snat } else { ReturnPath::Declared };
+            route.with_redundancy(1 + c % 2).with_return_path(back)
+        }),
         (3, Some(route)) => draft.update(route, |route| route.with_gateways([gateway])),
         (4, Some(route)) => draft.remove(route),
         (5, _) => draft.update(peer, |peer| {

@@ -32,6 +32,7 @@ pub(super) struct Gone {
     pub(super) neighbors: Vec<PublicKey>,
     pub(super) accept: Vec<AcceptRule>,
     pub(super) forward: Vec<ForwardRule>,
+    pub(super) masquerade: Vec<Cidr>,
     pub(super) routes: Vec<Cidr>,
 }
 
@@ -98,6 +99,7 @@ impl NetworkMap {
         let (gone_addresses, addresses) = differ(&self.addresses, &newer.addresses);
         let (gone_accept, accept) = differ(&self.filter.rules, &newer.filter.rules);
         let (gone_forward, forward) = differ(&self.forward, &newer.forward);
+        let (gone_masquerade, masquerade) = differ(&self.masquerade, &newer.masquerade);
         let (gone_routes, routes) = differ(&self.routes, &newer.routes);
         let mut neighbors = Vec::new();
         let mut gone_neighbors = Vec::new();
@@ -116,6 +118,7 @@ impl NetworkMap {
             neighbors: gone_neighbors,
             accept: gone_accept,
             forward: gone_forward,
+            masquerade: gone_masquerade,
             routes: gone_routes,
         };
         let difference = Difference { base: (self.epoch, self.generation), check: check(newer.content()), gone };
@@ -127,6 +130,7 @@ impl NetworkMap {
             neighbors,
             filter: accept.into_iter().collect(),
             forward,
+            masquerade,
             routes,
             digests: Known::default(),
         }
@@ -153,6 +157,8 @@ impl NetworkMap {
         let neighbors = self.patched_neighbors(&gone.neighbors, &delta.neighbors, &mut sums);
         let rules = merged(&self.filter.rules, &gone.accept, &delta.filter.rules, MapEntry::Accept, &mut sums);
         let forward = merged(&self.forward, &gone.forward, &delta.forward, MapEntry::Forward, &mut sums);
+        let masquerade =
+            merged(&self.masquerade, &gone.masquerade, &delta.masquerade, |r| MapEntry::Masquerade(*r), &mut sums);
         let routes = merged(&self.routes, &gone.routes, &delta.routes, |r| MapEntry::Route(*r), &mut sums);
         let map = NetworkMap {
             epoch: delta.epoch,
@@ -162,6 +168,7 @@ impl NetworkMap {
             neighbors,
             filter: super::Filter { rules },
             forward,
+            masquerade,
             routes,
             digests: Known::from(sums.0),
         };
@@ -191,6 +198,7 @@ impl NetworkMap {
         sums.exchange(&older.addresses, &self.addresses, |address| MapEntry::Address(*address));
         sums.exchange(&older.filter.rules, &self.filter.rules, MapEntry::Accept);
         sums.exchange(&older.forward, &self.forward, MapEntry::Forward);
+        sums.exchange(&older.masquerade, &self.masquerade, |range| MapEntry::Masquerade(*range));
         sums.exchange(&older.routes, &self.routes, |route| MapEntry::Route(*route));
         walk(
             &older.neighbors,

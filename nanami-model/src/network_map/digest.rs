@@ -94,7 +94,7 @@ pub enum Facet {
     Cryptokey,
     /// What may reach the peer itself.
     Filter,
-    /// What the peer forwards.
+    /// What the peer forwards, and how answers to it come back.
     Forward,
     /// What the host routes into the tunnel.
     Routes,
@@ -132,6 +132,8 @@ pub enum MapEntry<'a> {
     Accept(&'a AcceptRule),
     /// What the peer forwards, in [`Facet::Forward`].
     Forward(&'a ForwardRule),
+    /// What sees the gateway's own address of what is forwarded to it, in [`Facet::Forward`].
+    Masquerade(Cidr),
     /// What the host routes into the tunnel, in [`Facet::Routes`].
     Route(Cidr),
 }
@@ -144,7 +146,7 @@ impl MapEntry<'_> {
             Self::Identity(_) => Facet::Neighbors,
             Self::Cryptokey(_) => Facet::Cryptokey,
             Self::Accept(_) => Facet::Filter,
-            Self::Forward(_) => Facet::Forward,
+            Self::Forward(_) | Self::Masquerade(_) => Facet::Forward,
             Self::Route(_) => Facet::Routes,
         }
     }
@@ -192,7 +194,10 @@ impl NetworkMap {
             Facet::Neighbors => Box::new(self.neighbors.iter().map(MapEntry::Identity)),
             Facet::Cryptokey => Box::new(self.neighbors.iter().map(MapEntry::Cryptokey)),
             Facet::Filter => Box::new(self.filter.rules.iter().map(MapEntry::Accept)),
-            Facet::Forward => Box::new(self.forward.iter().map(MapEntry::Forward)),
+            Facet::Forward => {
+                let masquerade = self.masquerade.iter().copied().map(MapEntry::Masquerade);
+                Box::new(self.forward.iter().map(MapEntry::Forward).chain(masquerade))
+            }
             Facet::Routes => Box::new(self.routes.iter().copied().map(MapEntry::Route)),
         }
     }

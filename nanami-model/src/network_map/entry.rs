@@ -27,6 +27,8 @@ pub(super) fn write(entry: &MapEntry<'_>, w: &mut Writer) {
     match entry {
         MapEntry::Address(address) => w.cidr(tag::FROM, &Cidr::host(*address)),
         MapEntry::Route(route) => w.cidr(tag::FROM, route),
+        // A rule begins with its sources.
+        MapEntry::Masquerade(range) => w.cidr(tag::TO, range),
         MapEntry::Identity(neighbor) => write_identity(neighbor, w),
         MapEntry::Cryptokey(neighbor) => write_cryptokey(neighbor, w),
         MapEntry::Accept(rule) => write_rule(w, &rule.from, None, &rule.services, rule.policy),

@@ -55,6 +55,8 @@ pub enum MapItem {
     Accept(AcceptRule),
     /// This is forwarded by the peer.
     Forward(ForwardRule),
+    /// This sees the gateway's own address as the source of what is forwarded to it.
+    Masquerade(Cidr),
     /// The host routes this into the tunnel.
     Route(Cidr),
 }
@@ -67,7 +69,7 @@ impl MapItem {
             Self::Neighbor { .. } => Facet::Neighbors,
             Self::AllowedIp { .. } | Self::Standby { .. } | Self::Accepted { .. } => Facet::Cryptokey,
             Self::Accept(_) => Facet::Filter,
-            Self::Forward(_) => Facet::Forward,
+            Self::Forward(_) | Self::Masquerade(_) => Facet::Forward,
             Self::Route(_) => Facet::Routes,
         }
     }
@@ -90,7 +92,10 @@ impl NetworkMap {
             Facet::Neighbors => Box::new(self.neighbors.iter().map(who)),
             Facet::Cryptokey => Box::new(self.neighbors.iter().flat_map(carried)),
             Facet::Filter => Box::new(self.filter.rules.iter().cloned().map(MapItem::Accept)),
-            Facet::Forward => Box::new(self.forward.iter().cloned().map(MapItem::Forward)),
+            Facet::Forward => {
+                let masquerade = self.masquerade.iter().copied().map(MapItem::Masquerade);
+                Box::new(self.forward.iter().cloned().map(MapItem::Forward).chain(masquerade))
+            }
             Facet::Routes => Box::new(self.routes.iter().copied().map(MapItem::Route)),
         }
     }

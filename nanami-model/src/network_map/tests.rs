@@ -24,6 +24,7 @@ fn map() -> NetworkMap {
         )
         .with_filter(Filter::deny_all().accept(cidr("10.42.0.0/16"), Service::ICMP))
         .with_forward(ForwardRule { from: cidr("10.43.0.1/32"), to: cidr("10.60.0.0/16"), services, policy })
+        .with_masquerade([cidr("10.60.0.0/16")])
         .with_routes([cidr("10.60.0.0/16")])
 }
 
@@ -87,4 +88,21 @@ fn a_digest_sees_its_own_facet_and_no_other() {
     for (i, facet) in Facet::ALL.into_iter().enumerate() {
         assert_eq!(before[i] == filter[i], facet != Facet::Filter, "{facet}");
     }
+}
+
+/// How answers come back is not what is forwarded: nor is a masqueraded range a rule to that range.
+#[test]
+fn another_way_back_is_another_forward_facet_and_nothing_else() {
+    let back = |ranges: &[&str]| map().with_masquerade(ranges.iter().map(|range| range.parse().unwrap()));
+    let (before, after) = (back(&["10.60.0.0/16"]).digests(), back(&[]).digests());
+    for (i, facet) in Facet::ALL.into_iter().enumerate() {
+        assert_eq!(before[i] == after[i], facet != Facet::Forward, "{facet}");
+    }
+    let rule = map().forward()[0].clone();
+    let masqueraded = MapEntry::Masquerade(rule.to).digest();
+    assert_ne!(masqueraded, MapEntry::Forward(&rule).digest());
+    assert_ne!(masqueraded, MapEntry::Route(rule.to).digest());
+    let delta = back(&["10.60.0.0/16"]).delta_to(&back(&["10.61.0.0/16"]));
+    assert!(delta.forward().is_empty(), "no rule is said again");
+    assert_eq!(back(&["10.60.0.0/16"]).patched(&delta), Ok(back(&["10.61.0.0/16"])));
 }

@@ -91,6 +91,7 @@ impl Altered {
                 w.nested(7, |w| write_rule(w, &rule.from, Some(&rule.to), &rule.services, rule.policy));
             }
             MapItem::Route(prefix) => w.nested(8, |w| w.cidr(PREFIX, prefix)),
+            MapItem::Masquerade(range) => w.nested(MASQUERADE, |w| w.cidr(PREFIX, range)),
         }
     }
 
@@ -102,7 +103,7 @@ impl Altered {
             match tag {
                 ADDED => how = Alteration::Added,
                 AGE => age = Duration::from_millis(tlv::number(value, "age")?),
-                1..=8 => item = Some(Parts::read(value)?.item(tag)?),
+                1..=8 | MASQUERADE => item = Some(Parts::read(value)?.item(tag)?),
                 _ => {}
             }
         }
@@ -186,14 +187,16 @@ impl Parts {
                 let to = self.to.ok_or_else(missing)?;
                 MapItem::Forward(ForwardRule { from: prefix()?, to, services: services()?, policy: self.policy })
             }
-            _ => MapItem::Route(prefix()?),
+            8 => MapItem::Route(prefix()?),
+            _ => MapItem::Masquerade(prefix()?),
         })
     }
 }
 
-// The tags of an altered item: 1 to 8 are its kinds.
+// The tags of an altered item: 1 to 8 are its kinds, and 11.
 const ADDED: u8 = 9;
 const AGE: u8 = 10;
+const MASQUERADE: u8 = 11;
 
 // The tags of the parts of an item.
 const PREFIX: u8 = 1;

@@ -86,7 +86,8 @@ fn altered_map() -> (NetworkMap, NetworkMap) {
     let running = NetworkMap::new(["10.42.0.1".parse().unwrap()])
         .with_neighbor(gate(&["10.42.0.2/32"]).with_keepalive(Duration::from_secs(25)))
         .with_neighbor(Neighbor::new(key(2), [cidr("10.60.0.0/16")]).with_standby(cidr("10.61.0.0/16"), 2))
-        .with_forward(rule);
+        .with_forward(rule)
+        .with_masquerade([cidr("fd60::/48")]);
     (applied, running)
 }
 
@@ -97,8 +98,9 @@ fn what_was_altered_is_listed_item_by_item_and_round_trips() {
     let report = Report { applied_age: Some(Duration::from_secs(780)), ..Report::default() };
     let report = report.with_altered(&applied, &running, age);
     let count = |how| report.altered.iter().filter(|altered| altered.how == how).count();
-    // An address, the old gate, two prefixes of it, a rule and a route went; the new gate, another with two prefixes, a rule came.
-    assert_eq!((count(Alteration::Removed), count(Alteration::Added), report.altered_overflow), (6, 5, 0));
+    // An address, the old gate, two prefixes of it, a rule and a route went; the new gate, another with two prefixes, a rule, a
+    // masqueraded range came.
+    assert_eq!((count(Alteration::Removed), count(Alteration::Added), report.altered_overflow), (6, 6, 0));
     assert_eq!(Report::decode(&report.encode()), Ok(report.clone()));
     let same = report.with_altered(&applied, &applied, age);
     assert_eq!((same.altered, same.altered_overflow), (vec![], 0));

@@ -27,9 +27,12 @@ pub(crate) fn samples() -> Vec<Sample> {
         equal("map.bin", map(), NetworkMap::encode, NetworkMap::decode),
         equal("map_empty.bin", NetworkMap::new([]), NetworkMap::encode, NetworkMap::decode),
         equal("map_delta.bin", delta(), NetworkMap::encode, NetworkMap::decode),
+        equal("map_masquerade.bin", masquerading(), NetworkMap::encode, NetworkMap::decode),
+        equal("map_masquerade_delta.bin", routed_again(), NetworkMap::encode, NetworkMap::decode),
         equal("report.bin", report(), Report::encode, Report::decode),
         equal("report_facts.bin", facts(), Report::encode, Report::decode),
         equal("report_altered.bin", altered(), Report::encode, Report::decode),
+        equal("report_masquerade.bin", masqueraded(), Report::encode, Report::decode),
         equal("report_empty.bin", Report::default(), Report::encode, Report::decode),
         equal("to_peer_welcome.bin", welcome(), ToPeer::encode, ToPeer::decode),
         equal("to_peer_map.bin", ToPeer::Map(Box::new(map())), ToPeer::encode, ToPeer::decode),
@@ -174,6 +177,22 @@ fn delta() -> NetworkMap {
         .with_forwards(map().forward().iter().take(1).cloned())
         .with_routes([cidr("10.42.0.0/16"), cidr("10.61.0.0/16")]);
     map().delta_to(&newer)
+}
+
+/// A gateway whose answers come back in more than one way.
+fn masquerading() -> NetworkMap {
+    map().with_masquerade([cidr("10.60.0.0/17"), cidr("10.60.192.0/18"), cidr("fd60::/48")])
+}
+
+/// The same gateway, some of whose ranges have a route back by now, and one of which does not any more.
+fn routed_again() -> NetworkMap {
+    let newer = map().with_masquerade([cidr("10.60.0.0/17"), cidr("10.60.128.0/18")]);
+    masquerading().delta_to(&newer.with_generation(Epoch::new(2), Generation::new(42)))
+}
+
+/// A host that does not masquerade what it should.
+fn masqueraded() -> Report {
+    Report::default().with_altered(&masquerading(), &map(), |_, _| Duration::from_millis(1500))
 }
 
 fn report() -> Report {

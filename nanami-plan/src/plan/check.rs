@@ -43,6 +43,8 @@ fn belongs(action: &Action, stage: Stage) -> bool {
     match action {
         Action::Start | Action::Renumber | Action::Ranges | Action::Connect { .. } => stage == Stage::Prepare,
         Action::Route { .. } | Action::StandBy { .. } | Action::Attribute { .. } => stage == Stage::Prepare,
+        Action::Masquerade { .. } => stage == Stage::Prepare,
+        Action::StopMasquerading { .. } => stage == Stage::Retire,
         Action::Move { .. } | Action::Rekey { .. } => stage == Stage::Move,
         Action::Disconnect { .. } | Action::Unroute { .. } | Action::StandDown { .. } => stage == Stage::Retire,
         Action::Accept { .. } | Action::Forward { .. } => matches!(stage, Stage::Prepare | Stage::Open),

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nanami_model::{Cidr, Destination, Intent, Label, ObjectId, Peer, PeerId, PolicyId};
+use nanami_model::{Cidr, Destination, Intent, Label, ObjectId, Peer, PeerId, PolicyId, RouteId};
 
 use super::need::{Carried, need};
 use crate::atoms::Atoms;
@@ -80,6 +80,25 @@ impl Difference<'_> {
         self.ties(was, is);
         self.prefixes(was, is);
         self.rules(was, is);
+    }
+
+    /// Towards which routes this peer masquerades. Where it is found class by class, it is found there.
+    pub(crate) fn masquerades(&mut self, was: &Share, is: &Share) {
+        let [before, after] = self.places;
+        let routes = |places: &Places, share: &Share| -> BTreeSet<RouteId> {
+            let of = |range: &Cidr| match places.target(range)? {
+                Destination::Route(route) => Some(route),
+                _ => None,
+            };
+            share.masquerade.iter().filter_map(of).collect()
+        };
+        let (was, is) = (routes(before, was), routes(after, is));
+        for to in is.difference(&was).copied() {
+            self.add(Stage::Prepare, self.because(to), Action::Masquerade { to });
+        }
+        for to in was.difference(&is).copied() {
+            self.add(Stage::Retire, self.because(to), Action::StopMasquerading { to });
+        }
     }
 
     pub(crate) fn add(&mut self, stage: Stage, reason: Reason, action: Action) {

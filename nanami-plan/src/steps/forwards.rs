@@ -11,6 +11,7 @@ use crate::desired::Desired;
 use crate::lets::{Lets, Rewrite};
 use crate::paths::{Way, bearers};
 use crate::stage::Stage;
+use crate::step::Action;
 use crate::touched::Touched;
 use crate::words::Words;
 
@@ -29,6 +30,7 @@ impl Finding<'_> {
             routes.extend(policies.filter_map(|slot| state.access().rule(slot.index() as u32)?.route()));
         }
         let entangled = self.entangled();
+        routes.union(&entangled).copied().for_each(|route| self.masquerades(route));
         for route in routes.difference(&entangled).copied() {
             let granted = self.scope.states.map(|state| state.map(|state| granted(state, route)).unwrap_or_default());
             let hops: BTreeSet<PeerId> =
@@ -36,6 +38,20 @@ impl Finding<'_> {
             for hop in hops {
                 self.forward(hop, route, &granted);
             }
+        }
+    }
+
+    /// The gateways that begin, or cease, to masquerade towards a route.
+    fn masquerades(&mut self, route: RouteId) {
+        let [was, is] =
+            self.scope.states.map(|state| state.map(|state| masquerading(state, route)).unwrap_or_default());
+        for (set, other, stage, action) in [
+            (&is, &was, Stage::Prepare, Action::Masquerade { to: route }),
+            (&was, &is, Stage::Retire, Action::StopMasquerading { to: route }),
+        ] {
+            let who: Words = set.difference(other).filter_map(|hop| self.after.intent().slot(*hop)).collect();
+            let reason = self.because(route);
+            self.found.extend(Bundle::new(stage, reason, Deed::Only(action), &who, &Words::default()));
         }
     }
 
@@ -99,9 +115,31 @@ fn hops(state: &Desired, route: RouteId) -> Vec<PeerId> {
     state.ways_to(route).iter().flat_map(|way| bearers(state.intent(), way)).collect()
 }
 
+/// The peers that masquerade, as gateways, what at least one client may send to a route.
+fn masquerading(state: &Desired, route: RouteId) -> BTreeSet<PeerId> {
+    let mut hops: BTreeSet<PeerId> = hops(state, route).into_iter().collect();
+    hops.retain(|hop| state.masquerades(*hop, route));
+    if hops.is_empty() {
+        return hops;
+    }
+    let mut granted_to = Bitmap::default();
+    granted(state, route).values().for_each(|who| who.iter().for_each(|slot| granted_to.insert(slot)));
+    hops.retain(|hop| {
+        let own = state.borne_by(*hop);
+        let mut clients = leaving(state, route, |way| way.leaves_by(own));
+        clients.intersect(&granted_to);
+        !clients.is_empty()
+    });
+    hops
+}
+
 /// The clients of a route that a peer carries, and that have an address of a family that the route leads to.
 pub(super) fn clients(state: &Desired, route: RouteId, hop: PeerId) -> Bitmap {
-    let by = |way: &Way| bearers(state.intent(), way).any(|bearer| bearer == hop);
+    leaving(state, route, |way| bearers(state.intent(), way).any(|bearer| bearer == hop))
+}
+
+/// The same for those who go one of these ways.
+fn leaving(state: &Desired, route: RouteId, by: impl Fn(&Way) -> bool) -> Bitmap {
     let ways: Vec<bool> = state.ways_to(route).iter().map(by).collect();
     let mut clients = Bitmap::default();
     if !ways.contains(&true) {

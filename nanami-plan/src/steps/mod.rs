@@ -166,7 +166,9 @@ fn share_by_share(base: &Base, before: &Desired, after: &Desired) -> Vec<Bundle>
         let needs = Needs::Known(&tunnels);
         let mut difference =
             Difference { base, after, peer, needs, places: &places, atoms: &atoms, found: BTreeMap::new() };
-        difference.run(&base.share(peer), &after.share(peer));
+        let (was, is) = (base.share(peer), after.share(peer));
+        difference.run(&was, &is);
+        difference.masquerades(&was, &is);
         let who: Words = [slot].into_iter().collect();
         for ((stage, reason), actions) in difference.found {
             let only = |action| Bundle::new(stage, reason.clone(), Deed::Only(action), &who, &Words::default());

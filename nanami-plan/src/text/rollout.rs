@@ -129,6 +129,7 @@ enum Kind {
     Route,
     Accept,
     Forward,
+    Masquerade,
 }
 
 impl Kind {
@@ -141,6 +142,7 @@ impl Kind {
             Action::StandBy { .. } | Action::StandDown { .. } => Self::Route,
             Action::Accept { .. } | Action::Refuse { .. } => Self::Accept,
             Action::Forward { .. } | Action::StopForwarding { .. } | Action::Attribute { .. } => Self::Forward,
+            Action::Masquerade { .. } | Action::StopMasquerading { .. } => Self::Masquerade,
         }
     }
 
@@ -165,6 +167,7 @@ impl Kind {
             Self::DropTunnel => hub("drop tunnel ").unwrap_or_else(|| format!("drop {}", count(many, "tunnel"))),
             Self::Route => count(many, "route"),
             Self::Accept | Self::Forward => count(many, "flow"),
+            Self::Masquerade => format!("{} with another return path", count(many, "route")),
             Self::Itself => count(many, "change"),
         }
     }

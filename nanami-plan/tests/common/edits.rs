@@ -3,8 +3,8 @@
 
 use nanami_model::{
     Activity, ChangeSet, Condition, Draft, Facts, GatewayId, Group, GroupId, Intent, Lifecycle, Mode, Name, NetworkId,
-    Os, Peer, PeerId, Policy, PolicyId, Route, RouteId, RoutingMode, RoutingPreference, Selector, Service, Standing,
-    TrafficMode, User, UserId,
+    Os, Peer, PeerId, Policy, PolicyId, ReturnPath, Route, RouteId, RoutingMode, RoutingPreference, Selector, Service,
+    Standing, TrafficMode, User, UserId,
 };
 use proptest::prelude::*;
 
@@ -97,7 +97,10 @@ fn change(intent: &Intent, draft: &mut Draft, n: usize, (what, a, b, c): Edit) -
         16 => draft.update(pick(&gateways, a)?, |gateway| {
             gateway.with_activity([Activity::Active, Activity::Draining, Activity::Disabled][usize::from(b % 3)])
         }),
-        17 => draft.update(pick(&routes, a)?, |route| route.with_redundancy(b % 3 + 1)),
+        17 => draft.update(pick(&routes, a)?, |route| {
+            let back = ReturnPath::ALL[usize::from(c % 3)];
+            if b >= 128 { route.with_redundancy(b % 3 + 1) } else { route.with_return_path(back) }
+        }),
         18 => draft.update(pick(&routes, a)?, |route| {
             let by: Vec<_> =
                 gateways.iter().enumerate().filter(|(i, _)| b >> (i % 8) & 1 == 1).map(|(_, id)| *id).collect();

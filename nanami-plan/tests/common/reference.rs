@@ -5,8 +5,8 @@
 use std::net::IpAddr;
 
 use nanami_model::{
-    Activity, Destination, Direction, Duty, GatewayId, GroupId, Intent, Lifecycle, PeerId, Policy, Protocol, Selector,
-    Verdict,
+    Activity, Destination, Direction, Duty, GatewayId, GroupId, Intent, Lifecycle, PeerId, Policy, Protocol,
+    ReturnPath, Selector, Verdict,
 };
 
 /// What an address is, in this workspace.
@@ -63,6 +63,18 @@ pub(crate) fn allows(intent: &Intent, from: PeerId, source: IpAddr, to: IpAddr, 
         })
     };
     says(Verdict::Allow) && !says(Verdict::Deny)
+}
+
+/// Whether a gateway puts its own address in the place of the sender's, towards an address behind it: if that is the return path of
+/// the most specific route there that it stands before.
+pub(crate) fn masquerades(intent: &Intent, gateway: PeerId, to: IpAddr) -> bool {
+    let stands_before = |id| intent.gateways_of(id).iter().any(|id| intent.get(*id).unwrap().peer() == gateway);
+    let around = intent.routes().filter(|(id, _)| stands_before(*id)).filter_map(|(_, route)| {
+        let length =
+            route.prefixes().iter().filter(|prefix| prefix.contains(to)).map(|prefix| prefix.length()).max()?;
+        Some((length, route.return_path()))
+    });
+    around.max_by_key(|(length, _)| *length).is_some_and(|(_, back)| back == ReturnPath::Snat)
 }
 
 /// The peers whom a flow between two plain devices passes that stand behind different gateways, if these let them in.

@@ -45,7 +45,7 @@ impl HostDesired {
         let rules: BTreeSet<_> = rules(options, &routes).collect();
         let mut ruleset = Ruleset {
             forwards: !map.forward().is_empty(),
-            masqueraded: masqueraded(map, options),
+            masqueraded: masqueraded(map),
             marks_answers: found.checks_sources && routes.iter().any(|route| may_cover_an_endpoint(route, map)),
             ..Ruleset::default()
         };
@@ -92,11 +92,9 @@ fn may_cover_an_endpoint(route: &HostRoute, map: &NetworkMap) -> bool {
         || route.prefix.is_ipv4() && !map.addresses().iter().any(|own| route.prefix.contains(*own))
 }
 
-/// What of the ranges that the map forwards to sees this host's own address.
-fn masqueraded(map: &NetworkMap, options: &HostOptions) -> Vec<Cidr> {
-    let is_forwarded = |range: &&Cidr| map.forward().iter().any(|rule| rule.to.overlaps(range));
-    let ranges: BTreeSet<Cidr> = options.masqueraded.iter().filter(is_forwarded).copied().collect();
-    ranges.into_iter().collect()
+/// What of that which the map forwards to sees this host's own address.
+fn masqueraded(map: &NetworkMap) -> Vec<Cidr> {
+    if map.forward().is_empty() { Vec::new() } else { map.masquerade().to_vec() }
 }
 
 fn sysctls(map: &NetworkMap, ruleset: &Ruleset) -> BTreeMap<Sysctl, u8> {

@@ -84,15 +84,34 @@ impl Ruleset {
 
     fn translate(&self, interface: &str) -> Vec<String> {
         let from = format!("iifname \"{interface}\" oifname != \"{interface}\"");
-        let rule = |range: &Cidr| {
-            let family = if range.is_ipv4() { "ip" } else { "ip6" };
-            match range.length() {
-                0 => format!("{from} meta nfproto {} masquerade", if range.is_ipv4() { "ipv4" } else { "ipv6" }),
-                _ => format!("{from} {family} daddr {range} masquerade"),
+        let rule = |(is_ipv4, family, protocol)| {
+            let ranges = apart(self.masqueraded.iter().filter(|range| range.is_ipv4() == is_ipv4));
+            match ranges.as_slice() {
+                [] => None,
+                [all] if all.length() == 0 => Some(format!("{from} meta nfproto {protocol} masquerade")),
+                [range] => Some(format!("{from} {family} daddr {range} masquerade")),
+                _ => {
+                    let list: Vec<_> = ranges.iter().map(ToString::to_string).collect();
+                    Some(format!("{from} {family} daddr {{ {} }} masquerade", list.join(", ")))
+                }
             }
         };
-        self.masqueraded.iter().map(rule).collect()
+        [(true, "ip", "ipv4"), (false, "ip6", "ipv6")].into_iter().filter_map(rule).collect()
     }
+}
+
+/// The ranges without those inside others: nft takes no set whose elements overlap.
+fn apart<'a>(ranges: impl Iterator<Item = &'a Cidr>) -> Vec<&'a Cidr> {
+    let mut ranges: Vec<_> = ranges.collect();
+    // What covers others stands before them.
+    ranges.sort_unstable_by_key(|range| (range.address(), range.length()));
+    let mut apart: Vec<&Cidr> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        if apart.last().is_none_or(|last| !last.covers(range)) {
+            apart.push(range);
+        }
+    }
+    apart
 }
 
 impl HostTable {

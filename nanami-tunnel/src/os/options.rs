@@ -2,8 +2,6 @@
 
 use std::net::SocketAddr;
 
-use nanami_model::Cidr;
-
 use super::HostError;
 use crate::device::Offloads;
 
@@ -12,7 +10,6 @@ use crate::device::Offloads;
 pub struct HostOptions {
     pub(super) name: String,
     pub(super) table: u32,
-    pub(super) masqueraded: Vec<Cidr>,
     pub(super) direct: Vec<SocketAddr>,
     pub(super) offloads: Offloads,
 }
@@ -30,7 +27,6 @@ impl HostOptions {
         Ok(Self {
             name: name.to_owned(),
             table: table_of(name),
-            masqueraded: Vec::new(),
             direct: Vec::new(),
             offloads: Offloads::default(),
         })
@@ -40,12 +36,6 @@ impl HostOptions {
     /// the next process finds what one that was killed has left.
     pub fn with_table(self, table: u32) -> Self {
         Self { table, ..self }
-    }
-
-    /// Hosts in these ranges, behind this gateway, see the gateway's own address as the source of what is forwarded to them
-    /// (source NAT). Without it they need a route back to the overlay.
-    pub fn with_masquerade(self, ranges: impl IntoIterator<Item = Cidr>) -> Self {
-        Self { masqueraded: ranges.into_iter().collect(), ..self }
     }
 
     /// TCP to these addresses never enters the tunnel, whatever its routes cover: where control listens.

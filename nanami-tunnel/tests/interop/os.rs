@@ -182,7 +182,12 @@ fn server() {
 
 /// Connects from a to a port of c, which says who it sees.
 fn seen_by_c(port: u16) -> io::Result<IpAddr> {
-    let at = SocketAddr::from(([10, 60, 0, 7], port));
+    seen_at([10, 60, 0, 7], port)
+}
+
+/// The same at another address of c.
+fn seen_at(address: [u8; 4], port: u16) -> io::Result<IpAddr> {
+    let at = SocketAddr::from((address, port));
     let listener = on("c", || TcpListener::bind(at).unwrap());
     let stream = on("a", || TcpStream::connect_timeout(&at, PATIENCE))?;
     let (_, from) = listener.accept()?;
@@ -193,7 +198,7 @@ fn seen_by_c(port: u16) -> io::Result<IpAddr> {
 /// The gateway's map, and how it stands on its host.
 fn gateway(to: &str) -> (NetworkMap, HostOptions) {
     let map = map(2).with_neighbor(neighbor(1, &[])).with_filter(open()).with_forward(forward(to));
-    (map, named().with_masquerade([cidr(to)]))
+    (map.with_masquerade([cidr(to)]), named())
 }
 
 fn client(routes: &[&str]) -> NetworkMap {
@@ -232,6 +237,30 @@ fn a_gateway_forwards_to_a_server_that_knows_nothing_of_it() {
         assert!(!now.contains("inet nanami-nanami0") && now.contains("net.ipv4.ip_forward = 0"), "{now}");
         drop(b);
         unchanged("b", &before, "after drop");
+    });
+}
+
+#[test]
+#[ignore = "needs root, wireguard-go, wg, ip and unshare"]
+fn a_gateway_masquerades_towards_the_routes_that_ask_for_it_and_no_others() {
+    run("os::a_gateway_masquerades_towards_the_routes_that_ask_for_it_and_no_others", || {
+        server();
+        on("b", || sh("ip address add 10.61.0.1/24 dev behind-b"));
+        on("c", || sh("ip address add 10.61.0.7/24 dev cable-c; ip route add 10.78.0.0/16 via 10.60.0.1"));
+        let (map, options) = gateway("10.60.0.0/16");
+        let map = map.with_forward(forward("10.61.0.0/16"));
+        let b = AtHome::start("b", 2, &map, options).unwrap();
+        let a = AtHome::start("a", 1, &client(&["10.60.0.0/16", "10.61.0.0/16"]), named()).unwrap();
+        introduce(&a, key(2), "10.77.0.2");
+        let [first, second] = [[10, 60, 0, 7], [10, 61, 0, 7]];
+        let (client, gateways) =
+            (Ipv4Addr::new(10, 78, 0, 1), [Ipv4Addr::new(10, 60, 0, 1), Ipv4Addr::new(10, 61, 0, 1)]);
+        assert_eq!([first, second].map(|at| seen_at(at, 443).unwrap()), [gateways[0], client]);
+        // A map in which nothing else is another one.
+        b.apply(&newer(map.clone().with_masquerade([cidr("10.61.0.0/16")]))).unwrap();
+        assert_eq!([first, second].map(|at| seen_at(at, 443).unwrap()), [client, gateways[1]]);
+        b.apply(&newer(newer(map.with_masquerade([cidr("10.60.0.0/16"), cidr("10.61.0.0/16")])))).unwrap();
+        assert_eq!([first, second].map(|at| seen_at(at, 443).unwrap()), gateways);
     });
 }
 

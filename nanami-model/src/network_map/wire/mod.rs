@@ -40,7 +40,9 @@ mod tag {
     pub(super) const GONE_FILTER: u8 = 10;
     pub(super) const GONE_FORWARD: u8 = 11;
     pub(super) const GONE_ROUTES: u8 = 12;
-    pub(super) const LAST: u8 = GONE_ROUTES;
+    pub(super) const MASQUERADE: u8 = 13;
+    pub(super) const GONE_MASQUERADE: u8 = 14;
+    pub(super) const LAST: u8 = GONE_MASQUERADE;
 }
 
 impl NetworkMap {
@@ -65,13 +67,15 @@ impl NetworkMap {
         out.list(tag::FILTER, &self.filter.rules, |out, list| rules::write(out, list, &neighbors));
         out.list(tag::FORWARD, &self.forward, |out, list| rules::write(out, list, &neighbors));
         out.list(tag::ROUTES, &self.routes, prefixes::write);
+        out.list(tag::MASQUERADE, &self.masquerade, prefixes::write);
         if let Some(difference) = &self.difference {
-            let Gone { addresses, neighbors, accept, forward, routes } = &difference.gone;
+            let Gone { addresses, neighbors, accept, forward, masquerade, routes } = &difference.gone;
             out.list(tag::GONE_ADDRESSES, addresses, prefixes::write_hosts);
             out.list(tag::GONE_NEIGHBORS, neighbors, neighbors::write_keys);
             out.list(tag::GONE_FILTER, accept, |out, list| rules::write(out, list, &[]));
             out.list(tag::GONE_FORWARD, forward, |out, list| rules::write(out, list, &[]));
             out.list(tag::GONE_ROUTES, routes, prefixes::write);
+            out.list(tag::GONE_MASQUERADE, masquerade, prefixes::write);
         }
         out.into_bytes()
     }
@@ -105,13 +109,15 @@ impl NetworkMap {
         sort(&mut self.addresses);
         sort(&mut self.filter.rules);
         sort(&mut self.forward);
+        sort(&mut self.masquerade);
         sort(&mut self.routes);
         if let Some(difference) = &mut self.difference {
-            let Gone { addresses, neighbors, accept, forward, routes } = &mut difference.gone;
+            let Gone { addresses, neighbors, accept, forward, masquerade, routes } = &mut difference.gone;
             sort(addresses);
             sort(neighbors);
             sort(accept);
             sort(forward);
+            sort(masquerade);
             sort(routes);
         }
         Ok(self)
@@ -144,6 +150,7 @@ fn read(bytes: &[u8]) -> Result<NetworkMap, MessageError> {
     map.forward = rules::read(section(tag::FORWARD), &neighbors, &mut left)?;
     map.neighbors = neighbors;
     map.routes = prefixes::read(section(tag::ROUTES), &mut left)?;
+    map.masquerade = prefixes::read(section(tag::MASQUERADE), &mut left)?;
     let mut base = section(tag::BASE);
     if !base.is_empty() {
         let (at, check) = (read_place(&mut base)?, base.array()?);
@@ -152,6 +159,7 @@ fn read(bytes: &[u8]) -> Result<NetworkMap, MessageError> {
             neighbors: neighbors::read_keys(section(tag::GONE_NEIGHBORS))?,
             accept: rules::read(section(tag::GONE_FILTER), &[], &mut left)?,
             forward: rules::read(section(tag::GONE_FORWARD), &[], &mut left)?,
+            masquerade: prefixes::read(section(tag::GONE_MASQUERADE), &mut left)?,
             routes: prefixes::read(section(tag::GONE_ROUTES), &mut left)?,
         };
         map.difference = Some(Box::new(Difference { base: at, check, gone }));

@@ -49,6 +49,14 @@ fn other_rules_have_another_comment_and_the_same_rules_the_same() {
     assert_ne!(table(gateway()), table(Ruleset { before: Before::new(), ..gateway() }));
 }
 
+#[test]
+fn several_ranges_of_a_family_are_one_set_and_none_is_inside_another() {
+    let ranges = ["10.60.0.0/16", "10.60.7.0/24", "10.62.0.0/16", "fd60::/48"].map(|range| range.parse().unwrap());
+    let body = Ruleset { masqueraded: ranges.to_vec(), ..gateway() }.table(&options()).body;
+    assert!(body.contains("ip daddr { 10.60.0.0/16, 10.62.0.0/16 } masquerade\n"), "{body}");
+    assert!(body.contains("ip6 daddr fd60::/48 masquerade\n"), "{body}");
+}
+
 /// nft takes comments of 128 bytes at most.
 #[test]
 fn the_longest_comment_is_one_for_nft() {
