@@ -32,7 +32,7 @@ mod split;
 mod stats;
 mod tun;
 mod udp;
-mod wait;
+pub(crate) mod wait;
 mod wake;
 
 #[cfg(feature = "uapi")]

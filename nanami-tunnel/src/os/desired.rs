@@ -109,7 +109,7 @@ fn sysctls(map: &NetworkMap, ruleset: &Ruleset) -> BTreeMap<Sysctl, u8> {
 
 /// What was before: as it is written down, by us or by another interface of ours; else as it is, where it has to change.
 fn before(sysctls: &BTreeMap<Sysctl, u8>, found: &HostObserved) -> Before {
-    let written = found.table.as_ref().map(HostTable::before).unwrap_or_default();
+    let written = found.written();
     let of = |(sysctl, value): (&Sysctl, &u8)| {
         let known = written.get(sysctl).or_else(|| found.siblings.get(sysctl));
         let now = found.sysctls.get(sysctl).filter(|now| *now != value);

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 use nanami_model::{Cidr, NetworkMap};
 use tracing::{debug, warn};
 
-use super::look::{look, reading};
+use super::look::{look, own_table, reading};
 use super::netlink::Netlink;
+use super::nft::table_name;
 use super::perform::perform;
 use super::step::HostStep;
-use super::{HostDesired, HostError, HostOptions, HostPlan, MARK};
+use super::watch::{Bells, Ours, Watch};
+use super::{HostDesired, HostError, HostObserved, HostOptions, HostPlan, HostTable, MARK};
 use crate::device::{DeviceError, Tun, namespace};
 use crate::engine::{DEFAULT_MTU, lock};
 
@@ -30,6 +32,10 @@ struct State {
     netlink: Netlink,
     /// The interface's number.
     index: u32,
+    /// Our nft table, as nft printed it when we had made it; `None` while none is meant to be there.
+    made: Option<HostTable>,
+    /// What was last noted.
+    noted: Vec<String>,
 }
 
 impl Host {
@@ -65,7 +71,7 @@ impl Host {
         let tun = Arc::new(Tun::create(&options.name, DEFAULT_MTU, options.offloads)?);
         let (_, index) = look(&mut netlink, &options)?;
         let gone = || reading("the new interface")(std::io::ErrorKind::NotFound.into());
-        let state = State { netlink, index: index.ok_or_else(gone)? };
+        let state = State { netlink, index: index.ok_or_else(gone)?, made: None, noted: Vec::new() };
         let namespace = namespace::of_this_thread().map_err(reading("the network namespace"))?;
         Ok(Self { options, tun, namespace, state: Mutex::new(state) })
     }
@@ -76,13 +82,28 @@ impl Host {
     /// # Errors
     /// [`HostError`]: what was done before the step that is refused is taken back.
     pub fn apply(&self, map: &NetworkMap, mtu: u16) -> Result<HostPlan, HostError> {
+        self.at_home(|state| state.bring(map, mtu, &self.options, |_| true).map(Option::unwrap_or_default))
+    }
+
+    /// The same, unless somebody has taken the interface down: whoever did that does not want it back.
+    pub(super) fn repair(&self, map: &NetworkMap, mtu: u16) -> Result<Option<HostPlan>, HostError> {
+        let is_up = |found: &HostObserved| found.interface.as_ref().is_some_and(|found| found.is_up);
+        self.at_home(|state| state.bring(map, mtu, &self.options, is_up))
+    }
+
+    /// Calls `changed` when somebody has changed what is ours, or where this host is attached to.
+    pub(super) fn watch(&self, changed: impl Fn() + Send + 'static) -> Result<Watch, HostError> {
         self.at_home(|state| {
-            let (found, _) = look(&mut state.netlink, &self.options)?;
-            let desired = HostDesired::of(map, mtu, &self.options, &found)?;
-            let plan = HostPlan::between(&found, &desired, &self.options);
-            all_or_nothing(plan.steps(), |step| state.perform(step))?;
-            Ok(plan)
+            let nft_table = table_name(&self.options.name);
+            let ours = Ours { index: state.index, table: self.options.table, nft_table };
+            let watch = Bells::open().and_then(|bells| Watch::start(bells, ours, changed));
+            watch.map_err(reading("the kernel's notes"))
         })
+    }
+
+    /// The interface's name.
+    pub(super) fn name(&self) -> &str {
+        &self.options.name
     }
 
     /// The mark that keeps a socket's datagrams out of the tunnel.
@@ -98,7 +119,8 @@ impl Host {
     /// Takes everything away but the interface, which goes with whoever has it last.
     fn clear(&self) -> Result<(), HostError> {
         self.at_home(|state| {
-            let (found, _) = look(&mut state.netlink, &self.options)?;
+            let (mut found, _) = look(&mut state.netlink, &self.options)?;
+            found.made = state.made.take();
             let plan = HostPlan::between(&found, &HostDesired::nothing(), &self.options);
             // One that is refused does not keep the others.
             let failed: Vec<_> = plan.steps().iter().filter_map(|step| state.perform(step).err()).collect();
@@ -114,6 +136,32 @@ impl Host {
 }
 
 impl State {
+    /// Brings the host to what the map says, if what is found `is_meant` to be changed.
+    fn bring(
+        &mut self,
+        map: &NetworkMap,
+        mtu: u16,
+        options: &HostOptions,
+        is_meant: impl FnOnce(&HostObserved) -> bool,
+    ) -> Result<Option<HostPlan>, HostError> {
+        let (mut found, _) = look(&mut self.netlink, options)?;
+        if !is_meant(&found) {
+            return Ok(None);
+        }
+        found.made = self.made.clone();
+        let desired = HostDesired::of(map, mtu, options, &found)?;
+        let plan = HostPlan::between(&found, &desired, options);
+        all_or_nothing(plan.steps(), |step| self.perform(step))?;
+        if plan.steps().iter().any(HostStep::is_of_table) {
+            self.made = own_table(options).map_err(reading("the nft tables"))?;
+        }
+        for note in plan.notes().iter().filter(|note| !self.noted.contains(note)) {
+            warn!(interface = options.name, note);
+        }
+        self.noted = plan.notes().to_vec();
+        Ok(Some(plan))
+    }
+
     fn perform(&mut self, step: &HostStep) -> Result<(), HostError> {
         debug!(%step, "host");
         perform(&mut self.netlink, self.index, step)

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use nanami_model::{Cidr, NetworkMap};
 use tracing::warn;
 
+use super::perform::first_line;
+use super::watch::Watch;
 use super::{Host, HostError};
 use crate::Interface;
 use crate::device::Wake;
@@ -25,12 +27,34 @@ impl Interface {
     /// There is no descriptor left for these threads.
     pub fn host(host: Host) -> io::Result<Self> {
         let (crossing, mark) = (Crossing::Tun(host.tun(), Arc::new(Wake::new()?)), host.mark());
-        Ok(Self { crossing, inside: Arc::new(AtHome(Mutex::new(Some(Running { host, last: None })))), mark })
+        Ok(Self { crossing, inside: Arc::new(AtHome::new(host)), mark })
     }
 }
 
 /// The host, until the tunnel ends.
-struct AtHome(Mutex<Option<Running>>);
+struct AtHome {
+    running: Arc<Mutex<Option<Running>>>,
+    /// `None` where the kernel's notes are not to be had: then the next map repairs what somebody changed.
+    _watch: Option<Watch>,
+}
+
+impl AtHome {
+    fn new(host: Host) -> Self {
+        let running = Arc::new(Mutex::new(None));
+        let changed = Arc::downgrade(&running);
+        let watch = host.watch(move || changed.upgrade().iter().for_each(|running| repair(running)));
+        let watch = watch.inspect_err(|error| warn!(error = chain(error), "what is ours on this host is not watched"));
+        *lock(&running) = Some(Running { host, last: None });
+        Self { running, _watch: watch.ok() }
+    }
+}
+
+impl Drop for AtHome {
+    /// At once, though the thread that watches may have the other reference.
+    fn drop(&mut self) {
+        self.ended();
+    }
+}
 
 struct Running {
     host: Host,
@@ -40,7 +64,7 @@ struct Running {
 
 impl Inside for AtHome {
     fn configure(&self, map: &NetworkMap, mtu: u16) -> Result<(), MapError> {
-        let mut running = lock(&self.0);
+        let mut running = lock(&self.running);
         let Some(Running { host, last }) = running.as_mut() else { return Ok(()) };
         *last = Some((map.clone(), mtu));
         host.apply(map, mtu).map(drop).map_err(|error| MapError::Host { why: chain(&error) })
@@ -49,7 +73,7 @@ impl Inside for AtHome {
     fn rerouted(&self, _: Cidr) {}
 
     fn network_changed(&self) {
-        let running = lock(&self.0);
+        let running = lock(&self.running);
         let Some(Running { host, last: Some((map, mtu)) }) = running.as_ref() else { return };
         if let Err(error) = host.apply(map, *mtu) {
             warn!(error = chain(&error), "the host does not follow the network below it");
@@ -57,7 +81,21 @@ impl Inside for AtHome {
     }
 
     fn ended(&self) {
-        lock(&self.0).take();
+        lock(&self.running).take();
+    }
+}
+
+/// Puts back what somebody took away or changed.
+fn repair(running: &Mutex<Option<Running>>) {
+    let running = lock(running);
+    let Some(Running { host, last: Some((map, mtu)) }) = running.as_ref() else { return };
+    match host.repair(map, *mtu) {
+        Ok(Some(plan)) if !plan.is_empty() => {
+            let steps: Vec<_> = plan.steps().iter().map(|step| first_line(step)).collect();
+            warn!(interface = host.name(), steps = steps.join("; "), "put back what somebody changed");
+        }
+        Ok(_) => {}
+        Err(error) => warn!(error = chain(&error), "what somebody changed is not put back"),
     }
 }
 

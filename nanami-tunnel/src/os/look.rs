@@ -149,6 +149,12 @@ fn tables(options: &HostOptions, found: &mut HostObserved) -> io::Result<()> {
     Ok(())
 }
 
+/// Our own table, as nft prints it.
+pub(super) fn own_table(options: &HostOptions) -> io::Result<Option<HostTable>> {
+    let name = table_name(&options.name);
+    Ok(nft(&["list", "table", "inet", &name])?.and_then(|listing| HostTable::read(&name, &listing)))
+}
+
 /// What nft prints; `None` when there is no nft, or it prints nothing but an error.
 fn nft(arguments: &[&str]) -> io::Result<Option<String>> {
     let output = match Command::new("nft").args(arguments).stdin(Stdio::null()).output() {

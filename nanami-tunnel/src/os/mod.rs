@@ -32,6 +32,7 @@ mod plan;
 mod rule;
 mod step;
 mod sysctl;
+mod watch;
 
 pub use desired::HostDesired;
 pub use error::HostError;

@@ -27,6 +27,8 @@ pub struct HostObserved {
     pub(super) rules: BTreeSet<HostRule>,
     /// Our nft table.
     pub(super) table: Option<HostTable>,
+    /// The same as it was when we made it; `None` while none of ours is meant to be there.
+    pub(super) made: Option<HostTable>,
     /// What other interfaces of ours wrote down of settings.
     pub(super) siblings: Before,
     pub(super) sysctls: BTreeMap<Sysctl, u8>,
@@ -49,6 +51,11 @@ impl HostObserved {
     /// The ranges that this host is attached to without the tunnel.
     pub fn attached(&self) -> impl Iterator<Item = Cidr> {
         self.attached.keys().copied()
+    }
+
+    /// What our table says that settings were. What we know ourselves counts more than what somebody has made of it.
+    pub(super) fn written(&self) -> Before {
+        self.made.as_ref().or(self.table.as_ref()).map(HostTable::before).unwrap_or_default()
     }
 
     /// The range that covers all of `prefix` on a link of this host, with that link.

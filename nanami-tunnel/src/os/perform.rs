@@ -76,7 +76,8 @@ fn set(sysctl: Sysctl, value: u8) -> io::Result<()> {
     std::fs::write(sysctl.path(), value.to_string())
 }
 
-fn first_line(step: &HostStep) -> String {
+/// The command that would do the same; of a table its first line.
+pub(super) fn first_line(step: &HostStep) -> String {
     match &step.change {
         Change::Table { name, after: Some(_), .. } => format!("nft add table inet {name}"),
         Change::Table { name, after: None, .. } => format!("nft delete table inet {name}"),

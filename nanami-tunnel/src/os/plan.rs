@@ -12,7 +12,7 @@ use super::step::{Change, HostStep, Presence};
 use super::{GROUP, HostDesired, HostObserved, HostOptions};
 
 /// The steps from what is found to what should be, in order. Its text is commands that would do the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostPlan {
     steps: Vec<HostStep>,
     notes: Vec<String>,
@@ -71,7 +71,7 @@ fn link(found: &HostObserved, desired: &HostDesired) -> Vec<Change> {
 
 /// Settings that need not be changed any more, unless another interface of ours still needs them.
 fn settings_back(found: &HostObserved, desired: &HostDesired) -> Vec<Change> {
-    let written = found.table.as_ref().map(super::HostTable::before).unwrap_or_default();
+    let written = found.written();
     let mut back = Vec::new();
     for (sysctl, after) in written {
         let is_needed = desired.before.contains_key(&sysctl) || found.siblings.contains_key(&sysctl);
@@ -84,7 +84,10 @@ fn settings_back(found: &HostObserved, desired: &HostDesired) -> Vec<Change> {
 
 fn table(found: &HostObserved, desired: &HostDesired, options: &HostOptions) -> Option<Change> {
     let comment = |table: &Option<super::HostTable>| table.as_ref().map(|table| table.comment.clone());
-    let is_the_same = comment(&found.table) == comment(&desired.table);
+    // nft prints rules in other words than it reads. So what stands there is what should if it says so in its comment, and is word by
+    // word what was there when we had just made it.
+    let is_untouched = found.table.is_none() || found.table == found.made;
+    let is_the_same = comment(&found.table) == comment(&desired.table) && is_untouched;
     let (before, after) = (found.table.clone(), desired.table.clone());
     (!is_the_same).then(|| Change::Table { name: table_name(&options.name), before, after })
 }

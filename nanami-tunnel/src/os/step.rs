@@ -53,6 +53,11 @@ pub(super) enum Presence {
 }
 
 impl HostStep {
+    /// Whether it is about our nft table.
+    pub(super) fn is_of_table(&self) -> bool {
+        matches!(self.change, Change::Table { .. })
+    }
+
     /// The step that takes this one back.
     pub(super) fn inverse(&self) -> Self {
         let change = match self.change.clone() {

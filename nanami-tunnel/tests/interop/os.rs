@@ -264,6 +264,89 @@ fn a_gateway_masquerades_towards_the_routes_that_ask_for_it_and_no_others() {
     });
 }
 
+/// The lines, whoever was there first.
+fn in_order(text: &str) -> Vec<String> {
+    let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+#[ignore = "needs root, wireguard-go, wg, ip and unshare"]
+fn what_somebody_changes_of_ours_is_put_back_at_once_and_nothing_else_is() {
+    run("os::what_somebody_changes_of_ours_is_put_back_at_once_and_nothing_else_is", || {
+        server();
+        furnish("b");
+        let before = everything("b");
+        let (map, options) = gateway("10.60.0.0/16");
+        let table = on("b", || Host::preview(&map, 1420, &options).unwrap().to_string());
+        let table = table.split_once("nanami0 table ").unwrap().1.split_whitespace().next().unwrap().to_owned();
+        let b = AtHome::start("b", 2, &map, options).unwrap();
+        let a = AtHome::start("a", 1, &client(&["10.60.0.0/16"]), named()).unwrap();
+        introduce(&a, key(2), "10.77.0.2");
+        let running = in_order(&everything("b"));
+        for change in [
+            "nft flush chain inet nanami-nanami0 translate",
+            "nft insert rule inet nanami-nanami0 forward drop",
+            "nft add chain inet nanami-nanami0 more",
+            "nft delete table inet nanami-nanami0",
+            &format!("ip route del 10.78.0.0/16 table {table}"),
+            &format!("ip route flush table {table}; ip -6 route flush table {table}"),
+            &format!("ip rule del not fwmark 0x4e610000 lookup {table}"),
+            "ip address del 10.78.0.2/32 dev nanami0",
+        ] {
+            on("b", || sh(change));
+            until(change, || in_order(&everything("b")) == running);
+        }
+        // What is not ours does not come back, and does not go.
+        on("b", || {
+            sh("nft delete table inet elsewhere; nft add table inet nowhere; ip route del unreachable 10.98.0.0/16")
+        });
+        on("b", || sh("nft delete table inet nanami-nanami0"));
+        until("our table is back", || everything("b").contains("masquerade"));
+        let now = everything("b");
+        assert!(
+            !now.contains("inet elsewhere") && now.contains("inet nowhere") && !now.contains("10.98.0.0/16"),
+            "{now}"
+        );
+        on("b", || {
+            sh("nft add table inet elsewhere; add='add set inet elsewhere s { type ipv4_addr; }'; nft \"$add\"
+                nft delete table inet nowhere; ip route add unreachable 10.98.0.0/16 proto 77")
+        });
+        // Whoever takes the interface down has that; whoever brings it up again has all of it.
+        on("b", || sh("ip link set nanami0 down; nft delete table inet nanami-nanami0; ip link set nanami0 up"));
+        until("all of it is back", || {
+            let now = on("b", || sh(&format!("ip route show table {table}; nft list ruleset")));
+            now.contains("10.78.0.0/16 dev nanami0") && now.contains("masquerade")
+        });
+        assert_eq!(seen_by_c(443).unwrap(), Ipv4Addr::new(10, 60, 0, 1));
+        drop(b);
+        assert_eq!(in_order(&everything("b")), in_order(&before));
+    });
+}
+
+#[test]
+#[ignore = "needs root, wireguard-go, wg, ip and unshare"]
+fn the_same_map_again_changes_nothing_and_puts_back_what_was_changed() {
+    run("os::the_same_map_again_changes_nothing_and_puts_back_what_was_changed", || {
+        let (map, options) = gateway("10.60.0.0/16");
+        on("b", || {
+            let host = Host::open(options).unwrap();
+            let first = host.apply(&map, 1420).unwrap();
+            assert!(!first.is_empty());
+            let handles = || sh("nft -a list table inet nanami-nanami0; ip rule; ip -6 rule; ip route show table all");
+            let there = handles();
+            assert!(host.apply(&map, 1420).unwrap().is_empty());
+            assert_eq!(handles(), there, "not made again");
+            let rules = sh("nft list table inet nanami-nanami0");
+            sh("nft flush chain inet nanami-nanami0 translate; ip rule del priority 20224");
+            assert_eq!(host.apply(&map, 1420).unwrap().steps().len(), 2);
+            assert_eq!(sh("nft list table inet nanami-nanami0"), rules);
+            assert!(host.apply(&map, 1420).unwrap().is_empty());
+        });
+    });
+}
+
 #[test]
 #[ignore = "needs root, wireguard-go, wg, ip and unshare"]
 fn a_default_route_leaves_the_tunnel_and_the_local_network_their_ways() {
@@ -357,11 +440,12 @@ fn what_a_killed_process_has_left_is_found_by_the_next_one() {
             assert!(left.contains("inet nanami-nanami0") && left.contains("net.ipv4.ip_forward = 1"), "{left}");
         };
         killed();
-        // The same map again: its rules and its table are taken over as they are.
+        // The same map again: its rules are taken over, and its table is as it was meant, whoever had a hand in it.
         let (map, options) = gateway("10.60.0.0/16");
-        let table = on("b", || sh("nft -a list table inet nanami-nanami0"));
+        let table = on("b", || sh("nft list table inet nanami-nanami0"));
+        on("b", || sh("nft flush chain inet nanami-nanami0 translate"));
         let b = AtHome::start("b", 2, &map, options.clone()).unwrap();
-        assert_eq!(on("b", || sh("nft -a list table inet nanami-nanami0")), table, "taken over, not made again");
+        assert_eq!(on("b", || sh("nft list table inet nanami-nanami0")), table);
         drop(b);
         unchanged("b", &before, "taken over, and taken away at the end");
 

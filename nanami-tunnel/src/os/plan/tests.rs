@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::os::host::all_or_nothing;
-use crate::os::{HostError, Sysctl};
+use crate::os::{HostError, HostTable, Sysctl};
 
 fn options() -> HostOptions {
     HostOptions::named("nanami0").unwrap()
@@ -62,7 +62,10 @@ fn execute(found: &mut HostObserved, step: &HostStep) {
         Change::Route(Presence::Removed, route) => assert!(found.routes.remove(&route), "{step}"),
         Change::Rule(Presence::Added, rule) => assert!(found.rules.insert(rule), "{step}"),
         Change::Rule(Presence::Removed, rule) => assert!(found.rules.remove(&rule), "{step}"),
-        Change::Table { after, .. } => found.table = after,
+        Change::Table { after, .. } => {
+            found.made = after.clone();
+            found.table = after;
+        }
         Change::Sysctl { sysctl, after, .. } => drop(found.sysctls.insert(sysctl, after)),
     }
 }
@@ -116,6 +119,27 @@ fn a_host_that_forwards_already_goes_on_forwarding() {
     let left = after(&host, &plan(&host, &gateway()));
     let gone = after(&left, &HostPlan::between(&left, &HostDesired::nothing(), &options()));
     assert_eq!(gone.sysctls[&Sysctl::ForwardIpv4], 1);
+}
+
+/// Whatever becomes of our table, it is made again as it was, and what it says of settings is not forgotten.
+#[test]
+fn a_table_that_somebody_edited_or_removed_is_made_again() {
+    let there = after(&host(), &plan(&host(), &gateway()));
+    assert!(plan(&there, &gateway()).is_empty());
+    let table = there.table.clone().unwrap();
+    let edited = HostTable { body: table.body.replace("\t}\n", "\t\taccept\n\t}\n"), ..table.clone() };
+    let other = HostTable { comment: "nobody's".to_owned(), ..table.clone() };
+    for now in [Some(edited.clone()), Some(other), None] {
+        let found = HostObserved { table: now, ..there.clone() };
+        let plan = plan(&found, &gateway());
+        assert!(plan.steps().len() == 1 && plan.steps()[0].is_of_table(), "{plan}");
+        assert_eq!(after(&found, &plan).table, Some(table.clone()));
+        let end = after(&found, &HostPlan::between(&found, &HostDesired::nothing(), &options()));
+        assert_eq!((end.sysctls[&Sysctl::ForwardIpv4], end.table), (0, None));
+    }
+    // Of a process that was killed nobody knows how it was when it was made.
+    let left = HostObserved { table: Some(edited), made: None, ..there };
+    assert_eq!(after(&left, &plan(&left, &gateway())).table, Some(table));
 }
 
 #[test]
@@ -269,7 +293,7 @@ proptest! {
             let mut all_written = true;
             for step in plan.steps() {
                 execute(&mut now, step);
-                let written = now.table.as_ref().map(crate::os::HostTable::before).unwrap_or_default();
+                let written = now.table.as_ref().map(HostTable::before).unwrap_or_default();
                 all_written &= Sysctl::ALL.iter().all(|sysctl| now.sysctls[sysctl] == host.sysctls[sysctl] || written.get(sysctl) == Some(&host.sysctls[sysctl]));
             }
             (now.clone(), all_written)
