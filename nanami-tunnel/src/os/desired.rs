@@ -59,6 +59,10 @@ impl HostDesired {
         if addresses.len() < map.addresses().len() {
             notes.push("nothing of IPv6: it is switched off on this host".to_owned());
         }
+        let is_forwarded = |is_ipv4| map.forward().iter().any(|rule| rule.to.is_ipv4() == is_ipv4);
+        let families: Vec<_> = [true, false].into_iter().filter(|family| is_forwarded(*family)).collect();
+        let closed = found.closed.iter().filter(|closed| families.iter().any(|family| closed.concerns(*family)));
+        notes.extend(closed.map(ToString::to_string));
         let (routes, before) = (routes.into_iter().collect(), ruleset.before);
         Ok(Self { mtu: Some(mtu), addresses, routes, rules, table, sysctls, before, notes })
     }

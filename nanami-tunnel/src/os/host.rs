@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use nanami_model::{Cidr, NetworkMap};
 use tracing::{debug, warn};
 
-use super::look::{look, own_table, reading};
+use super::look::{closed, look, own_table, reading};
 use super::netlink::Netlink;
 use super::nft::table_name;
 use super::perform::perform;
@@ -44,7 +44,8 @@ impl Host {
     /// # Errors
     /// [`HostError`] when something stands in the way, or the host cannot be looked at.
     pub fn preview(map: &NetworkMap, mtu: u16, options: &HostOptions) -> Result<HostPlan, HostError> {
-        let (found, _) = look(&mut open_netlink()?, options)?;
+        let (mut found, _) = look(&mut open_netlink()?, options)?;
+        look_ahead(map, options, &mut found)?;
         Ok(HostPlan::between(&found, &HostDesired::of(map, mtu, options, &found)?, options))
     }
 
@@ -148,6 +149,7 @@ impl State {
         if !is_meant(&found) {
             return Ok(None);
         }
+        look_ahead(map, options, &mut found)?;
         found.made = self.made.clone();
         let desired = HostDesired::of(map, mtu, options, &found)?;
         let plan = HostPlan::between(&found, &desired, options);
@@ -166,6 +168,14 @@ impl State {
         debug!(%step, "host");
         perform(&mut self.netlink, self.index, step)
     }
+}
+
+/// Looks at what only matters where something is forwarded.
+fn look_ahead(map: &NetworkMap, options: &HostOptions, found: &mut HostObserved) -> Result<(), HostError> {
+    if !map.forward().is_empty() {
+        found.closed = closed(options).map_err(reading("the nft tables"))?;
+    }
+    Ok(())
 }
 
 /// Performs the steps in order; when one is refused, those before it are taken back, the last one first.

@@ -11,6 +11,7 @@ use netlink_packet_route::route::RouteMessage;
 use netlink_packet_route::rule::RuleMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
+use super::closed::Closed;
 use super::message::{is_main, read_address, read_route, read_rule};
 use super::netlink::Netlink;
 use super::nft::{HostTable, PREFIX, table_name};
@@ -153,6 +154,16 @@ fn tables(options: &HostOptions, found: &mut HostObserved) -> io::Result<()> {
 pub(super) fn own_table(options: &HostOptions) -> io::Result<Option<HostTable>> {
     let name = table_name(&options.name);
     Ok(nft(&["list", "table", "inet", &name])?.and_then(|listing| HostTable::read(&name, &listing)))
+}
+
+/// What of others drops what this host forwards.
+pub(super) fn closed(options: &HostOptions) -> io::Result<Vec<Closed>> {
+    let mut closed = Vec::new();
+    for (family, table) in Closed::tables(&nft(&["list", "chains"])?.unwrap_or_default()) {
+        let listing = nft(&["list", "table", &family, &table])?.unwrap_or_default();
+        closed.extend(Closed::read(&listing, &options.name));
+    }
+    Ok(closed)
 }
 
 /// What nft prints; `None` when there is no nft, or it prints nothing but an error.

@@ -17,6 +17,7 @@
 //! removed (PLANNING.md, I28). A step that is refused takes back those before it. When a [`Host`] is dropped, nothing of it is
 //! left; what a process that was killed has left is found by the next one with the same name.
 
+mod closed;
 mod desired;
 mod error;
 mod host;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use nanami_model::Cidr;
 
+use super::closed::Closed;
 use super::nft::HostTable;
 use super::rule::{HostRoute, HostRule};
 use super::sysctl::{Before, Sysctl};
@@ -29,6 +30,8 @@ pub struct HostObserved {
     pub(super) table: Option<HostTable>,
     /// The same as it was when we made it; `None` while none of ours is meant to be there.
     pub(super) made: Option<HostTable>,
+    /// What of others drops what is forwarded; looked for only where something is.
+    pub(super) closed: Vec<Closed>,
     /// What other interfaces of ours wrote down of settings.
     pub(super) siblings: Before,
     pub(super) sysctls: BTreeMap<Sysctl, u8>,

@@ -349,6 +349,39 @@ fn the_same_map_again_changes_nothing_and_puts_back_what_was_changed() {
 
 #[test]
 #[ignore = "needs root, wireguard-go, wg, ip and unshare"]
+fn a_firewall_that_drops_what_is_forwarded_is_named_with_the_remedy_and_left_alone() {
+    run("os::a_firewall_that_drops_what_is_forwarded_is_named_with_the_remedy_and_left_alone", || {
+        server();
+        // As Docker does it.
+        on("b", || {
+            sh("nft 'add table ip filter; add chain ip filter DOCKER-USER; add chain ip filter FORWARD { type filter hook forward priority filter; policy drop; }'
+                nft add rule ip filter FORWARD counter jump DOCKER-USER")
+        });
+        let firewall = || on("b", || sh("nft list table ip filter | sed 's/packets.*bytes [0-9]*//'"));
+        let before = firewall();
+        let (map, options) = gateway("10.60.0.0/16");
+        let _b = AtHome::start("b", 2, &map, options.clone()).unwrap();
+        let a = AtHome::start("a", 1, &client(&["10.60.0.0/16"]), named()).unwrap();
+        introduce(&a, key(2), "10.77.0.2");
+        assert_eq!(seen_by_c(443).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let notes = || on("b", || Host::preview(&map, 1420, &options).unwrap().notes().join("\n"));
+        let said = notes();
+        assert!(
+            said.contains("chain FORWARD of table ip filter, which is somebody else's, drops") && !said.contains('\n'),
+            "{said}"
+        );
+        assert_eq!(firewall(), before);
+        // What the line says, done.
+        let commands: Vec<_> = said.split('`').skip(1).step_by(2).collect();
+        assert_eq!(commands.len(), 2, "{said}");
+        commands.iter().for_each(|command| _ = on("b", || sh(command)));
+        assert_eq!(seen_by_c(443).unwrap(), Ipv4Addr::new(10, 60, 0, 1));
+        assert_eq!(notes(), "");
+    });
+}
+
+#[test]
+#[ignore = "needs root, wireguard-go, wg, ip and unshare"]
 fn a_default_route_leaves_the_tunnel_and_the_local_network_their_ways() {
     run("os::a_default_route_leaves_the_tunnel_and_the_local_network_their_ways", || {
         server();
