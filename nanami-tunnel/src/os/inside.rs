@@ -58,7 +58,7 @@ impl Drop for AtHome {
 
 struct Running {
     host: Host,
-    /// What the tunnel enforces.
+    /// What the host was brought to: what it refused is not tried again by itself.
     last: Option<(NetworkMap, u16)>,
 }
 
@@ -66,8 +66,9 @@ impl Inside for AtHome {
     fn configure(&self, map: &NetworkMap, mtu: u16) -> Result<(), MapError> {
         let mut running = lock(&self.running);
         let Some(Running { host, last }) = running.as_mut() else { return Ok(()) };
+        host.apply(map, mtu).map_err(|error| MapError::Host { why: chain(&error) })?;
         *last = Some((map.clone(), mtu));
-        host.apply(map, mtu).map(drop).map_err(|error| MapError::Host { why: chain(&error) })
+        Ok(())
     }
 
     fn rerouted(&self, _: Cidr) {}
@@ -91,7 +92,7 @@ fn repair(running: &Mutex<Option<Running>>) {
     let Some(Running { host, last: Some((map, mtu)) }) = running.as_ref() else { return };
     match host.repair(map, *mtu) {
         Ok(Some(plan)) if !plan.is_empty() => {
-            let steps: Vec<_> = plan.steps().iter().map(|step| first_line(step)).collect();
+            let steps: Vec<_> = plan.steps().iter().map(first_line).collect();
             warn!(interface = host.name(), steps = steps.join("; "), "put back what somebody changed");
         }
         Ok(_) => {}

@@ -24,12 +24,7 @@ impl HostOptions {
         if !crate::interface_name::is_interface_name(name) || !name.bytes().all(is_plain) {
             return Err(HostError::Name { name: name.to_owned() });
         }
-        Ok(Self {
-            name: name.to_owned(),
-            table: table_of(name),
-            direct: Vec::new(),
-            offloads: Offloads::default(),
-        })
+        Ok(Self { name: name.to_owned(), table: table_of(name), direct: Vec::new(), offloads: Offloads::default() })
     }
 
     /// Sets the number of the routing table that holds the interface's routes. By default it follows from the name, so that

@@ -13,7 +13,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use rustix::io::Errno;
 use rustix::net::netlink::{NETFILTER, SocketAddrNetlink};
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::message::{is_main, read_address, read_route, read_rule};
 use crate::device::wait::readable;
@@ -38,13 +38,15 @@ pub(super) struct Watch {
 /// Where notes come from, in the network namespace in which they were opened.
 pub(super) struct Bells {
     routing: OwnedFd,
-    nft: OwnedFd,
+    /// `None` on a kernel without nft, where there is no table either.
+    nft: Option<OwnedFd>,
 }
 
 impl Bells {
     /// Those of this thread's network namespace.
     pub(super) fn open() -> io::Result<Self> {
-        Ok(Self { routing: bell(None, ROUTING)?, nft: bell(Some(NETFILTER), NFT)? })
+        let nft = bell(Some(NETFILTER), NFT).inspect_err(|error| debug!(%error, "nft tells nothing"));
+        Ok(Self { routing: bell(None, ROUTING)?, nft: nft.ok() })
     }
 }
 
@@ -71,12 +73,13 @@ impl Watch {
 
 fn listen(bells: &Bells, stopped: &UnixStream, ours: &Ours, changed: impl Fn()) -> io::Result<()> {
     loop {
-        let [routing, nft, stop] = readable([bells.routing.as_fd(), bells.nft.as_fd(), stopped.as_fd()], None)?;
+        let nft = bells.nft.as_ref().unwrap_or(&bells.routing);
+        let [routing, _, stop] = readable([bells.routing.as_fd(), nft.as_fd(), stopped.as_fd()], None)?;
         if stop {
             return Ok(());
         }
         let routing = routing && notes(&bells.routing, |note| ours.is_routed(note));
-        let nft = nft && notes(&bells.nft, |note| ours.is_filtered(note));
+        let nft = bells.nft.as_ref().is_some_and(|nft| notes(nft, |note| ours.is_filtered(note)));
         if routing || nft {
             changed();
             if readable([stopped.as_fd()], Some(REST))?[0] {
