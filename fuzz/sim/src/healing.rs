@@ -3,7 +3,7 @@
 use crate::host::Life;
 use crate::ledger::Sent;
 use crate::node::Kind;
-use crate::setup::{GATEWAYS, KEEPALIVE, Told, addresses};
+use crate::setup::{GATEWAYS, HUB, KEEPALIVE, Told, addresses, by_hub};
 use crate::world::{Happening, SECOND, World};
 
 /// A time without faults.
@@ -44,6 +44,7 @@ impl World {
         let float = self.hosts[0].told.float;
         for n in 0..self.hosts.len() {
             self.turn_wall(n, 0);
+            self.check_tables(n);
             self.hosts[n].told = Told { float, ..Told::all(self.hosts.len()) };
             self.recover(n, self.hosts[n].lives);
             self.apply(n);
@@ -67,6 +68,9 @@ impl World {
         }
         for (from, to) in self.setup.pairs().filter(|(from, to)| !self.setup.silent[*from][*to]).collect::<Vec<_>>() {
             self.send(from, to, addresses(from)[0], false);
+            if self.setup.are_by_hub(from, to) {
+                self.send(from, to, by_hub(from), false);
+            }
         }
         // Whoever claims all addresses asks gateways from one that is not theirs.
         let honest = self.hosts.len() - usize::from(self.setup.faults.spoof);
@@ -115,8 +119,13 @@ impl World {
             let ago = self.hosts[to].heard_ago(self.now, from).filter(|ago| *ago <= self.now - since);
             ago.map(|_| since)
         } else {
-            let mut of_pair = self.ledger.since(since).filter(|sent| (sent.from, sent.to) == (from, Some(to)));
-            of_pair.find_map(|sent| sent.arrived)
+            let of_pair = self.ledger.since(since).filter(|sent| (sent.from, sent.to) == (from, Some(to)));
+            let first =
+                |by_hub| of_pair.clone().filter(|sent| sent.is_by_hub() == by_hub).find_map(|sent| sent.arrived);
+            // Both ways, where there are two; only the one, where a NAT's reboot has a bound of its own.
+            let whole = self.healing.as_ref().is_some_and(|healing| healing.remapped.is_none());
+            let by_hub = (whole && self.setup.are_by_hub(from, to)).then(|| first(true));
+            first(false).and_then(|direct| by_hub.map_or(Some(direct), |by_hub| Some(direct.max(by_hub?))))
         };
         let lasts = (self.now - since) / SECOND;
         first.unwrap_or_else(|| panic!("host {to} has not been reached by host {from} in {lasts} s without faults"))
@@ -134,10 +143,14 @@ impl World {
         let recent = self.now - 2 * SECOND;
         let is_excused = |sent: &Sent| {
             let others = sent.to.map_or(GATEWAYS.min(self.hosts.len()), |to| to + 1);
-            let ends = (sent.to.unwrap_or(0)..others).chain([sent.from]);
+            let ends = (sent.to.unwrap_or(0)..others).chain([sent.from]).chain(sent.is_by_hub().then_some(HUB));
             let of_remapped =
                 |n| remapped.is_some_and(|(host, at)| n == host && sent.at < at + BOUND && sent.at + 2 * SECOND > at);
-            ends.into_iter().any(of_remapped) || sent.to.is_some_and(|to| self.is_forgotten(sent.from, to))
+            ends.into_iter().any(of_remapped)
+                || sent.to.is_some_and(|to| {
+                    self.is_forgotten(sent.from, to)
+                        || (sent.is_by_hub() && (self.is_forgotten(sent.from, HUB) || self.is_forgotten(HUB, to)))
+                })
         };
         for sent in self.ledger.since(settled).take_while(|sent| sent.at < recent) {
             assert!(

@@ -1,13 +1,15 @@
 //! One host of a world: a machine that may be up, down, asleep or stalled, and the node on it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use nanami_model::PresharedKey;
+use nanami_tunnel::engine::MapError;
 
 use crate::clock::Machine;
 use crate::node::{Made, Node};
+use crate::packet::Ends;
 use crate::setup::{Setup, Told, addresses, key, private};
 use crate::wire::Datagram;
 
@@ -36,7 +38,13 @@ pub(crate) struct Host {
     /// What control says, and what was applied of it.
     pub(crate) told: Told,
     pub(crate) applied: Told,
-    generation: u64,
+    /// All maps that control ever had for it, by generation.
+    issued: Vec<Told>,
+    /// Which of them is enforced, and which its disk has.
+    pub(crate) held: u64,
+    pub(crate) stored: u64,
+    /// By neighbor: until when a map of its accepted what that sends, if the present one does not.
+    accepted: Vec<Option<u64>>,
     /// By neighbor.
     pub(crate) preshared: Vec<Option<u8>>,
     pub(crate) hints: Vec<SocketAddr>,
@@ -49,6 +57,8 @@ pub(crate) struct Host {
     pub(crate) backlog: VecDeque<Datagram>,
     /// The last initiation that this life of it answered.
     pub(crate) answered: Option<Vec<u8>>,
+    /// The flows that this life of it opened, or went on with.
+    pub(crate) asked: BTreeSet<Ends>,
     random: u64,
 }
 
@@ -63,7 +73,10 @@ impl Host {
             address: first_address(me),
             told: Told::all(setup.hosts),
             applied: Told::all(setup.hosts),
-            generation: 0,
+            issued: vec![Told::all(setup.hosts)],
+            held: 0,
+            stored: 1,
+            accepted: vec![None; setup.hosts],
             preshared: vec![None; setup.hosts],
             hints,
             slept: 0,
@@ -71,6 +84,7 @@ impl Host {
             deadline: None,
             backlog: VecDeque::new(),
             answered: None,
+            asked: BTreeSet::new(),
             random: crate::random::mix(seed ^ (me as u64 + 1)),
         }
     }
@@ -84,8 +98,10 @@ impl Host {
         (self.life, self.deadline, self.answered) = (Life::Up, None, None);
         self.lives += 1;
         self.backlog.clear();
+        self.asked.clear();
         self.node = Some(Node::start(self.set_clocks(machine, now), private(self.me), seed, setup.kind));
-        let mut made = vec![self.apply(setup, now).expect("it is up")];
+        self.held = 0;
+        let mut made = vec![self.deliver(setup, now, self.stored).expect("it is up")];
         for n in 0..setup.hosts {
             made.extend(self.set_preshared(now, n));
             made.extend(self.set_hints(now, n));
@@ -141,16 +157,47 @@ impl Host {
         self.deadline.map(|deadline| deadline + self.slept)
     }
 
-    /// Applies what control says, if that is new.
-    pub(crate) fn apply(&mut self, setup: &Setup, now: u64) -> Option<Made> {
-        self.generation += 1;
-        let map = self.told.map(setup, self.me, self.generation);
-        let made = self.run(now, |node| node.apply(&map))?;
-        if self.told.neighbors != self.applied.neighbors {
+    /// Control has another map for it, of this generation.
+    pub(crate) fn issue(&mut self) -> u64 {
+        self.issued.push(self.told.clone());
+        self.newest()
+    }
+
+    /// The generation of the newest map that control has for it.
+    pub(crate) fn newest(&self) -> u64 {
+        self.issued.len() as u64
+    }
+
+    /// A map reaches it: newer than what it holds, the same, or older, which it refuses.
+    pub(crate) fn deliver(&mut self, setup: &Setup, now: u64, generation: u64) -> Option<Made> {
+        let told = self.issued[generation as usize - 1].clone();
+        let map = told.map(setup, self.me, generation);
+        let mut taken = None;
+        let made = self.run(now, |node| {
+            let (made, result) = node.offer(&map);
+            taken = Some(result);
+            made
+        })?;
+        let taken = taken.expect("it was offered");
+        let refused = matches!(taken, Err(MapError::Older { .. }));
+        assert_eq!(refused, generation < self.held, "map {generation} after map {}: {taken:?}", self.held);
+        if generation <= self.held {
+            return Some(made);
+        }
+        self.held = generation;
+        if told.neighbors != self.applied.neighbors {
             self.answered = None;
         }
-        self.applied = self.told.clone();
+        for n in (0..setup.hosts).filter(|n| self.applied.accepts[*n]) {
+            self.accepted[n] = Some(now);
+        }
+        self.applied = told;
         Some(made)
+    }
+
+    /// When a map of it last accepted what a neighbor sends; `None`: never.
+    pub(crate) fn accepted_last(&self, now: u64, from: usize) -> Option<u64> {
+        if self.applied.accepts[from] { Some(now) } else { self.accepted[from] }
     }
 
     pub(crate) fn set_preshared(&mut self, now: u64, with: usize) -> Option<Made> {

@@ -15,11 +15,18 @@ pub(crate) struct Sent {
     pub(crate) at: u64,
     /// The packet that this one answers.
     pub(crate) answers: Option<u64>,
-    /// Which life of its sender it is from.
-    pub(crate) life: u32,
     /// Its source is somebody else's.
     pub(crate) spoofed: bool,
+    /// It answers what its sender's map does not accept any more.
+    pub(crate) revoked: bool,
     pub(crate) arrived: Option<u64>,
+}
+
+impl Sent {
+    /// Whether it goes by the host that forwards between all others.
+    pub(crate) fn is_by_hub(&self) -> bool {
+        crate::setup::is_by_hub(self.ends.from.0)
+    }
 }
 
 /// All packets, by number.
@@ -46,7 +53,7 @@ impl Ledger {
     }
 
     /// Those that were sent from this moment on.
-    pub(crate) fn since(&self, at: u64) -> impl Iterator<Item = &Sent> {
+    pub(crate) fn since(&self, at: u64) -> impl Iterator<Item = &Sent> + Clone {
         self.sent[self.sent.partition_point(|sent| sent.at < at)..].iter()
     }
 }

@@ -1,9 +1,10 @@
 //! Nanami's tunnel engine in a simulated world: one seed, the same bytes.
 //!
 //! A few hosts, each with an engine on a machine of its own ([`clock`]), send each other packets over a network that loses,
-//! repeats, overtakes, corrupts and cuts. Some hosts are behind NATs. Hosts crash, sleep, roam and set their clocks; control changes what they are told;
-//! somebody records and repeats. Throughout, `oracle` holds every datagram and packet against what was sent and allowed;
-//! whenever faults stop, everybody has to reach everybody again (`healing`). Everything follows from the seed:
+//! repeats, overtakes, corrupts and cuts; some are behind NATs. Hosts crash, sleep, roam and set their clocks; control changes
+//! what they are told, late, twice and out of order; somebody records and repeats. Throughout, `oracle` holds every datagram and
+//! packet against what was sent and allowed, and `memory` what an engine holds against what it may; whenever faults stop,
+//! everybody has to reach everybody again (`healing`). Everything follows from the seed:
 //!
 //! ```console
 //! $ cargo run --release -p nanami-sim -- 17
@@ -18,9 +19,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 pub mod clock;
+#[path = "../../../nanami-tunnel/tests/common/counting.rs"]
+mod counting;
 mod healing;
 mod host;
 mod ledger;
+pub mod memory;
 mod nat;
 pub mod node;
 mod oracle;
@@ -30,6 +34,7 @@ mod random;
 mod report;
 mod setup;
 mod storm;
+mod telling;
 mod traffic;
 mod wire;
 mod world;

@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use nanami_model::{NetworkMap, PrivateKey, PublicKey};
-use nanami_tunnel::engine::{ControlHalf, Datagrams, Engine, Event, Inbound, Link, Outbound, Output, Packets};
+use nanami_tunnel::engine::{
+    Applied, ControlHalf, Datagrams, Engine, Event, Inbound, Link, MapError, Outbound, Output, Packets,
+};
 
 use crate::clock::Machine;
+use crate::memory;
 
 /// An engine and the machine that it runs on.
 #[derive(Debug)]
@@ -16,6 +19,8 @@ pub struct Node {
     control: ControlHalf,
     outbound: Outbound,
     inbound: Inbound,
+    /// That the engine holds.
+    bytes: i64,
 }
 
 /// What a node made of one input, in order.
@@ -43,11 +48,12 @@ pub enum Kind {
 impl Node {
     /// Starts an engine on a machine.
     pub fn start(mut machine: Machine, key: PrivateKey, seed: [u8; 32], kind: Kind) -> Self {
+        let before = memory::bytes();
         let (control, outbound, inbound) = machine.run(|| {
             let engine = Engine::new(Instant::now(), key, seed);
             if kind == Kind::Plain { engine.without_filter() } else { engine }.split()
         });
-        Self { machine, control, outbound, inbound }
+        Self { machine, control, outbound, inbound, bytes: memory::bytes() - before }
     }
 
     /// Lets the control half have its way.
@@ -57,7 +63,16 @@ impl Node {
 
     /// Offers a map, which is newer than the last one.
     pub fn apply(&mut self, map: &NetworkMap) -> Made {
-        self.control(|control, now| drop(control.apply(now, map).expect("generations rise")))
+        let (made, taken) = self.offer(map);
+        taken.expect("generations rise");
+        made
+    }
+
+    /// Offers a map, which may be any.
+    pub fn offer(&mut self, map: &NetworkMap) -> (Made, Result<Applied, MapError>) {
+        let mut taken = None;
+        let made = self.control(|control, now| taken = Some(control.apply(now, map)));
+        (made, taken.expect("it was offered"))
     }
 
     /// Does what is due.
@@ -93,9 +108,15 @@ impl Node {
         &self.control
     }
 
+    /// How many bytes of memory the engine holds.
+    pub fn bytes(&self) -> i64 {
+        self.bytes
+    }
+
     fn work(&mut self, work: impl FnOnce(&mut Self, Instant, &mut Made)) -> Made {
         let mut machine = self.machine;
         let mut made = Made::default();
+        let before = memory::bytes();
         machine.run(|| {
             let now = Instant::now();
             work(self, now, &mut made);
@@ -113,11 +134,21 @@ impl Node {
             }
         });
         self.machine = machine;
+        self.bytes += memory::bytes() - before - made.bytes();
         made
     }
 }
 
 impl Made {
+    /// How many bytes of memory this takes beside itself.
+    fn bytes(&self) -> i64 {
+        let contents = self.datagrams.iter().map(|(_, bytes)| bytes).chain(&self.packets).map(Vec::capacity);
+        let lists = self.datagrams.capacity() * size_of::<(SocketAddr, Vec<u8>)>()
+            + self.packets.capacity() * size_of::<Vec<u8>>()
+            + self.events.capacity() * size_of::<Event>();
+        (contents.sum::<usize>() + lists) as i64
+    }
+
     fn take(&mut self, datagrams: &mut Datagrams, packets: &Packets) {
         let datagrams = datagrams.drain().map(|datagram| (datagram.address(), datagram.contents().to_vec()));
         self.datagrams.extend(datagrams);

@@ -6,9 +6,9 @@ use crate::host::Life;
 use crate::ledger::Sent;
 use crate::node::Kind;
 use crate::packet::id_of;
-use crate::setup::{GATEWAYS, key};
+use crate::setup::{FLOAT, GATEWAYS, HUB, PORT, key};
 use crate::wire::{Datagram, Origin};
-use crate::world::{SECOND, World};
+use crate::world::{Happening, SECOND, World};
 
 impl World {
     /// A datagram reaches the machine that has its address now.
@@ -62,36 +62,63 @@ impl World {
         let heard = heard.unwrap_or_else(|| panic!("host {n} gets packet {id} without a datagram"));
         let Origin::Host(origin) = heard.origin else { panic!("packet {id} came by {:?}", heard.origin) };
         assert!(!sent.spoofed, "packet {id} has a source of somebody else and arrives (SEC-41)");
+        assert!(!sent.revoked, "packet {id} answers a flow that its sender's map revoked, and arrives");
         assert_eq!(sent.arrived, None, "packet {id} arrives twice");
-        assert_eq!(packet, sent.packet.bytes, "packet {id} is not what was sent");
+        let by_hub = sent.is_by_hub();
+        let expected = if by_hub { &sent.packet.one_hop_further() } else { &sent.packet.bytes };
+        assert_eq!(packet, expected, "packet {id} is not what was sent");
         match sent.to {
             Some(to) => assert_eq!(to, n, "packet {id} is misdelivered"),
             None => assert!(gateways && n < GATEWAYS, "host {n} is no gateway and gets packet {id}"),
         }
         let host = &self.hosts[n];
         let source = sent.ends.from.0;
-        assert!(host.applied.may_send_from(&self.setup, source, origin), "host {n} takes {source} from host {origin}");
-        assert!(kind == Kind::Plain || self.is_allowed(n, sent), "host {n} takes packet {id}, which no rule allows");
+        assert!(
+            host.applied.may_send_from(&self.setup, n, source, origin),
+            "host {n} takes {source} from host {origin}"
+        );
+        assert!(
+            kind == Kind::Plain || self.is_allowed(n, sent),
+            "host {n} takes packet {id}, which no rule allows: {:?}, in answer to {:?}",
+            sent.ends,
+            sent.answers
+        );
+        assert!(!by_hub || self.was_forwarded(sent), "the hub forwards packet {id}, which none of its rules allowed");
         let age = self.keypairs.age_opened(now, n, &heard.bytes).expect("its keypair was agreed on");
         assert!(age <= OLDEST, "host {n} opens under a keypair of {} s", age / SECOND);
         let (behind, answers) = (sent.to.is_none(), sent.answers.is_some());
         self.rare.most("slowest packet, in ms", (now - sent.at) / 1000);
         self.rare.count("packets delivered");
         self.rare.add("packets delivered behind a gateway", u64::from(behind));
+        self.rare.add("packets forwarded between neighbors", u64::from(by_hub));
         self.rare.add("packets replied to", u64::from(answers));
         self.ledger.get_mut(id).expect("it is there").arrived = Some(now);
-        if !answers && self.random.coin() {
-            self.reply(n, id);
+        // The address that moves may be somebody else's by then, and a full table forgets whose the question was.
+        let may_be_late = !answers && source != FLOAT && !self.setup.faults.scan;
+        match self.random.below(8) {
+            0..4 if !answers => self.reply(n, id),
+            4 if may_be_late => {
+                let (later, life) = (self.random.between(0, 20 * SECOND), self.hosts[n].lives);
+                self.foresee(later, Happening::Replies { by: n, life, id });
+            }
+            _ => {}
         }
     }
 
-    /// Whether a rule of the host's map lets a packet in, or it answers one that this life of the host sent.
+    /// Whether a rule of the host's map lets a packet in, or it answers a flow that this life of the host
+    /// opened.
     fn is_allowed(&self, n: usize, sent: &Sent) -> bool {
         let host = &self.hosts[n];
         match sent.answers.and_then(|id| self.ledger.get(id)) {
-            Some(question) => question.from == n && question.life == host.lives && question.ends == sent.ends.back(),
-            None => host.applied.accepts[sent.from],
+            Some(question) => question.from == n && host.asked.contains(&sent.ends.back()),
+            None => host.applied.accepts[sent.from] && sent.ends.to.1 == PORT,
         }
+    }
+
+    /// Whether a rule of the hub let this packet, or the one that it answers, through at any moment since it was sent.
+    fn was_forwarded(&self, sent: &Sent) -> bool {
+        let asker = sent.answers.and_then(|id| self.ledger.get(id)).unwrap_or(sent).from;
+        self.hosts[HUB].accepted_last(self.now, asker) >= Some(sent.at)
     }
 
     /// A datagram leaves a node.

@@ -52,6 +52,15 @@ impl Tagged {
         bytes.extend(contents.collect::<Vec<_>>());
         Self { bytes }
     }
+
+    /// What comes out of a gateway that forwarded it.
+    pub(crate) fn one_hop_further(&self) -> Vec<u8> {
+        let mut bytes = self.bytes.clone();
+        assert!(bytes[0] >> 4 == 4, "the hub forwards IPv4");
+        bytes[8] -= 1;
+        set_checksum(&mut bytes[..20]);
+        bytes
+    }
 }
 
 /// The number of a packet of a world, or of the one that an ICMP error quotes; `true` for a quoted one.

@@ -20,6 +20,8 @@ pub(crate) struct Setup {
     pub(crate) kind: Kind,
     /// Hosts 0 and 1 carry what is behind them for all others: the first as its owner, the second as standby.
     pub(crate) gateways: bool,
+    /// Host 0 forwards between all others, who each have an address for this.
+    pub(crate) hub: bool,
     /// By whom towards whom.
     pub(crate) keepalive: Vec<Vec<bool>>,
     /// By whom towards whom nothing is sent in times without faults: keepalives alone keep the way open.
@@ -50,6 +52,9 @@ pub(crate) struct Faults {
     pub(crate) revoke: bool,
     pub(crate) preshared: bool,
     pub(crate) spoof: bool,
+    pub(crate) scan: bool,
+    /// Maps take their time.
+    pub(crate) late: bool,
 }
 
 impl Setup {
@@ -58,6 +63,7 @@ impl Setup {
         let hosts = [3, 3, 3, 3, 4, 4, 4, MOST][random.below(8)];
         let kind = if random.permille(350) { Kind::Plain } else { Kind::Filtered };
         let gateways = kind == Kind::Filtered && random.permille(250);
+        let hub = kind == Kind::Filtered && random.permille(300);
         let often = [0, 300, 1000][random.below(3)];
         let keepalive: Vec<Vec<_>> = (0..hosts).map(|_| (0..hosts).map(|_| random.permille(often)).collect()).collect();
         let nats = draw_nats(random, hosts);
@@ -86,14 +92,22 @@ impl Setup {
             revoke: random.coin(),
             preshared: random.coin(),
             spoof: random.coin(),
+            // Rarer, because it takes long.
+            scan: random.permille(100),
+            late: random.coin(),
         };
-        Self { hosts, kind, gateways, keepalive, silent, nats, latency, faults }
+        Self { hosts, kind, gateways, hub, keepalive, silent, nats, latency, faults }
     }
 
     /// Every ordered pair of hosts.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let hosts = self.hosts;
         (0..hosts).flat_map(move |a| (0..hosts).filter(move |b| *b != a).map(move |b| (a, b)))
+    }
+
+    /// Whether the hub forwards between these hosts.
+    pub(crate) fn are_by_hub(&self, a: usize, b: usize) -> bool {
+        self.hub && a != HUB && b != HUB
     }
 
     /// Whether nothing in this world keeps a link alive by itself.
@@ -134,9 +148,11 @@ impl Told {
         Self { neighbors: vec![true; hosts], accepts: vec![true; hosts], float: 0 }
     }
 
-    /// From whom a source is taken, by the obvious way; both gateways carry what is behind them.
-    pub(crate) fn may_send_from(&self, setup: &Setup, source: IpAddr, sender: usize) -> bool {
+    /// From whom a source is taken by a host, by the obvious way; both gateways carry what is behind them, and the hub what
+    /// it forwards.
+    pub(crate) fn may_send_from(&self, setup: &Setup, me: usize, source: IpAddr, sender: usize) -> bool {
         let owns = match source {
+            _ if setup.hub && is_by_hub(source) => sender == if me == HUB { asker_by_hub(source) } else { HUB },
             _ if source == FLOAT => self.float == sender,
             _ if is_behind(source) => setup.gateways && sender < GATEWAYS,
             _ => addresses(sender).contains(&source),
@@ -147,6 +163,7 @@ impl Told {
     pub(crate) fn map(&self, setup: &Setup, me: usize, generation: u64) -> NetworkMap {
         let mut own: Vec<IpAddr> = addresses(me).to_vec();
         own.extend((self.float == me).then_some(FLOAT));
+        own.extend(setup.hub.then_some(by_hub(me)));
         // Who means harm says of itself what it likes.
         let claims = setup.faults.spoof && me + 1 == setup.hosts;
         own.extend((0..setup.hosts).filter(|n| claims && *n != me).flat_map(addresses));
@@ -155,8 +172,14 @@ impl Told {
         for n in (0..setup.hosts).filter(|n| *n != me && self.neighbors[*n]) {
             let owned = addresses(n).into_iter().chain((self.float == n).then_some(FLOAT)).map(Cidr::host);
             let owned: Vec<Cidr> = owned.collect();
-            let mut neighbor =
-                Neighbor::new(key(n), owned.iter().copied().chain(behind().filter(|_| setup.gateways && n == 0)));
+            let mut neighbor = Neighbor::new(
+                key(n),
+                owned
+                    .iter()
+                    .copied()
+                    .chain(behind().filter(|_| setup.gateways && n == 0))
+                    .chain(setup.hub.then(|| carried_by_hub(me, n)).flatten()),
+            );
             if setup.gateways && n == 1 && me != 0 {
                 neighbor = neighbor.with_standby(behind().expect("it is a range"), 1);
             }
@@ -164,6 +187,14 @@ impl Told {
                 neighbor = neighbor.with_keepalive(KEEPALIVE);
             }
             map = map.with_neighbor(neighbor);
+            if setup.hub && self.accepts[n] {
+                let others = (0..setup.hosts).filter(|to| me == HUB && *to != HUB && *to != n && self.neighbors[*to]);
+                for to in others {
+                    let (from, to) = (Cidr::host(by_hub(n)), Cidr::host(by_hub(to)));
+                    map = map.with_forward(ForwardRule { from, to, services: Service::udp(PORT).into(), policy: None });
+                }
+                filter = filter.accept(Cidr::host(by_hub(n)), Service::udp(PORT));
+            }
             for source in owned.into_iter().filter(|_| self.accepts[n]) {
                 filter = filter.accept(source, Service::udp(PORT));
                 if setup.gateways && me < GATEWAYS && source.address().is_ipv4() {
@@ -196,6 +227,30 @@ pub(crate) fn is_behind(address: IpAddr) -> bool {
     behind().is_some_and(|range| range.contains(address))
 }
 
+/// The address of a host towards which the hub forwards, and from which it does.
+pub(crate) fn by_hub(n: usize) -> IpAddr {
+    IpAddr::from([10, 52, 0, n as u8 + 1])
+}
+
+/// Whether this is such an address.
+pub(crate) fn is_by_hub(address: IpAddr) -> bool {
+    carried_by_hub(1, HUB).is_some_and(|range| range.contains(address))
+}
+
+/// Whose it is.
+fn asker_by_hub(address: IpAddr) -> usize {
+    (0..MOST).find(|n| by_hub(*n) == address).unwrap_or(MOST)
+}
+
+/// Which of these addresses a host sends to this neighbor.
+fn carried_by_hub(me: usize, neighbor: usize) -> Option<Cidr> {
+    match (me, neighbor) {
+        (HUB, _) => Some(Cidr::host(by_hub(neighbor))),
+        (_, HUB) => Cidr::new(IpAddr::from([10, 52, 0, 0]), 24).ok(),
+        _ => None,
+    }
+}
+
 /// What the gateways carry.
 fn behind() -> Option<Cidr> {
     Cidr::new(IpAddr::from([10, 60, 0, 0]), 16).ok()
@@ -203,6 +258,8 @@ fn behind() -> Option<Cidr> {
 
 /// How many hosts there are at most.
 const MOST: usize = 5;
+/// The host that forwards between the others.
+pub(crate) const HUB: usize = 0;
 /// A host behind the gateways.
 pub(crate) const BEHIND: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 60, 0, 9));
 /// The address that control moves from host to host.

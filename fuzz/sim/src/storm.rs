@@ -30,7 +30,7 @@ impl World {
         self.foresee(pause, Happening::Fault);
         let faults = self.setup.faults;
         let n = self.random.below(self.hosts.len());
-        match self.random.below(11) {
+        match self.random.below(12) {
             0 if faults.partition => self.part(n),
             1 if faults.roam => self.roam(n),
             2 if faults.crash => self.crash(n),
@@ -41,6 +41,7 @@ impl World {
             8 if faults.preshared => self.rotate(n),
             9 => self.ask(n),
             10 => self.reboot_nat(n, 20 * SECOND),
+            11 if faults.scan => self.scan(n),
             _ => {}
         }
     }
@@ -149,12 +150,7 @@ impl World {
                 self.hosts[n].told.accepts[other] ^= true;
             }
         }
-        self.apply(n);
-    }
-
-    pub(crate) fn apply(&mut self, n: usize) {
-        let made = self.hosts[n].apply(&self.setup, self.now);
-        made.into_iter().for_each(|made| self.take(n, made));
+        self.tell(n);
     }
 
     /// Two hosts get another secret, one after the other.

@@ -74,6 +74,23 @@ pub(crate) enum Happening {
         from: usize,
         to: usize,
     },
+    /// A map of control reaches a host.
+    Delivered {
+        host: usize,
+        generation: u64,
+    },
+    /// A host's disk has a map.
+    Stored {
+        host: usize,
+        life: u32,
+        generation: u64,
+    },
+    /// Somebody answers what came some time ago, if still alive.
+    Replies {
+        by: usize,
+        life: u32,
+        id: u64,
+    },
     /// Control tells a host what it is to know now.
     Applies(usize),
     /// Control tells everybody where a host is.
@@ -164,7 +181,10 @@ impl World {
             Happening::Fault => self.fault(),
             Happening::Recovers { host, life } => self.recover(host, life),
             Happening::Mended { from, to } => self.mend(from, to),
-            Happening::Applies(n) => self.apply(n),
+            Happening::Applies(n) => self.tell(n),
+            Happening::Delivered { host, generation } => self.deliver(host, generation),
+            Happening::Stored { host, life, generation } => self.stored(host, life, generation),
+            Happening::Replies { by, life, id } => self.reply_late(by, life, id),
             Happening::Found(n) => self.found(n),
             Happening::Preshared { host, with } => self.share(host, with),
             Happening::Flooded { host, left } => self.flood(host, left),
@@ -179,6 +199,7 @@ impl World {
     pub(crate) fn start(&mut self, n: usize) {
         let made = self.hosts[n].start(&self.setup, self.now);
         made.into_iter().for_each(|made| self.take(n, made));
+        self.catch_up(n);
     }
 
     /// Lets a host's node do something and takes what it made; whether it is up.
@@ -191,8 +212,11 @@ impl World {
 
     /// A host loses its memory, but what it counted is kept here.
     pub(crate) fn stop(&mut self, n: usize) {
-        let dropped = self.hosts[n].node().map(|node| node.asked().counters().queue_dropped);
-        self.rare.add("packets dropped from a full queue", dropped.unwrap_or_default());
+        self.check_tables(n);
+        let counters = self.hosts[n].node().map(|node| node.asked().counters()).unwrap_or_default();
+        self.rare.add("packets dropped from a full queue", counters.queue_dropped);
+        self.rare.add("flows forgotten for others", counters.flows_forgotten);
+        self.rare.add("attempts not recorded", counters.attempts_overflow);
         self.hosts[n].stop();
     }
 
@@ -209,6 +233,7 @@ impl World {
 
     /// The same, after this datagram was heard.
     pub(crate) fn take_from(&mut self, n: usize, heard: Option<&Datagram>, made: Made) {
+        self.check_memory(n);
         for packet in &made.packets {
             self.note(n, b"packet", packet);
             self.check_packet(n, heard, packet);

@@ -2,19 +2,13 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-#[path = "../../../nanami-tunnel/tests/common/counting.rs"]
-mod counting;
-
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use counting::{Counting, bytes};
 use nanami_model::{Cidr, Filter, Neighbor, NetworkMap, PrivateKey, Service};
 use nanami_sim::clock::Machine;
+use nanami_sim::memory::bytes;
 use nanami_sim::node::{Kind, Made, Node};
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 /// Two nodes on a wire that loses what it is told to, each on a machine of its own.
 struct Pair {
