@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use nanami_model::{Cidr, Filter, Neighbor, NetworkMap, PrivateKey, Service};
+use nanami_model::{Cidr, Epoch, Filter, Generation, Neighbor, NetworkMap, PrivateKey, Service};
 use nanami_sim::clock::Machine;
 use nanami_sim::memory::bytes;
 use nanami_sim::node::{Kind, Made, Node};
@@ -186,6 +186,38 @@ fn two_handshakes_at_once_whose_answers_are_lost_end_no_keypair() {
         assert_eq!((pair.send(0).len(), pair.send(1).len()), (1, 1), "second {second}");
         assert!(second < 130 || handshakes(&pair) > 1, "the keypair is {second} s old, and no other one replaces it");
     }
+}
+
+/// Each side answers the other, hears of its own answer's keypair last, and takes itself for the responder of the one in use.
+#[test]
+fn two_handshakes_at_once_whose_answers_arrive_end_no_keypair_either() {
+    let mut pair = Pair::new();
+    for n in [0, 1] {
+        let map = map(n);
+        let kept = map.neighbors()[0].clone().with_keepalive(Duration::from_secs(25));
+        pair.nodes[n].apply(&map.with_neighbor(kept).with_generation(Epoch::default(), Generation::new(1)));
+    }
+    let mut made = [0, 1].map(|n| pair.nodes[n].send(&packet(n)));
+    let mut arrived = 0;
+    // Each time everything that is under way arrives, and then what was made of it leaves.
+    while made.iter().any(|made| !made.datagrams.is_empty()) {
+        let [of_0, of_1] = made.map(|made| made.datagrams);
+        made = [(1, of_0), (0, of_1)].map(|(to, datagrams)| {
+            let mut answers = Made::default();
+            for (_, datagram) in datagrams {
+                let heard = pair.nodes[to].hear(at(1 - to), &datagram);
+                answers.datagrams.extend(heard.datagrams);
+                arrived += heard.packets.len();
+            }
+            answers
+        });
+        made.swap(0, 1);
+    }
+    assert_eq!(arrived, 2);
+    let handshakes = |pair: &Pair| pair.nodes[0].link(&private(1).public()).unwrap().handshakes;
+    let at_once = handshakes(&pair);
+    pair.pass(Duration::from_secs(170), [false; 2]);
+    assert!(handshakes(&pair) > at_once, "none replaces the keypair, which is 170 s old");
 }
 
 /// A state that is made anew sees the newest initiation again (SEC-45); the keypair that comes of it is nobody's.

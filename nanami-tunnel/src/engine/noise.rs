@@ -43,8 +43,8 @@ pub(crate) struct Noise {
     /// as the dropped one would have (SEC-45).
     newest: Option<Box<[u8; INITIATION]>>,
     keypair: Keypair,
-    /// Our index in a response that the other side has not confirmed yet.
-    offered: Option<u32>,
+    /// Our index in a response that the other side has not confirmed yet, and when we answered.
+    offered: Option<(u32, Instant)>,
     established: Option<Instant>,
     initiated: Option<Instant>,
     ticked: Instant,
@@ -64,11 +64,13 @@ struct Running {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Keypair {
     None,
-    /// Confirmed, under this index of ours, with so many packets sealed; by a handshake that we began or not.
+    /// Confirmed, under this index of ours, with so many packets sealed; by a handshake that we began or not, and as old here
+    /// as our answer, however late the other side heard it.
     Confirmed {
         index: u32,
         sealed: u64,
         is_initiator: bool,
+        born: Instant,
     },
 }
 
@@ -171,7 +173,7 @@ impl Noise {
             (_, TunnResult::Err(error)) => Err(Dropped::from(error)),
             (Kind::Initiation, TunnResult::WriteToNetwork(response)) => {
                 self.newest = datagram.try_into().ok().map(Box::new);
-                self.offer(response);
+                self.offer(now, response);
                 Ok(Opened::Initiation(response))
             }
             (Kind::Response { index }, TunnResult::WriteToNetwork(keepalive)) => {
@@ -213,8 +215,9 @@ impl Noise {
     }
 
     /// Lets boringtun look at its timers: retransmission, rekeying, passive keepalive, the end of keypairs. Fact 4: nothing
-    /// else looks at the age of a keypair, so this runs before any packet when [`Noise::is_stale`].
-    pub(crate) fn tick<'a>(&mut self, now: Instant, buffer: &'a mut [u8]) -> Tick<'a> {
+    /// else looks at the age of a keypair, so this runs before any packet when [`Noise::is_stale`]. `sent` is when something was
+    /// last sealed.
+    pub(crate) fn tick<'a>(&mut self, now: Instant, sent: Option<Instant>, buffer: &'a mut [u8]) -> Tick<'a> {
         self.ticked = now;
         let Some(Running { tunn, .. }) = self.tunn.as_deref_mut() else { return Tick::Nothing };
         let mut unsent = [0; INITIATION];
@@ -240,7 +243,7 @@ impl Noise {
             return Tick::Nothing;
         }
         if length == 0 {
-            return self.rekey(now, buffer);
+            return self.rekey(now, sent, buffer);
         }
         if length == INITIATION {
             self.initiated = Some(now);
@@ -249,13 +252,17 @@ impl Noise {
         Tick::Send(&buffer[..length])
     }
 
-    /// Whoever began a keypair replaces it in time. boringtun does, unless both sides began at once and both answers were
-    /// lost: then each takes itself for the responder of a keypair that nobody has, and lets the one in use end.
-    fn rekey<'a>(&mut self, now: Instant, buffer: &'a mut [u8]) -> Tick<'a> {
-        let Keypair::Confirmed { sealed: 1.., is_initiator: true, .. } = self.keypair else { return Tick::Nothing };
-        let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
-        let is_old = since(self.established).is_some_and(|age| age >= REKEY_AFTER_TIME + REKEY_TIMEOUT);
-        let is_asking = since(self.initiated).is_some_and(|asked| asked < REKEY_TIMEOUT);
+    /// Whoever began a keypair replaces it in time. boringtun does, unless both sides began at once: then each may take itself
+    /// for the responder of a keypair that nobody has, when both answers were lost, or of the one in use, when both arrived. And
+    /// one to whom an answer came late takes the keypair for younger than it is at the other end. So a responder that still
+    /// sends does it as well, when the other side had the time for three tries.
+    fn rekey<'a>(&mut self, now: Instant, sent: Option<Instant>, buffer: &'a mut [u8]) -> Tick<'a> {
+        let Keypair::Confirmed { sealed: 1.., is_initiator, born, .. } = self.keypair else { return Tick::Nothing };
+        let since = |at: Instant| now.saturating_duration_since(at);
+        let is_used = is_initiator || sent.is_some_and(|sent| sent >= born + REKEY_AFTER_TIME);
+        let patience = if is_initiator { REKEY_TIMEOUT } else { 3 * REKEY_TIMEOUT };
+        let is_old = is_used && since(born) >= REKEY_AFTER_TIME + patience;
+        let is_asking = self.initiated.is_some_and(|asked| since(asked) < REKEY_TIMEOUT);
         let (true, false, Some(running)) = (is_old, is_asking, &mut self.tunn) else { return Tick::Nothing };
         match running.tunn.format_handshake_initiation(buffer, true) {
             TunnResult::WriteToNetwork(initiation) => {
@@ -321,11 +328,11 @@ impl Noise {
     }
 
     /// We answered an initiation: a keypair waits for the first packet under it before it may send.
-    fn offer(&mut self, response: &[u8]) {
+    fn offer(&mut self, now: Instant, response: &[u8]) {
         let Some(index) = response.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes) else {
             return;
         };
-        (self.offered, self.age) = (Some(index), Duration::ZERO);
+        (self.offered, self.age) = (Some((index, now)), Duration::ZERO);
         // boringtun keeps eight keypairs by index; the new one may have taken the place of the one in use.
         if matches!(self.keypair, Keypair::Confirmed { index: used, .. } if used % SLOTS == index % SLOTS) {
             self.keypair = Keypair::None;
@@ -333,16 +340,15 @@ impl Noise {
     }
 
     fn heard_under(&mut self, now: Instant, index: u32) {
-        if self.offered == Some(index) || self.keypair == Keypair::None {
+        if self.offered.is_some_and(|(offered, _)| offered == index) || self.keypair == Keypair::None {
             self.confirm(now, index, false);
         }
     }
 
     fn confirm(&mut self, now: Instant, index: u32, is_initiator: bool) {
-        if self.offered == Some(index) {
-            self.offered = None;
-        }
-        self.keypair = Keypair::Confirmed { index, sealed: 0, is_initiator };
+        let offered = self.offered.take_if(|(offered, _)| *offered == index);
+        let born = offered.map_or(now, |(_, at)| at);
+        self.keypair = Keypair::Confirmed { index, sealed: 0, is_initiator, born };
         self.established = Some(now);
     }
 }
@@ -425,9 +431,10 @@ mod tests {
         let mut noise = Noise::new(now, theirs.public(), indices(), None);
         let mut buffer = vec![0; LONGEST];
         assert!(noise.initiate(now, &identity, false, &mut buffer).is_some());
-        noise.keypair = Keypair::Confirmed { index: 0, sealed: REKEY_AFTER_MESSAGES - 1, is_initiator: false };
+        noise.keypair =
+            Keypair::Confirmed { index: 0, sealed: REKEY_AFTER_MESSAGES - 1, is_initiator: false, born: now };
         assert!(noise.is_ready());
-        noise.keypair = Keypair::Confirmed { index: 0, sealed: REKEY_AFTER_MESSAGES, is_initiator: false };
+        noise.keypair = Keypair::Confirmed { index: 0, sealed: REKEY_AFTER_MESSAGES, is_initiator: false, born: now };
         assert!(!noise.is_ready());
         assert_eq!(noise.seal(Plain::alone(&[0x45; 20]), 1420, &mut Vec::new(), &mut buffer), None);
         assert!(noise.initiate(now, &identity, true, &mut buffer).is_some(), "it asks for another one");

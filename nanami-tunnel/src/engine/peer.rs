@@ -315,7 +315,7 @@ impl PeerState {
     /// Looks at the timers.
     pub(crate) fn tick(&mut self, now: Instant, shared: &Shared, key: PublicKey, out: &mut Datagrams) {
         let mut buffer = [0; 256];
-        match self.noise.tick(now, &mut buffer) {
+        match self.noise.tick(now, self.sent, &mut buffer) {
             Tick::Nothing => {}
             Tick::Send(datagram) => {
                 let rekeys = self.noise.initiated() == Some(now);
