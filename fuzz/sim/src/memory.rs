@@ -3,7 +3,7 @@
 //! Every allocation of this program is counted by thread, and a node knows by how much each call changed the sum: what is left
 //! of it after the call is the engine's.
 //!
-//! **Invariant**: whatever neighbors and attackers do, no engine ever holds more than [`bound`] of its neighbors.
+//! **Invariant**: whatever neighbors and attackers do, no engine ever holds more than `bound` of its neighbors.
 
 use nanami_tunnel::engine::ControlHalf;
 
