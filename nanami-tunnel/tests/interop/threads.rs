@@ -91,7 +91,8 @@ fn a_standby_takes_over_from_a_gateway_that_is_gone() {
         third();
         let behind = cidr("10.60.0.0/16");
         let standby: Neighbor = neighbor(3, &[]).with_standby(behind, 1);
-        let client = map(1).with_neighbor(neighbor(2, &["10.60.0.0/16"])).with_neighbor(standby);
+        let client = map(1).with_routes([cidr("10.78.0.0/16"), behind]);
+        let client = client.with_neighbor(neighbor(2, &["10.60.0.0/16"])).with_neighbor(standby);
         let gateway = |host: &'static str, n: u8| {
             AtHome::start(host, n, &map(n).with_neighbor(neighbor(1, &[])), named()).unwrap()
         };
@@ -99,7 +100,12 @@ fn a_standby_takes_over_from_a_gateway_that_is_gone() {
         let a = AtHome::start("a", 1, &client, named()).unwrap();
         introduce(&a, key(2), "10.77.0.2");
         introduce(&a, key(3), "10.77.0.3");
-        until("both gateways answer", || a.tunnel.links().iter().all(|link| link.rtt.is_some()));
+        // Gateways are asked while one of them is in use, and for 15 s more.
+        let socket = on("a", || UdpSocket::bind("10.78.0.1:0").unwrap());
+        until("both gateways answer", || {
+            socket.send_to(b"for whoever is behind them", "10.60.0.9:9").unwrap();
+            a.tunnel.links().iter().all(|link| link.rtt.is_some())
+        });
         let mut events = a.tunnel.events();
         drop(owner);
         let moved = a.hears(&mut events, |event| matches!(event, Event::OwnerChanged { .. }));
