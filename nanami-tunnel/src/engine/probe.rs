@@ -130,8 +130,8 @@ const ANSWERS: Rate = Rate { every: Duration::from_millis(50), burst: 20 };
 
 /// How often a link is measured while it is in use. Chosen: fresh enough for a person who looks at status.
 pub(crate) const SLOW: Duration = Duration::from_secs(5);
-/// How often a carrier of a prefix with standbys is asked while one of them is in use. Chosen: three misses are 600 ms, which leaves TCP time to go on
-/// within a second.
+/// How often a carrier of a prefix with standbys is asked while one of them is in use. Chosen: three misses are 600 ms, which
+/// leaves TCP time to go on within a second.
 pub(crate) const FAST: Duration = Duration::from_millis(200);
 
 #[cfg(test)]

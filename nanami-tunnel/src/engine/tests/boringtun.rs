@@ -110,3 +110,24 @@ fn a_neighbor_under_another_secret_has_another_index() {
     world.nodes[0].control.handle_preshared_keys(now, [(key(1), Some(secret))]);
     assert_ne!(index(&mut world), first);
 }
+
+/// Whoever began counts from the answer that it heard. Where that came late, the other end's keypair is older, and would refuse
+/// what is sent before the beginner replaces it.
+#[test]
+fn whoever_answered_replaces_a_keypair_whose_answer_came_late() {
+    let mut world = World::pair();
+    let question = tcp("10.0.0.1:4000", "10.0.0.2:443", SYN);
+    let (mut asked, mut answered) = (Datagrams::new(), Datagrams::new());
+    world.nodes[0].outbound.seal(world.now, &Packets::from_iter([&question]), &mut asked, &mut Packets::new());
+    let asked = Datagrams::from_iter(asked.drain().map(|datagram| (at(0), datagram.contents().to_vec())));
+    world.nodes[1].inbound.open(world.now, &asked, &mut Packets::new(), &mut answered);
+    world.now += Duration::from_secs(60);
+    world.carry(1, answered);
+    assert_eq!(world.received(1), [question]);
+    let before = world.link(0, 1).handshakes;
+    for second in 0..80 {
+        assert_eq!(world.link(0, 1).handshakes > before, second >= 75, "{second} s after the answer came");
+        world.send(1, &tcp("10.0.0.2:443", "10.0.0.1:4000", ACK));
+        world.pass(Duration::from_secs(1));
+    }
+}
