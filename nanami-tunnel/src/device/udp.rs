@@ -158,17 +158,21 @@ impl Udp {
         let Ok(count) = received else { return 0 };
         let mut taken = 0;
         for (start, meta) in (0..).step_by(LONGEST).zip(&metas).take(count) {
-            let outer = Outer::new(unmapped(meta.addr))
+            taken = start + meta.len;
+            // What a socket for both families, which somebody else made, hears of the other one could not be answered.
+            if is_mapped(meta.addr) {
+                continue;
+            }
+            let outer = Outer::new(meta.addr)
                 .with_local(meta.dst_ip)
                 .with_ecn(meta.ecn.map_or(Ecn::NotCapable, |ecn| Ecn::from_bits(ecn as u8)));
-            let (end, stride) = (start + meta.len, meta.stride.max(1));
+            let (end, stride) = (taken, meta.stride.max(1));
             if meta.len == 0 {
                 datagrams.keep(outer, start..end);
             }
             for at in (start..end).step_by(stride) {
                 datagrams.keep(outer, at..end.min(at + stride));
             }
-            taken = end;
         }
         datagrams.take(taken);
         count
@@ -292,15 +296,9 @@ fn optional(udp: io::Result<Udp>) -> io::Result<Option<Udp>> {
     }
 }
 
-/// Scope and flow label of an IPv6 address stay as they are; an IPv4 address in IPv6 clothes is IPv4.
-fn unmapped(address: SocketAddr) -> SocketAddr {
-    match address {
-        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
-            Some(ip) => SocketAddr::new(ip.into(), v6.port()),
-            None => address,
-        },
-        SocketAddr::V4(_) => address,
-    }
+/// Whether this is an IPv4 address in IPv6 clothes.
+fn is_mapped(address: SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(address) if address.ip().to_ipv4_mapped().is_some())
 }
 
 /// Bytes that the kernel may hold in each direction. TUNNEL.md, "How to get there" 7.
@@ -390,6 +388,20 @@ mod tests {
             arrive(5);
         }
         assert!(udp.takes_many(), "and are taken together again");
+    }
+
+    #[cfg(feature = "os")]
+    #[test]
+    fn a_socket_for_both_families_hears_only_the_one_that_it_answers() {
+        let both = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).unwrap();
+        let (from, to) = (bound(Offloads::ALL), Sockets::one(both, Offloads::ALL).unwrap());
+        let (mut datagrams, marks) = (Datagrams::new(), [b"IPv4", b"IPv6"]);
+        for (ip, mark) in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()].into_iter().zip(marks) {
+            datagrams.push_with_outer(Outer::new(SocketAddr::new(ip, to.port())), mark);
+        }
+        from.send(&mut datagrams);
+        let arrived = received(&to, 1);
+        assert!(arrived.len() == 1 && arrived[0].1 == b"IPv6" && arrived[0].0.remote().is_ipv6());
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl TunnelOptions {
         Self { mtu: MIN_MTU, buffers: Buffers::MOBILE, ..Self::default() }
     }
 
-    /// Sets where the UDP socket listens; it reaches neighbors of that address family only.
+    /// Sets where the UDP socket listens; it reaches and hears neighbors of that address family only.
     pub fn with_listen(self, at: SocketAddr) -> Self {
         Self { listen: at, ..self }
     }

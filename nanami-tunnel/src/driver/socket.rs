@@ -21,6 +21,10 @@ fn open(options: &TunnelOptions, at: SocketAddr, mark: u32) -> std::io::Result<U
         Some(sockets) => sockets.udp(at)?.into(),
         None => Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?,
     };
+    // One that heard IPv4 as well could not say anything there by itself, and its neighbors would have addresses in two forms.
+    if options.sockets.is_none() && at.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
     socket.set_nonblocking(true)?;
     // The kernel gives what its limit allows; a smaller buffer only drops more of a burst.
     let _ = socket.set_recv_buffer_size(options.buffers.socket);
@@ -35,4 +39,17 @@ fn open(options: &TunnelOptions, at: SocketAddr, mark: u32) -> std::io::Result<U
         socket.bind(&at.into())?;
     }
     Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use super::*;
+
+    #[test]
+    fn one_that_listens_on_all_of_ipv6_hears_nothing_of_ipv4() {
+        let socket = bind(&TunnelOptions::default(), (Ipv6Addr::UNSPECIFIED, 0).into(), 0).unwrap();
+        assert!(socket2::SockRef::from(&socket).only_v6().unwrap());
+    }
 }
