@@ -19,6 +19,8 @@ pub(super) struct Closed {
     /// The chain that rules of others are meant to stand in.
     place: String,
     interface: String,
+    /// The program that alone may change the table; empty for any.
+    owner: String,
     /// In which directions nothing accepts.
     missing: Vec<&'static str>,
 }
@@ -44,13 +46,13 @@ impl Closed {
     /// and accepts is taken for somebody having seen to it.
     pub(super) fn read(listing: &str, interface: &str) -> Vec<Self> {
         let Some((family, table)) = listing.lines().find_map(heading) else { return Vec::new() };
-        let missing = missing(listing, interface);
+        let (chains, owner) = (chains(listing), listing.lines().find_map(owner).unwrap_or_default());
+        let missing = missing(&chains, interface);
         if missing.is_empty() {
             return Vec::new();
         }
-        let chains = chains(listing);
         let place = chains.iter().find(|(name, _)| *name == FOR_OTHERS).map(|(name, _)| *name);
-        let closed = |(chain, lines): &(&str, Vec<&str>)| {
+        let closed = |(chain, lines): &(&str, Vec<String>)| {
             Some(Self {
                 family: family.to_owned(),
                 table: table.to_owned(),
@@ -58,6 +60,7 @@ impl Closed {
                 how: drops(lines)?,
                 place: place.unwrap_or(chain).to_owned(),
                 interface: interface.to_owned(),
+                owner: owner.to_owned(),
                 missing: missing.clone(),
             })
         };
@@ -73,12 +76,15 @@ impl Closed {
 /// One line: what drops, and what to do about it.
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { family, table, chain, how, place, interface, missing } = self;
+        let Self { family, table, chain, how, place, interface, owner, missing } = self;
         write!(
             f,
             "chain {chain} of table {family} {table}, which is somebody else's, drops what {interface} forwards ({how}): let it \
              through with "
         )?;
+        if !owner.is_empty() {
+            return write!(f, "{owner}, which alone may change that table");
+        }
         for (n, direction) in missing.iter().enumerate() {
             let and = if n > 0 { " and " } else { "" };
             write!(f, "{and}`nft insert rule {family} {table} {place} {direction} {interface} accept`")?;
@@ -87,18 +93,25 @@ impl fmt::Display for Closed {
     }
 }
 
-/// `table inet filter {`.
+/// `table inet filter {`, behind which a remark may stand.
 fn heading(line: &str) -> Option<(&str, &str)> {
-    line.strip_prefix("table ")?.strip_suffix(" {")?.split_once(' ')
+    let (table, remark) = line.strip_prefix("table ")?.split_once(" {")?;
+    if remark.is_empty() || remark.starts_with(" #") { table.split_once(' ') } else { None }
+}
+
+/// `table inet firewalld { # progname firewalld`: a table with an owner.
+fn owner(line: &str) -> Option<&str> {
+    heading(line)?;
+    line.split_once(" { # progname ").map(|(_, owner)| owner)
 }
 
 fn is_at_hook(line: &str) -> bool {
     line.trim_start().starts_with("type filter hook forward ")
 }
 
-/// The chains of a table with their lines.
-fn chains(listing: &str) -> Vec<(&str, Vec<&str>)> {
-    let mut chains: Vec<(&str, Vec<&str>)> = Vec::new();
+/// The chains of a table with their lines, bare.
+fn chains(listing: &str) -> Vec<(&str, Vec<String>)> {
+    let mut chains: Vec<(&str, Vec<String>)> = Vec::new();
     let mut is_inside = false;
     for line in listing.lines().map(str::trim) {
         match line.strip_prefix("chain ").and_then(|rest| rest.strip_suffix(" {")) {
@@ -107,42 +120,59 @@ fn chains(listing: &str) -> Vec<(&str, Vec<&str>)> {
                 is_inside = true;
             }
             None if line == "}" => is_inside = false,
-            None if is_inside => chains.last_mut().into_iter().for_each(|(_, lines)| lines.push(line)),
+            None if is_inside => chains.last_mut().into_iter().for_each(|(_, lines)| lines.push(bare(line))),
             None => {}
         }
     }
     chains
 }
 
+/// A rule without its comment, and without what it counted.
+fn bare(line: &str) -> String {
+    let commented = line.strip_suffix('"').and_then(|line| line.rsplit_once(" comment \""));
+    let rule = commented.map_or(line, |(rule, _)| rule);
+    match rule.split_once("counter packets ") {
+        // `7 bytes 420 drop`.
+        Some((before, counted)) => format!("{before}{}", counted.splitn(4, ' ').nth(3).unwrap_or_default()),
+        None => rule.to_owned(),
+    }
+}
+
 /// How a chain at the hook drops what none of its rules accepts; `None` if it does not, or is somewhere else.
-fn drops(lines: &[&str]) -> Option<&'static str> {
+fn drops(lines: &[String]) -> Option<&'static str> {
     let hook = lines.iter().find(|line| is_at_hook(line))?;
     if hook.contains("policy drop") {
         return Some("policy drop");
     }
-    // What counts is what stands before it, and how often.
-    let last = lines.last()?.rsplit_once(" bytes ").map_or(*lines.last()?, |(counter, rest)| {
-        if counter.starts_with("counter packets ") {
-            rest.split_once(' ').map_or("", |(_, verdict)| verdict)
-        } else {
-            ""
-        }
-    });
+    let last = lines.last()?;
     (last == "drop" || last == "reject" || last.starts_with("reject with ")).then_some("by its last rule")
 }
 
-/// In which directions no rule accepts what the interface forwards; what belongs to a connection that was let through counts for answers.
-fn missing(listing: &str, interface: &str) -> Vec<&'static str> {
-    let accepts = |words: &str| listing.lines().any(|line| line.trim_end().ends_with("accept") && line.contains(words));
+/// In which directions no rule accepts what the interface forwards. A rule for whatever belongs to a connection that was let through
+/// counts for answers; what is accepted at another hook counts for nothing.
+fn missing(chains: &[(&str, Vec<String>)], interface: &str) -> Vec<&'static str> {
+    let is_elsewhere = |line: &String| line.starts_with("type ") && !is_at_hook(line);
+    let chains = chains.iter().filter(|(_, lines)| !lines.iter().any(is_elsewhere));
+    let accepted: Vec<_> = chains.flat_map(|(_, lines)| lines).filter_map(|line| line.strip_suffix("accept")).collect();
     let names = |direction: &str| {
-        let long = format!("{direction}name \"{interface}\"");
-        accepts(&long) || accepts(&format!("{direction} \"{interface}\""))
+        let [long, short] = ["name", ""].map(|name| format!("{direction}{name} \"{interface}\""));
+        accepted.iter().any(|rule| rule.contains(&long) || rule.contains(&short))
     };
     let mut missing = Vec::new();
     missing.extend((!names("iif")).then_some("iifname"));
-    missing.extend((!names("oif") && !accepts("established")).then_some("oifname"));
+    missing.extend((!names("oif") && !accepted.iter().any(|rule| is_for_answers(rule))).then_some("oifname"));
     missing
 }
+
+/// `ct state established,related`, and no other condition.
+fn is_for_answers(rule: &str) -> bool {
+    let Some(states) = rule.strip_prefix("ct state ") else { return false };
+    let states: Vec<_> = states.split([',', ' ']).filter(|word| !["", "{", "}"].contains(word)).collect();
+    states.contains(&"established") && states.iter().all(|word| STATES.contains(word))
+}
+
+/// Of connections, as nft prints them.
+const STATES: [&str; 5] = ["invalid", "established", "related", "new", "untracked"];
 
 /// Families whose chains at the hook see what this host routes.
 const FAMILIES: [&str; 3] = ["ip", "ip6", "inet"];

@@ -355,7 +355,8 @@ fn a_firewall_that_drops_what_is_forwarded_is_named_with_the_remedy_and_left_alo
         // As Docker does it.
         on("b", || {
             sh("nft 'add table ip filter; add chain ip filter DOCKER-USER; add chain ip filter FORWARD { type filter hook forward priority filter; policy drop; }'
-                nft add rule ip filter FORWARD counter jump DOCKER-USER")
+                nft add rule ip filter FORWARD counter jump DOCKER-USER
+                nft add rule ip filter FORWARD oifname docker0 ct state related,established counter accept")
         });
         let firewall = || on("b", || sh("nft list table ip filter | sed 's/packets.*bytes [0-9]*//'"));
         let before = firewall();

@@ -35,7 +35,8 @@ fn said(listing: &str) -> Vec<String> {
 #[test]
 fn what_drops_is_named_with_the_rules_that_are_missing() {
     let docker = "chain FORWARD of table ip filter, which is somebody else's, drops what nanami0 forwards (policy drop): let \
-                  it through with `nft insert rule ip filter DOCKER-USER iifname nanami0 accept`";
+                  it through with `nft insert rule ip filter DOCKER-USER iifname nanami0 accept` and `nft insert rule ip filter \
+                  DOCKER-USER oifname nanami0 accept`";
     assert_eq!(said(DOCKER), [docker]);
     let firewalld = "chain filter_FORWARD of table inet firewalld, which is somebody else's, drops what nanami0 forwards (by \
                      its last rule): let it through with `nft insert rule inet firewalld filter_FORWARD iifname nanami0 \
@@ -46,8 +47,34 @@ fn what_drops_is_named_with_the_rules_that_are_missing() {
 }
 
 #[test]
+fn answers_are_accepted_by_a_rule_for_all_of_them_at_this_hook() {
+    let missing = |rule: &str| {
+        let rule = format!("DOCKER-USER {{\n\t\tiifname \"nanami0\" accept\n\t\t{rule}\n");
+        said(&DOCKER.replace("DOCKER-USER {\n", &rule)).len()
+    };
+    assert_eq!(missing("ct state established,related counter packets 3 bytes 252 accept"), 0);
+    assert_eq!(missing("ct state { established, related } accept comment \"answers\""), 0);
+    assert_eq!(missing("oifname \"nanami0\" accept comment \"to the overlay\""), 0);
+    assert_eq!(missing("ct state established ip saddr 192.0.2.1 accept"), 1, "answers of one host");
+    assert_eq!(missing("oifname \"docker0\" ct state established accept"), 1, "answers to another interface");
+    let input = "\tchain INPUT {\n\t\ttype filter hook input priority filter; policy drop;\n\t\tiifname \"nanami0\" accept\n\t\tct \
+                 state established accept\n\t}\n}\n";
+    let both = DOCKER.replace("\t}\n}\n", &format!("\t}}\n{input}"));
+    assert_eq!(said(&both), said(DOCKER), "what is for this host is not what it forwards");
+}
+
+#[test]
+fn a_table_with_an_owner_is_not_for_others_to_change() {
+    let owned = FIREWALLD.replace("firewalld {", "firewalld { # progname firewalld");
+    let [line] = said(&owned).try_into().unwrap();
+    assert!(line.ends_with("let it through with firewalld, which alone may change that table"), "{line}");
+    assert!(Closed::tables(&owned).contains(&("inet".to_owned(), "firewalld".to_owned())));
+}
+
+#[test]
 fn what_somebody_has_seen_to_or_drops_elsewhere_is_not_said() {
-    let seen_to = DOCKER.replace("DOCKER-USER {\n", "DOCKER-USER {\n\t\tiifname \"nanami0\" accept\n");
+    let rules = "DOCKER-USER {\n\t\tiifname \"nanami0\" accept\n\t\toifname \"nanami0\" accept\n";
+    let seen_to = DOCKER.replace("DOCKER-USER {\n", rules);
     assert_eq!(said(&seen_to), [""; 0]);
     let other = DOCKER.replace("DOCKER-USER {\n", "DOCKER-USER {\n\t\tiifname \"nanami01\" accept\n");
     assert_eq!(said(&other).len(), 1, "another interface");
