@@ -89,10 +89,10 @@ fn listen(bells: &Bells, stopped: &UnixStream, ours: &Ours, changed: impl Fn()) 
     }
 }
 
-/// Reads all notes away; whether one of them was about us. Notes that were lost may have been.
+/// Reads notes away, [`ROUND`] at most; whether one of them was about us. Notes that were lost may have been.
 fn notes(bell: &OwnedFd, is_ours: impl Fn(&[u8]) -> bool) -> bool {
     let (mut buffer, mut found) = (vec![0u8; NOTE_BYTES], false);
-    loop {
+    for _ in 0..ROUND {
         match recv(bell, buffer.as_mut_slice(), RecvFlags::empty()) {
             Ok((bytes, _)) => found |= is_ours(&buffer[..bytes]),
             Err(Errno::AGAIN) => return found,
@@ -102,6 +102,7 @@ fn notes(bell: &OwnedFd, is_ours: impl Fn(&[u8]) -> bool) -> bool {
             Err(_) => return true,
         }
     }
+    found
 }
 
 impl Ours {
@@ -163,6 +164,9 @@ fn length(bytes: &[u8], length: Option<u16>) -> Option<&[u8]> {
 
 /// Between two calls. Chosen: somebody who puts back what we put back costs one look at the host a second.
 const REST: Duration = Duration::from_secs(1);
+
+/// Notes that are read before somebody else has a turn. Chosen: a host with a million routes that change is no reason not to stop.
+const ROUND: usize = 1024;
 
 /// A note is one page at most, as the kernel makes them; what is longer is cut off.
 const NOTE_BYTES: usize = 32 * 1024;
