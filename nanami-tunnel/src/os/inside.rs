@@ -34,8 +34,6 @@ impl Interface {
 /// The host, until the tunnel ends.
 struct AtHome {
     running: Arc<Mutex<Option<Running>>>,
-    /// `None` where the kernel's notes are not to be had: then the next map repairs what somebody changed.
-    _watch: Option<Watch>,
 }
 
 impl AtHome {
@@ -44,8 +42,8 @@ impl AtHome {
         let changed = Arc::downgrade(&running);
         let watch = host.watch(move || changed.upgrade().iter().for_each(|running| repair(running)));
         let watch = watch.inspect_err(|error| warn!(error = chain(error), "what is ours on this host is not watched"));
-        *lock(&running) = Some(Running { host, last: None });
-        Self { running, _watch: watch.ok() }
+        *lock(&running) = Some(Running { host, last: None, _watch: watch.ok() });
+        Self { running }
     }
 }
 
@@ -60,12 +58,14 @@ struct Running {
     host: Host,
     /// What the host was brought to: what it refused is not tried again by itself.
     last: Option<(NetworkMap, u16)>,
+    /// `None` where the kernel's notes are not to be had: then the next map repairs what somebody changed.
+    _watch: Option<Watch>,
 }
 
 impl Inside for AtHome {
     fn configure(&self, map: &NetworkMap, mtu: u16) -> Result<(), MapError> {
         let mut running = lock(&self.running);
-        let Some(Running { host, last }) = running.as_mut() else { return Ok(()) };
+        let Some(Running { host, last, .. }) = running.as_mut() else { return Ok(()) };
         host.apply(map, mtu).map_err(|error| MapError::Host { why: chain(&error) })?;
         *last = Some((map.clone(), mtu));
         Ok(())
@@ -75,7 +75,7 @@ impl Inside for AtHome {
 
     fn network_changed(&self) {
         let running = lock(&self.running);
-        let Some(Running { host, last: Some((map, mtu)) }) = running.as_ref() else { return };
+        let Some(Running { host, last: Some((map, mtu)), .. }) = running.as_ref() else { return };
         if let Err(error) = host.apply(map, *mtu) {
             warn!(error = chain(&error), "the host does not follow the network below it");
         }
@@ -89,7 +89,7 @@ impl Inside for AtHome {
 /// Puts back what somebody took away or changed.
 fn repair(running: &Mutex<Option<Running>>) {
     let running = lock(running);
-    let Some(Running { host, last: Some((map, mtu)) }) = running.as_ref() else { return };
+    let Some(Running { host, last: Some((map, mtu)), .. }) = running.as_ref() else { return };
     match host.repair(map, *mtu) {
         Ok(Some(plan)) if !plan.is_empty() => {
             let steps: Vec<_> = plan.steps().iter().map(first_line).collect();
