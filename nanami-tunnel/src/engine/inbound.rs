@@ -165,7 +165,7 @@ impl Inbound {
                 slot
             }
             Kind::Response { index } | Kind::Cookie { index } | Kind::Data { index, .. } => {
-                let slot = shared.indices.neighbor(index).and_then(|key| snapshot.slot(&key));
+                let slot = shared.indices.neighbor(index).and_then(|neighbor| snapshot.by_index(neighbor));
                 if slot.is_none() {
                     shared.tally.unauthentic.count();
                 }

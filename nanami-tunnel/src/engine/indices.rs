@@ -7,15 +7,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use nanami_model::PublicKey;
-
 use super::lock;
+use super::peer::PeerIndex;
 use super::random::Random;
 
 /// All indices that are in use.
 pub(crate) struct Indices {
     random: Mutex<Random>,
-    shards: [RwLock<BTreeMap<u32, PublicKey>>; SHARDS],
+    shards: [RwLock<BTreeMap<u32, PeerIndex>>; SHARDS],
 }
 
 /// 24 bits that name a neighbor in datagrams to us, for as long as this lives.
@@ -30,7 +29,7 @@ impl Indices {
     }
 
     /// An index that is in use by nobody, for this neighbor.
-    pub(crate) fn draw(self: &Arc<Self>, neighbor: PublicKey) -> Index {
+    pub(crate) fn draw(self: &Arc<Self>, neighbor: PeerIndex) -> Index {
         loop {
             let bits = lock(&self.random).next_u64() as u32 >> KEYPAIR_BITS;
             let mut shard = self.shard(bits).write().unwrap_or_else(PoisonError::into_inner);
@@ -42,12 +41,12 @@ impl Indices {
     }
 
     /// Whose the receiver index of a datagram is: its last eight bits count keypairs.
-    pub(crate) fn neighbor(&self, receiver: u32) -> Option<PublicKey> {
+    pub(crate) fn neighbor(&self, receiver: u32) -> Option<PeerIndex> {
         let bits = receiver >> KEYPAIR_BITS;
         self.shard(bits).read().unwrap_or_else(PoisonError::into_inner).get(&bits).copied()
     }
 
-    fn shard(&self, bits: u32) -> &RwLock<BTreeMap<u32, PublicKey>> {
+    fn shard(&self, bits: u32) -> &RwLock<BTreeMap<u32, PeerIndex>> {
         &self.shards[bits as usize % SHARDS]
     }
 }
@@ -76,7 +75,7 @@ mod tests {
     #[test]
     fn an_index_is_its_neighbors_while_it_lives_and_nobodys_afterwards() {
         let indices = Arc::new(Indices::new(Random::new([1; 32])));
-        let [one, other] = [1, 2].map(|n| nanami_model::PrivateKey::from_bytes([n; 32]).public());
+        let [one, other] = [1, 2].map(PeerIndex::new);
         let drawn: Vec<_> = (0..2_000).map(|n| indices.draw(if n % 2 == 0 { one } else { other })).collect();
         for (n, index) in drawn.iter().enumerate() {
             let expected = if n % 2 == 0 { one } else { other };

@@ -20,6 +20,7 @@ use nanami_model::{PresharedKey, PublicKey};
 
 use super::batch::{PADDING, Plain};
 use super::indices::{Index, Indices};
+use super::peer::PeerIndex;
 
 mod gate;
 mod identity;
@@ -35,6 +36,8 @@ pub(crate) use outcome::{Dropped, Opened, Tick};
 pub(crate) struct Noise {
     theirs: PublicKey,
     preshared: Option<Arc<PresharedKey>>,
+    /// What indices of ours lead to.
+    number: PeerIndex,
     indices: Arc<Indices>,
     /// Made at the first use and dropped when boringtun gives up or the last keypair ends: a neighbor that does not speak
     /// costs no 11 KiB.
@@ -78,12 +81,14 @@ impl Noise {
     pub(crate) fn new(
         now: Instant,
         theirs: PublicKey,
+        number: PeerIndex,
         indices: Arc<Indices>,
         preshared: Option<Arc<PresharedKey>>,
     ) -> Self {
         Self {
             theirs,
             preshared,
+            number,
             indices,
             tunn: None,
             newest: None,
@@ -101,7 +106,7 @@ impl Noise {
     /// boringtun has no setter for the one and keeps too much with the other).
     pub(crate) fn renew(&mut self, now: Instant, preshared: Option<Arc<PresharedKey>>) {
         let newest = self.newest.take();
-        *self = Self { newest, ..Self::new(now, self.theirs, self.indices.clone(), preshared) };
+        *self = Self { newest, ..Self::new(now, self.theirs, self.number, self.indices.clone(), preshared) };
     }
 
     /// Whether a packet can be sealed now.
@@ -311,7 +316,7 @@ impl Noise {
     fn tunn(&mut self, identity: &Identity) -> &mut Tunn {
         let (theirs, preshared, newest) = (self.theirs, self.preshared.as_deref(), self.newest.as_deref());
         let running = self.tunn.get_or_insert_with(|| {
-            let index = self.indices.draw(theirs);
+            let index = self.indices.draw(self.number);
             let (secret, gate) = (identity.secret.clone(), identity.behind_gate.clone());
             let (theirs, preshared) = (x25519::PublicKey::from(*theirs.as_bytes()), preshared.map(|key| *key.expose()));
             // Persistent keepalive is ours (fact 3: boringtun's ends for good when a peer is away for 90 s).
@@ -402,6 +407,8 @@ mod tests {
     use super::super::random::Random;
     use super::*;
 
+    const NUMBER: PeerIndex = PeerIndex::new(1);
+
     fn indices() -> Arc<Indices> {
         Arc::new(Indices::new(Random::new([0; 32])))
     }
@@ -410,13 +417,13 @@ mod tests {
     fn sec_51_each_tunn_has_random_bits_of_its_own_and_gives_them_back() {
         let [ours, theirs] = [[1; 32], [2; 32]].map(nanami_model::PrivateKey::from_bytes);
         let (now, identity, indices) = (Instant::now(), Identity::new(&ours), indices());
-        let mut noise = Noise::new(now, theirs.public(), indices.clone(), None);
+        let mut noise = Noise::new(now, theirs.public(), NUMBER, indices.clone(), None);
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..8 {
             let mut buffer = [0; 256];
             let initiation = noise.initiate(now, &identity, true, &mut buffer).expect("it asks");
             let index = u32::from_le_bytes([initiation[4], initiation[5], initiation[6], initiation[7]]);
-            assert_eq!(indices.neighbor(index), Some(theirs.public()));
+            assert_eq!(indices.neighbor(index), Some(NUMBER));
             assert!(seen.insert(index >> 8), "{seen:?}");
             // As after its last keypair, or after giving up.
             noise.tunn = None;
@@ -428,7 +435,7 @@ mod tests {
     fn sec_43_sending_stops_and_asks_for_another_keypair_long_before_the_counter_ends() {
         let [ours, theirs] = [[1; 32], [2; 32]].map(nanami_model::PrivateKey::from_bytes);
         let (now, identity) = (Instant::now(), Identity::new(&ours));
-        let mut noise = Noise::new(now, theirs.public(), indices(), None);
+        let mut noise = Noise::new(now, theirs.public(), NUMBER, indices(), None);
         let mut buffer = vec![0; LONGEST];
         assert!(noise.initiate(now, &identity, false, &mut buffer).is_some());
         noise.keypair =

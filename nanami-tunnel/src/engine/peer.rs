@@ -120,7 +120,7 @@ impl Peer {
         let mut stored = lock(&self.state);
         if let Stored::Asleep(asleep) = &mut *stored {
             let Asleep { preshared, endpoint, gone } = std::mem::take(asleep);
-            let noise = Noise::new(now, self.key, self.indices.clone(), preshared);
+            let noise = Noise::new(now, self.key, self.index, self.indices.clone(), preshared);
             *stored = Stored::Awake(Box::new(PeerState { endpoint, gone, ..PeerState::new(now, noise) }));
         }
         Locked(stored)

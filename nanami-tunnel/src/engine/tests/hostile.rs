@@ -143,8 +143,10 @@ impl Rogue {
     /// Completes a handshake with node 1.
     fn connect(world: &mut World) -> Self {
         let indices = Arc::new(indices::Indices::new(random::Random::new([7; 32])));
-        let mut rogue =
-            Self { identity: Identity::new(&private(0)), noise: Noise::new(world.now, key(1), indices, None) };
+        let mut rogue = Self {
+            identity: Identity::new(&private(0)),
+            noise: Noise::new(world.now, key(1), peer::PeerIndex::new(1), indices, None),
+        };
         let (mut initiation, mut buffer) = ([0; 256], vec![0; LONGEST]);
         let initiation = rogue.noise.initiate(world.now, &rogue.identity, false, &mut initiation).unwrap();
         let (mut packets, mut answers) = (Packets::new(), Datagrams::new());
