@@ -62,7 +62,8 @@ pub enum Precondition {
         /// Whether somebody has said that it does.
         declared: bool,
     },
-    /// The hosts of the gateways put their own address in the place of the client's.
+    /// The gateways put their own address in the place of the client's: a Linux host of Nanami's by its map, any other because somebody
+    /// sees to it.
     Masquerade {
         /// The route.
         route: Label,
@@ -94,7 +95,8 @@ impl fmt::Display for Precondition {
             Self::Masquerade { route } => {
                 write!(
                     f,
-                    "{route}: the hosts of its gateways masquerade what they send on, so that answers come to them"
+                    "{route}: its gateways masquerade what they send on, so that answers come to them; Nanami's Linux hosts do so by \
+                     themselves"
                 )
             }
             Self::ReturnPath { route, declared: false } => {

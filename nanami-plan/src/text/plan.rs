@@ -228,8 +228,12 @@ impl<'a> Text<'a> {
             _ => None,
         });
         let masked: Vec<ObjectId> = masked.collect();
-        let masked = (!masked.is_empty())
-            .then(|| format!("the hosts of the gateways of {} masquerade", self.names().list(&masked)));
+        let masked = (!masked.is_empty()).then(|| {
+            format!(
+                "the gateways of {} masquerade, as Nanami's Linux hosts do by themselves",
+                self.names().list(&masked)
+            )
+        });
         let texts: Vec<_> = declared.into_iter().chain(unstated).chain(masked).collect();
         (!texts.is_empty()).then(|| texts.join("; "))
     }
