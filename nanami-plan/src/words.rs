@@ -292,7 +292,8 @@ mod tests {
             let of = |list: &[u32]| list.iter().copied().map(Slot::new).collect::<Words>();
             let same = |words: Words, model: BTreeSet<Slot<PeerId>>| {
                 let well = words.0.is_sorted_by(|a, b| a.0 < b.0) && words.0.iter().all(|(_, word)| *word != 0);
-                well && words.count() == model.len() && words.is_empty() == model.is_empty() && words.is_one() == (model.len() == 1) && words.iter().eq(model)
+                let one = words.is_one() == (model.len() == 1);
+                well && one && words.count() == model.len() && words.is_empty() == model.is_empty() && words.iter().eq(model)
             };
             let with = |change: &dyn Fn(&mut Words)| {
                 let mut words = of(&a);

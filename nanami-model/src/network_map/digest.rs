@@ -132,7 +132,7 @@ pub enum MapEntry<'a> {
     Accept(&'a AcceptRule),
     /// What the peer forwards, in [`Facet::Forward`].
     Forward(&'a ForwardRule),
-    /// What sees the gateway's own address of what is forwarded to it, in [`Facet::Forward`].
+    /// What sees the gateway's own address as the source of what is forwarded to it, in [`Facet::Forward`].
     Masquerade(Cidr),
     /// What the host routes into the tunnel, in [`Facet::Routes`].
     Route(Cidr),

@@ -82,7 +82,8 @@ impl Difference<'_> {
         self.rules(was, is);
     }
 
-    /// Towards which routes this peer masquerades. Where it is found class by class, it is found there.
+    /// Towards which routes this peer begins, or ceases, to masquerade: only where shares are compared, because `Finding::masquerades`
+    /// says it where steps are found class by class.
     pub(crate) fn masquerades(&mut self, was: &Share, is: &Share) {
         let [before, after] = self.places;
         let routes = |places: &Places, share: &Share| -> BTreeSet<RouteId> {
