@@ -119,7 +119,11 @@ impl Access {
                     continue;
                 }
                 spoken.clear();
-                spoken.extend(denies.iter().filter(overlaps).map(|at| self.spoken(&uses[at.0..at.1], toward, index)));
+                let runs = denies
+                    .iter()
+                    .filter(overlaps)
+                    .filter_map(|at| Some((self.rule(uses[at.0].rule)?, &uses[at.0..at.1])));
+                spoken.extend(runs.map(|(deny, run)| self.word(deny, run, toward, index)));
                 while left_over != 0 {
                     *work += 1;
                     let rules = denies.iter().filter(overlaps).filter_map(|at| self.rule(uses[at.0].rule));
@@ -159,9 +163,8 @@ impl Access {
     }
 
     /// A word of those at the far end of whom the rule of a run speaks.
-    fn spoken(&self, run: &[Use], toward: Toward, index: usize) -> u64 {
-        let Some(deny) = run.first().and_then(|at| self.rule(at.rule)) else { return 0 };
-        let sides = run.iter().filter_map(|at| self.far(deny, at, toward));
+    pub(super) fn word(&self, rule: &Rule, run: &[Use], toward: Toward, index: usize) -> u64 {
+        let sides = run.iter().filter_map(|at| self.far(rule, at, toward));
         sides.fold(0, |all, side| all | side.word(index))
     }
 

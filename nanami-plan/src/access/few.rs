@@ -91,16 +91,12 @@ impl Access {
     ) {
         let denies = self.denying(rule, uses, scratch).filter_map(|run| Some((self.rule(run[0].rule)?, run)));
         let denies: Vec<(&Arc<Rule>, &[Use])> = denies.collect();
-        let word = |index: usize, rule: &Rule, run: &[Use]| {
-            let sides = run.iter().filter_map(|at| self.far(rule, at, toward));
-            sides.fold(0, |word, side| word | side.word(index))
-        };
         let Scratch { partners, denying, spoken, left, work, .. } = scratch;
         for (index, asked) in among.words() {
             *work += (run.len() + denies.len()) as u64;
-            let far = asked & partners.word(index) & word(index, rule, run);
+            let far = asked & partners.word(index) & self.word(rule, run, toward, index);
             spoken.clear();
-            spoken.extend(denies.iter().map(|(deny, run)| far & word(index, deny, run)));
+            spoken.extend(denies.iter().map(|(deny, run)| far & self.word(deny, run, toward, index)));
             let mut denied = spoken.iter().fold(0, |all, word| all | word);
             if far != denied {
                 with(index, far & !denied, rule, &rule.services);
