@@ -354,7 +354,9 @@ impl Check<'_> {
             let carried = way.near().is_none_or(|near| bears(&near)) && way.gateways().iter().any(bears);
             let ready = way.is_direct() || carried;
             let ends = there(from) && !matches!(to, Destination::Peer(to) if !there(to));
-            if !ready || !ends {
+            // Who bears a gateway that a route falls back to sends from its own host what is behind that route.
+            let leaves_at_once = matches!(to, Destination::Route(_)) && way.is_direct();
+            if !ready || !ends || leaves_at_once {
                 continue;
             }
             let services = union(&grants).into_iter().flat_map(Vec::from);

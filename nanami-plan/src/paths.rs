@@ -163,7 +163,7 @@ impl RouteWays {
         let everybody = Way::by(selection.rank_route(intent, id, &[]));
         let gone = everybody.is_nowhere() || (down && behaviour != OnAllDown::Hold);
         match (gone, behaviour, wider) {
-            (true, OnAllDown::FallBack, Some(wider)) => return wider.clone(),
+            (true, OnAllDown::FallBack, Some(wider)) => return wider.fallen_back_to(intent),
             // Whoever asked for the next wider route and has none keeps what may come back.
             (true, OnAllDown::Drop, _) => return Self { ways: vec![Way::by(Vec::new())], of: Arc::default() },
             _ => {}
@@ -185,6 +185,18 @@ impl RouteWays {
             tables[tables.len() - 1].1.clone()
         });
         Self { ways: std::iter::once(everybody).chain(own).collect(), of }
+    }
+
+    /// The same ways for a route that falls back to this one. Who bears a gateway of its way is no client of the wider route, but may
+    /// be one of the narrower: its packets leave from its own host.
+    fn fallen_back_to(&self, intent: &Intent) -> Self {
+        let mut ways = self.clone();
+        let gateways: BTreeSet<GatewayId> = self.ways.iter().flat_map(|way| way.entries()).copied().collect();
+        let bearers = gateways.into_iter().filter_map(|id| Some((id, intent.get(id)?.peer())));
+        let own = bearers.filter(|(id, peer)| self.ways[self.number(intent.slot(*peer))].entries().contains(id));
+        let direct = own.map(|(_, peer)| (peer, Way { nowhere: false, ..Way::by(Vec::new()) })).collect();
+        ways.assign(intent, direct);
+        ways
     }
 
     /// Those who ask for one gateway go by that one, or by none; a plain device whose gateway does not stand before the route goes on
