@@ -41,7 +41,9 @@ pub(super) fn all(tables: &Tables) -> Vec<Violation> {
 
 /// What breaks a rule now and did not in `before`, where nothing did.
 pub(super) fn changed(before: &Tables, tables: &Tables, touched: &[Touched]) -> Vec<Violation> {
-    let gone = touched.iter().filter(|change| change.new.is_none()).map(|change| change.id).collect();
+    // What came and went within the change was never there for anybody to need.
+    let gone = |change: &&Touched| change.old.is_some() && change.new.is_none();
+    let gone = touched.iter().filter(gone).map(|change| change.id).collect();
     let mut subjects = BTreeSet::new();
     touched.iter().for_each(|change| affected::by(before, tables, change, &mut subjects));
     // A new circle goes through a group that was touched.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Cidr, Permission, PrivateKey, ReturnPath, name};
+use crate::{Change, Cidr, Permission, PrivateKey, ReturnPath, name};
 
 fn base() -> Intent {
     let empty = Intent::new(name!("acme"), User::new(name!("netops")));
@@ -79,6 +79,19 @@ fn all_reasons_come_at_once_and_nothing_happens() {
     for code in ["change.overlap", "change.duplicate_key", "change.dangling", "change.contradiction", "change.in_use"] {
         assert!(found.contains(&code), "{code} is missing from {found:?}");
     }
+}
+
+#[test]
+fn what_comes_and_goes_within_a_change_is_not_there_to_be_named() {
+    let acme = base();
+    let guest = UserId::from_bytes([9; 10]);
+    let changes = ChangeSet::from_iter([
+        Change::Add(Object::User(guest, User::new(name!("guest")))),
+        Change::Remove(guest.into()),
+        Change::Add(Object::Peer(PeerId::from_bytes([9; 10]), Peer::new(name!("laptop")).with_owner(guest))),
+    ]);
+    assert_eq!(codes(acme.apply(acme.owner(), &changes)), ["change.dangling"]);
+    assert_eq!(codes(acme.replay(&changes)), ["change.dangling"]);
 }
 
 #[test]
