@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use tracing::warn;
 
 use super::inward::{self, Inward};
 use super::keeper::{self, Owner};
@@ -108,15 +109,26 @@ impl Threads {
 
     /// Starts one more, which ends when [`Lanes::stop`] says so.
     pub(super) fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let lanes = self.lanes.clone();
+        let ending = Ending(self.lanes.clone(), name.to_owned());
         let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
             run();
-            if !lanes.is_stopping() {
-                lanes.ended.ring();
-            }
+            drop(ending);
         });
         self.threads.push(thread?);
         Ok(())
+    }
+}
+
+/// A thread that runs. However it ends, whoever waits for that hears of it, unless all of them are told to.
+struct Ending(Arc<Lanes>, String);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let Self(lanes, name) = self;
+        if !lanes.is_stopping() {
+            warn!(thread = name, "ended by itself: the interface is gone, or cannot be used any more");
+            lanes.ended.ring();
+        }
     }
 }
 
